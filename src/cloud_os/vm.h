@@ -1,0 +1,97 @@
+// A sandbox ("VM") as the API shows it (design: api.md, "cloud_os").
+#pragma once
+
+#include "base/identity.h"
+#include "base/json.h"
+
+#include <map>
+#include <optional>
+#include <string>
+
+namespace isa::cloud_os {
+
+enum class VmStatus { creating, running, stopped, paused, failed, deleted };
+BOOST_DESCRIBE_ENUM(VmStatus, creating, running, stopped, paused, failed, deleted)
+enum class NetworkMode { none, bridge };
+BOOST_DESCRIBE_ENUM(NetworkMode, none, bridge)
+
+struct VmLimits {
+  using json_defaults = void;
+  std::int64_t cpu_count = 2;      // 1-8
+  std::int64_t memory_mb = 512;    // 64-16384
+  std::int64_t disk_size_gb = 1;   // 1-100
+  std::int64_t pids = 256;         // 8-32768
+};
+BOOST_DESCRIBE_STRUCT(VmLimits, (), (cpu_count, memory_mb, disk_size_gb, pids))
+
+// Which limits the host really enforces; what is false is wished for only.
+struct LimitsEnforced {
+  using json_defaults = void;
+  bool cpu_count = false;
+  bool memory_mb = false;
+  bool disk_size_gb = false;
+  bool pids = false;
+};
+BOOST_DESCRIBE_STRUCT(LimitsEnforced, (), (cpu_count, memory_mb, disk_size_gb, pids))
+
+struct VmEndpoint {
+  std::optional<std::string> unix_;  // Path of the socket that the sandbox's runtime serves.
+  std::optional<std::string> host;
+  std::optional<std::int64_t> port;
+};
+BOOST_DESCRIBE_STRUCT(VmEndpoint, (), (unix_, host, port))
+
+struct VmExit {
+  std::optional<std::int64_t> code;
+  std::optional<std::int64_t> signal;
+  std::string reason;  // "exited", "killed", "out of memory", "lost: ..."
+};
+BOOST_DESCRIBE_STRUCT(VmExit, (), (code, signal, reason))
+
+struct Vm {
+  SandboxId vm_id;
+  VmStatus status = VmStatus::creating;
+  std::string backend;
+  std::string isolation;  // In words, for people: "namespaces + seccomp".
+  std::string image;
+  VmLimits limits;
+  LimitsEnforced limits_enforced;
+  NetworkMode network_mode = NetworkMode::none;
+  std::optional<VmEndpoint> endpoint;
+  std::map<std::string, std::string> labels;
+  std::optional<UserId> user_id;
+  Timestamp created_at;
+  std::optional<Timestamp> started_at;
+  std::optional<VmExit> exit;
+};
+BOOST_DESCRIBE_STRUCT(Vm, (),
+                      (vm_id, status, backend, isolation, image, limits, limits_enforced, network_mode, endpoint, labels,
+                       user_id, created_at, started_at, exit))
+
+struct VmCreate {
+  using json_defaults = void;
+  std::optional<std::string> image;
+  std::optional<std::vector<std::string>> command;  // None: the built-in agent runtime.
+  std::map<std::string, std::string> env;
+  VmLimits limits;
+  std::optional<std::int64_t> container_port;
+  NetworkMode network_mode = NetworkMode::none;
+  std::vector<std::string> egress;
+  std::map<std::string, std::string> labels;
+  std::optional<UserId> user_id;
+  std::optional<std::int64_t> timeout_s;
+};
+BOOST_DESCRIBE_STRUCT(VmCreate, (),
+                      (image, command, env, limits, container_port, network_mode, egress, labels, user_id, timeout_s))
+
+// Whom a sandbox's broker channel speaks for, from the claim on. An unbound sandbox gets 403 from its broker.
+struct VmBinding {
+  std::string lease_id;
+  UserId user_id;
+  std::optional<OrgId> org_id;
+  std::optional<std::string> agent_config_id;
+  std::string session_id;
+};
+BOOST_DESCRIBE_STRUCT(VmBinding, (), (lease_id, user_id, org_id, agent_config_id, session_id))
+
+}  // namespace isa::cloud_os

@@ -1,0 +1,50 @@
+// The agent loop: a streamed model call, its tool calls, again, until the model stops or a limit is met.
+#pragma once
+
+#include "sdk/chat_model.h"
+#include "sdk/event.h"
+#include "sdk/tool.h"
+
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace isa::sdk {
+
+// Checked before each model call.
+struct LoopLimits {
+  using json_defaults = void;
+  std::int64_t max_turns = 50;
+  std::int64_t max_seconds = 600;
+  std::optional<std::int64_t> max_tokens;
+};
+BOOST_DESCRIBE_STRUCT(LoopLimits, (), (max_turns, max_seconds, max_tokens))
+
+// What the loop needs to know of an agent; a cut of its config that holds no id of anybody.
+struct AgentSpec {
+  using json_defaults = void;
+  std::string name;
+  std::string model;
+  std::string system_prompt;
+  std::vector<std::string> tools;
+  LoopLimits limits;
+};
+BOOST_DESCRIBE_STRUCT(AgentSpec, (), (name, model, system_prompt, tools, limits))
+
+// Gets the events in order. An error (nobody listens any more) ends the run.
+using EventSink = std::function<Task<Result<void>>(Event)>;
+
+struct TurnOutcome {
+  // What the turn adds to the history: the user's message, the model's, the tools' results. Every tool_call has its
+  // tool_result, also when the run was cut off.
+  std::vector<Message> new_messages;
+  Usage usage;
+};
+
+// Emits system {event: context.complete}, then thinking, text, tool_use and tool_result as they happen, then exactly
+// one result or error; session_start and session_end are the platform's. Ends early, with the history in order, when
+// the task is cancelled.
+Task<TurnOutcome> run_turn(const AgentSpec& agent, std::vector<Message> history, std::string message,
+                           ChatModel& model, ToolBox& tools, EventSink sink);
+
+}  // namespace isa::sdk

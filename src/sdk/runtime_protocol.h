@@ -1,0 +1,41 @@
+// What the platform says to the runtime inside a sandbox, over the sandbox's own socket.
+//
+//   GET  /health                  200 {"status":"ready"} as soon as the runtime serves, before any init
+//   POST /init                    RuntimeInit; late binding, once per sandbox (a second one is a 409)
+//   POST /api/v1/agents/chat      RuntimeChat -> SSE of events (sdk/event.h, without id, seq and run_id), then one
+//                                 `event: history` with RuntimeHistory, then data: [DONE]. Dropping the connection
+//                                 cancels the turn. A custom agent sends no history.
+#pragma once
+
+#include "sdk/loop.h"
+
+#include <map>
+
+namespace isa::sdk {
+
+struct RuntimeInit {
+  using json_defaults = void;
+  std::string session_id;
+  std::string user_id;
+  std::string hostname;
+  std::map<std::string, std::string> env;  // Of tools. Never a secret.
+};
+BOOST_DESCRIBE_STRUCT(RuntimeInit, (), (session_id, user_id, hostname, env))
+
+struct RuntimeChat {
+  std::string message;
+  std::optional<bool> stream;
+  std::optional<std::string> session_id;
+  std::optional<std::string> run_id;
+  std::optional<AgentSpec> agent;
+  std::optional<json::array> history;  // Of messages (sdk/chat.h, to_json), oldest first.
+};
+BOOST_DESCRIBE_STRUCT(RuntimeChat, (), (message, stream, session_id, run_id, agent, history))
+
+struct RuntimeHistory {
+  json::array new_messages;
+  Usage usage;
+};
+BOOST_DESCRIBE_STRUCT(RuntimeHistory, (), (new_messages, usage))
+
+}  // namespace isa::sdk

@@ -1,0 +1,58 @@
+// Tools: what a model may call. The allow-list is enforced here, where tools run, not only in what a model is shown.
+#pragma once
+
+#include "base/async.h"
+#include "base/deadline.h"
+#include "sdk/chat.h"
+#include "sdk/event.h"
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace isa::sdk {
+
+struct ToolOutput {
+  std::string text;
+  bool is_error = false;
+  bool truncated = false;  // The tool cut its output at its own limit, and says so in the text.
+};
+
+class Tool {
+ public:
+  virtual ~Tool() = default;
+  virtual const ToolSpec& spec() const = 0;
+  virtual bool is_read_only() const { return false; }  // Read-only calls of one turn run in parallel.
+  // A failure is an output with is_error: it goes back to the model. Cancelling the task stops the work, child
+  // processes included.
+  virtual Task<ToolOutput> call(json::object arguments, Deadline deadline) = 0;
+};
+
+// The tools of one run: those that are both allowed by the agent's config and available in this place.
+class ToolBox {
+ public:
+  // `allowed`: names from the agent's config. What is not in `available` is listed by unavailable().
+  ToolBox(std::vector<std::shared_ptr<Tool>> available, const std::vector<std::string>& allowed);
+
+  std::vector<ToolSpec> specs() const;
+  const std::vector<std::string>& unavailable() const { return unavailable_; }
+  bool is_read_only(std::string_view name) const;
+  // A name that is not allowed, arguments that are no JSON object: an error output that says so.
+  Task<ToolOutput> call(const Part& tool_call, Deadline deadline);
+
+ private:
+  Tool* find(std::string_view name) const;
+  std::vector<std::shared_ptr<Tool>> tools_;
+  std::vector<std::string> unavailable_;
+};
+
+// Every name that an agent config may list, also those whose tool is not available everywhere.
+const std::vector<std::string>& known_tool_names();
+
+// The file and shell tools, confined to `workspace` (sdk/tools/). `pool` runs the blocking file work.
+std::vector<std::shared_ptr<Tool>> workspace_tools(std::string workspace, asio::any_io_executor executor);
+// Tools that need no sandbox: get_current_time.
+std::vector<std::shared_ptr<Tool>> plain_tools();
+
+}  // namespace isa::sdk

@@ -1,0 +1,50 @@
+// Runs: one turn of a session each. The live events of a run are in the EventLog; when it ends, they move here.
+#pragma once
+
+#include "base/identity.h"
+#include "base/json.h"
+#include "store/event_log.h"
+#include "store/session.h"
+
+namespace isa::store {
+
+enum class RunState { queued, running, succeeded, failed, cancelled };
+BOOST_DESCRIBE_ENUM(RunState, queued, running, succeeded, failed, cancelled)
+
+struct Run {
+  RunId id;
+  SessionId session_id;
+  UserId owner_id;
+  std::optional<AgentId> agent_config_id;
+  std::optional<std::int64_t> agent_version;
+  RunState state = RunState::queued;
+  std::string message;                    // What the user said.
+  std::optional<std::string> response;    // The whole answer, when it succeeded.
+  std::optional<std::string> error_code;  // As in the terminal event.
+  std::optional<json::object> usage;
+  Timestamp created_at;
+  std::optional<Timestamp> started_at;
+  std::optional<Timestamp> ended_at;
+};
+BOOST_DESCRIBE_STRUCT(Run, (),
+                      (id, session_id, owner_id, agent_config_id, agent_version, state, message, response, error_code,
+                       usage, created_at, started_at, ended_at))
+
+class RunStore {
+ public:
+  virtual ~RunStore() = default;
+  virtual Task<Result<void>> create(Run run) = 0;
+  virtual Task<Result<Run>> find(Identity scope, RunId id) = 0;
+  virtual Task<Result<std::vector<Run>>> list(Identity scope, SessionId session) = 0;  // Oldest first.
+  virtual Task<Result<void>> mark_running(RunId id, Timestamp at) = 0;
+  // The end of a run in one transaction: its row, all its events, and what the turn added to the session's
+  // history. Idempotent: a run that has ended already keeps its first end.
+  virtual Task<Result<void>> finish(Run run, std::vector<LoggedEvent> events,
+                                    std::vector<SessionMessage> new_messages) = 0;
+  // Events with seq > after of an ended run, in order. Not scoped: find() comes first.
+  virtual Task<Result<std::vector<LoggedEvent>>> events(RunId id, std::int64_t after) = 0;
+  // Runs that a crash cut off: queued or running.
+  virtual Task<Result<std::vector<Run>>> unfinished() = 0;
+};
+
+}  // namespace isa::store
