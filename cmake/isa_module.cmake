@@ -44,6 +44,13 @@ function(isa_module name)
   endforeach()
 
   isa_include_root(${name} root)
+  if(NOT sources)  # Headers alone so far.
+    add_library(isa_${name} INTERFACE)
+    add_library(isa::${name} ALIAS isa_${name})
+    target_include_directories(isa_${name} INTERFACE ${root})
+    target_link_libraries(isa_${name} INTERFACE ${ARG_DEPS})
+    return()
+  endif()
   add_library(isa_${name} STATIC ${sources})
   add_library(isa::${name} ALIAS isa_${name})
   target_include_directories(isa_${name} PUBLIC ${root})

@@ -1,6 +1,7 @@
 // A conversation with a model, free of any provider's dialect. The richest common form: messages are lists of parts.
 #pragma once
 
+#include "base/async.h"
 #include "base/json.h"
 
 #include <functional>
