@@ -1,4 +1,5 @@
-// HTTP/1.1 client: keep-alive connections per endpoint, streaming in, TLS verified against the system's roots.
+// HTTP/1.1 client: keep-alive connections per endpoint, streaming in, TLS verified against the system's
+// roots.
 #pragma once
 
 #include "net/endpoint.h"

@@ -11,9 +11,9 @@ namespace isa::net {
 
 // Where a server listens or a client connects: a TCP address or a Unix socket.
 struct Endpoint {
-  std::string host;         // Empty for a Unix socket.
+  std::string host;  // Empty for a Unix socket.
   std::uint16_t port = 0;
-  std::string unix_path;    // At most 107 bytes (struct sockaddr_un).
+  std::string unix_path;  // At most 107 bytes (struct sockaddr_un).
   bool tls = false;
 
   static Endpoint tcp(std::string host, std::uint16_t port) { return {std::move(host), port, {}, false}; }

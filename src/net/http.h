@@ -63,8 +63,8 @@ class BodyStream {
 
 struct Request {
   Method method = Method::get;
-  std::string target;  // As sent: /a/b?c=d
-  std::string path;    // Decoded, without the query.
+  std::string target;                                      // As sent: /a/b?c=d
+  std::string path;                                        // Decoded, without the query.
   std::map<std::string, std::string, std::less<>> params;  // The {name} parts of the route.
   std::map<std::string, std::string, std::less<>> query;   // Decoded; the last one of a repeated name.
   Headers headers;
@@ -72,8 +72,8 @@ struct Request {
 
   // Facts that the server establishes before a handler runs.
   std::string request_id;
-  Identity identity;        // Of an anonymous caller on a public route: empty.
-  std::string peer;         // "127.0.0.1" or "unix"
+  Identity identity;  // Of an anonymous caller on a public route: empty.
+  std::string peer;   // "127.0.0.1" or "unix"
   Deadline deadline = Deadline::never();
 
   const std::string& param(std::string_view name) const { return params.find(name)->second; }

@@ -26,8 +26,9 @@ struct Route {
   RouteOptions options = {};
 };
 
-// The routes of a role, written as one table that reads like the table in api.md. A literal segment wins over a
-// {parameter}; a parameter matches one non-empty segment.
+// The routes of a role, written as one table that reads like the table in api.md. A literal segment wins over
+// a {parameter}; a parameter matches one non-empty segment. {rest...} at the end matches whatever remains,
+// also nothing and also slashes: for static files. HEAD finds the GET route where there is none of its own.
 class Router {
  public:
   struct Match {
@@ -39,15 +40,34 @@ class Router {
   Router() = default;
   explicit Router(std::vector<Route> routes);
   void add(Route route);
+  // `path` is as sent: it is cut at its slashes first and the parameters are decoded then, so that %2F stays
+  // within one parameter.
   Match match(Method method, std::string_view path) const;
   const std::vector<Route>& routes() const { return routes_; }
 
   // Finds the handler and runs it: for a role that lives in the same process and for tests. Errors become
-  // responses. Does not authenticate: the caller sets request.identity.
+  // responses. Does not authenticate: the caller sets request.identity. Takes request.target, and where that
+  // is empty request.path.
   Task<Response> dispatch(Request& request) const;
 
  private:
+  enum class Encoding { none, percent };
+  // A tree by segments; nodes_[0] is its root, and 0 as a child means none.
+  struct Node {
+    std::map<std::string, std::size_t, std::less<>> literals;
+    std::size_t parameter = 0;
+    std::vector<std::size_t> routes;  // Indexes of routes_ that end here.
+    std::vector<std::size_t> tails;   // Of those that take the rest.
+  };
+
+  Match match_as(Method method, std::string_view path, Encoding encoding) const;
+  const Route* find(const std::vector<std::size_t>& candidates, Method method) const;
+
   std::vector<Route> routes_;
+  std::vector<Node> nodes_{1};
 };
+
+// 404, or 405 with Allow.
+Response no_route_response(const Request& request, const Router::Match& match);
 
 }  // namespace isa::net

@@ -1,4 +1,5 @@
-// HTTP/1.1 server of one role: every listener and connection lives on the event loop that start() is called on.
+// HTTP/1.1 server of one role: every listener and connection lives on the event loop that start() is called
+// on.
 #pragma once
 
 #include "base/task_group.h"

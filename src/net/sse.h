@@ -16,8 +16,8 @@ struct SseEvent {
   std::string data;   // Lines joined by \n.
 };
 
-// Bytes in, events out. Accepts LF, CRLF and CR line ends, split anywhere, also within a UTF-8 sequence; skips
-// comments and a byte-order mark. Never blocks, never throws.
+// Bytes in, events out. Accepts LF, CRLF and CR line ends, split anywhere, also within a UTF-8 sequence;
+// skips comments and a byte-order mark. Never blocks, never throws.
 class SseParser {
  public:
   explicit SseParser(std::size_t event_max = 4 << 20) : event_max_(event_max) {}
