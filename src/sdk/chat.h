@@ -1,4 +1,5 @@
-// A conversation with a model, free of any provider's dialect. The richest common form: messages are lists of parts.
+// A conversation with a model, free of any provider's dialect. The richest common form: messages are lists of
+// parts.
 #pragma once
 
 #include "base/async.h"
@@ -20,15 +21,15 @@ BOOST_DESCRIBE_ENUM(PartKind, text, image, thinking, redacted_thinking, tool_cal
 struct Part {
   using json_defaults = void;
   PartKind kind = PartKind::text;
-  std::string text;       // text, thinking; the content of a tool_result; redacted_thinking's data.
-  std::string id;         // tool_call, tool_result: the call's id.
-  std::string name;       // tool_call: the tool.
-  std::string arguments;  // tool_call: JSON text of an object; "" counts as {}. May be invalid JSON.
-  bool is_error = false;  // tool_result
-  std::string signature;  // thinking: must go back unchanged (Anthropic).
-  std::string media_type; // image
-  std::string data;       // image: base64, or
-  std::string url;        // image: where it is.
+  std::string text;        // text, thinking; the content of a tool_result; redacted_thinking's data.
+  std::string id;          // tool_call, tool_result: the call's id.
+  std::string name;        // tool_call: the tool.
+  std::string arguments;   // tool_call: JSON text of an object; "" counts as {}. May be invalid JSON.
+  bool is_error = false;   // tool_result
+  std::string signature;   // thinking: must go back unchanged (Anthropic).
+  std::string media_type;  // image
+  std::string data;        // image: base64, or
+  std::string url;         // image: where it is.
 
   static Part make_text(std::string text);
   static Part make_tool_call(std::string id, std::string name, std::string arguments);
@@ -52,7 +53,7 @@ json::object to_json(const Message& message);
 Result<Message> message_from_json(const json::value& from);
 
 struct ToolSpec {
-  std::string name;         // [a-zA-Z0-9_-]{1,64}
+  std::string name;  // [a-zA-Z0-9_-]{1,64}
   std::string description;
   json::object parameters;  // JSON Schema of an object.
 };
@@ -71,8 +72,10 @@ struct ChatRequest {
   std::optional<double> top_p;
   std::vector<std::string> stop;
   std::optional<json::object> response_format;
-  // Fields of the caller's dialect that this struct does not model, and that dialect's name ("openai",
-  // "anthropic"). They are sent on only to a provider of the same dialect.
+  // Fields of the caller's dialect that are sent on as they stand, and that dialect's name ("openai",
+  // "anthropic"), to a provider of the same dialect only. They win over what this struct says of the same
+  // field, so that nothing of a message is lost on the way through the common form (cache marks, documents).
+  // Never "model" or "stream".
   json::object extra;
   std::string extra_dialect;
 };
@@ -99,11 +102,12 @@ BOOST_DESCRIBE_STRUCT(Usage, (),
 // One step of a streamed answer.
 struct ChatDelta {
   enum class Kind {
-    text,            // text
-    thinking,        // text
-    signature,       // text: of the thinking before it
-    tool_call,       // index, id, name: a call begins
-    tool_arguments,  // index, text: more of its arguments
+    text,               // text
+    thinking,           // text
+    signature,          // text: of the thinking before it
+    redacted_thinking,  // text: the whole opaque block
+    tool_call,          // index, id, name: a call begins
+    tool_arguments,     // index, text: more of its arguments
   };
   Kind kind = Kind::text;
   std::string text;
@@ -123,7 +127,7 @@ struct ChatResult {
 // Gets the deltas in order. An error stops the call and is its result.
 using ChatSink = std::function<Task<Result<void>>(const ChatDelta&)>;
 
-// Puts deltas together to the message that they spell.
+// Puts deltas together to the message that they spell. A call without arguments gets "{}".
 class MessageBuilder {
  public:
   void add(const ChatDelta& delta);
