@@ -1,0 +1,16 @@
+// The model builtin/demo: rules, no language model, and it says so. For trying the platform out without any
+// provider, and for tests: deterministic, and its only state is the conversation that it is given.
+#pragma once
+
+#include "sdk/chat.h"
+
+namespace isa::model::demo {
+
+// One turn. It calls one tool per turn, in the order asked, until every step is done; then it reports. Usage
+// counts words as tokens and says that it is estimated.
+sdk::ChatResult answer(const sdk::ChatRequest& request);
+
+// `text` cut behind each run of white space, so that the pieces spell it again.
+std::vector<std::string> words_of(std::string_view text);
+
+}  // namespace isa::model::demo
