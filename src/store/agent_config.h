@@ -67,23 +67,23 @@ struct AgentConfig {
 };
 BOOST_DESCRIBE_STRUCT(AgentConfig, (),
                       (id, owner_id, org_id, visibility, name, description, source, template_id, model_id,
-                       system_prompt, tools, skills, mcp_servers, mode, env, approvals, limits, egress, metadata,
-                       version, created_at, updated_at))
+                       system_prompt, tools, skills, mcp_servers, mode, env, approvals, limits, egress,
+                       metadata, version, created_at, updated_at))
 
 // Implemented by sqlite/ (and postgres/); agent_config_store_test.cpp holds every engine to this contract.
 //
-// Every method is atomic, and committed when its task completes. `scope` is the caller: own rows, or rows with
-// visibility org in one of the caller's orgs; anything else is not_found. service_unavailable means that the
-// engine could not be reached or the disk is full, and nothing was written.
+// Every method is atomic, and committed when its task completes. `scope` is the caller: own rows, or rows
+// with visibility org in one of the caller's orgs; anything else is not_found. service_unavailable means that
+// the engine could not be reached or the disk is full, and nothing was written.
 class AgentConfigStore {
  public:
   virtual ~AgentConfigStore() = default;
 
   virtual Task<Result<void>> create(AgentConfig config) = 0;
   virtual Task<Result<AgentConfig>> find(Identity scope, AgentId id) = 0;
-  // Replaces everything but id, owner_id and created_at by `next`; the row's version becomes next.version, which
-  // must be one more than the row's: conflict otherwise (somebody else changed it first). insufficient_permissions
-  // when the caller may see it but is neither its owner nor an admin of its org.
+  // Replaces everything but id, owner_id and created_at by `next`; the row's version becomes next.version,
+  // which must be one more than the row's: conflict otherwise (somebody else changed it first).
+  // insufficient_permissions when the caller may see it but is neither its owner nor an admin of its org.
   virtual Task<Result<AgentConfig>> update(Identity scope, AgentConfig next) = 0;
   // Soft: find() and list() no longer see it; purge() removes it for good. Same permissions as update.
   // expected_version: conflict when the row has another.

@@ -1,4 +1,5 @@
-// What agents are made from. Built-in templates are files (src/agent/templates.h); the store holds what users add.
+// What agents are made from. Built-in templates are files (src/agent/templates.h); the store holds what users
+// add.
 #pragma once
 
 #include "store/agent_config.h"
@@ -25,8 +26,8 @@ struct AgentTemplate {
   Timestamp updated_at;
 };
 BOOST_DESCRIBE_STRUCT(AgentTemplate, (),
-                      (id, owner_id, org_id, visibility, name, description, category, model_id, system_prompt, tools,
-                       skills, mode, env, metadata, version, created_at, updated_at))
+                      (id, owner_id, org_id, visibility, name, description, category, model_id, system_prompt,
+                       tools, skills, mode, env, metadata, version, created_at, updated_at))
 
 // The same rules of scope, atomicity and errors as AgentConfigStore.
 class TemplateStore {

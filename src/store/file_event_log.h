@@ -8,8 +8,8 @@
 namespace isa::store {
 
 struct FileEventLogOptions {
-  std::filesystem::path folder;           // Made when missing, mode 0700.
-  std::size_t segment_bytes = 64 << 20;   // A segment past this size is closed and a new one begun.
+  std::filesystem::path folder;          // Made when missing, mode 0700.
+  std::size_t segment_bytes = 64 << 20;  // A segment past this size is closed and a new one begun.
 };
 
 // Segments NNNNNNNN.log of records {length, crc32c, run id, seq, json}.

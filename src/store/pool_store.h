@@ -20,7 +20,8 @@ struct Lease {
   Timestamp expires_at;
 };
 BOOST_DESCRIBE_STRUCT(Lease, (),
-                      (id, fencing_token, session_id, user_id, org_id, agent_config_id, acquired_at, expires_at))
+                      (id, fencing_token, session_id, user_id, org_id, agent_config_id, acquired_at,
+                       expires_at))
 
 struct PoolInstance {
   InstanceId id;
@@ -38,17 +39,20 @@ class PoolStore {
  public:
   virtual ~PoolStore() = default;
   virtual Task<Result<void>> add(PoolInstance instance) = 0;
-  // Moves an instance from `from` to `to`, dropping its lease unless `to` is leased or draining; conflict when it
-  // is in another state.
-  virtual Task<Result<PoolInstance>> move(InstanceId id, InstanceState from, InstanceState to, Timestamp at) = 0;
-  // Claims the oldest warm instance of the pool: warm -> leased together with the lease row. Nothing when none is
-  // warm. The store fills in the fencing token.
-  virtual Task<Result<std::optional<PoolInstance>>> claim(std::string pool_type, Lease lease, Timestamp at) = 0;
+  // Moves an instance from `from` to `to`, dropping its lease unless `to` is leased or draining; conflict
+  // when it is in another state.
+  virtual Task<Result<PoolInstance>> move(InstanceId id, InstanceState from, InstanceState to,
+                                          Timestamp at) = 0;
+  // Claims the oldest warm instance of the pool: warm -> leased together with the lease row. Nothing when
+  // none is warm. The store fills in the fencing token.
+  virtual Task<Result<std::optional<PoolInstance>>> claim(std::string pool_type, Lease lease,
+                                                          Timestamp at) = 0;
   // The live (leased, not expired at `at`) instance of a session, if any.
   virtual Task<Result<std::optional<PoolInstance>>> find_session(std::string pool_type, SessionId session,
                                                                  Timestamp at) = 0;
   virtual Task<Result<PoolInstance>> find(InstanceId id) = 0;
-  // Moves expires_at forward when the token is the lease's own; conflict when it is stale or the lease is gone.
+  // Moves expires_at forward when the token is the lease's own; conflict when it is stale or the lease is
+  // gone.
   virtual Task<Result<Lease>> renew(InstanceId id, std::int64_t fencing_token, Timestamp expires_at) = 0;
   virtual Task<Result<std::vector<PoolInstance>>> list(std::string pool_type) = 0;
   virtual Task<Result<void>> remove(InstanceId id) = 0;  // Idempotent.

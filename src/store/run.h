@@ -1,4 +1,5 @@
-// Runs: one turn of a session each. The live events of a run are in the EventLog; when it ends, they move here.
+// Runs: one turn of a session each. The live events of a run are in the EventLog; when it ends, they move
+// here.
 #pragma once
 
 #include "base/identity.h"
@@ -27,8 +28,8 @@ struct Run {
   std::optional<Timestamp> ended_at;
 };
 BOOST_DESCRIBE_STRUCT(Run, (),
-                      (id, session_id, owner_id, agent_config_id, agent_version, state, message, response, error_code,
-                       usage, created_at, started_at, ended_at))
+                      (id, session_id, owner_id, agent_config_id, agent_version, state, message, response,
+                       error_code, usage, created_at, started_at, ended_at))
 
 class RunStore {
  public:

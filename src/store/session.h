@@ -7,7 +7,8 @@
 
 namespace isa::store {
 
-// A conversation with one agent, pinned to the config version that it began with. An ad-hoc session has no agent.
+// A conversation with one agent, pinned to the config version that it began with. An ad-hoc session has no
+// agent.
 struct Session {
   SessionId id;
   UserId owner_id;
@@ -17,7 +18,8 @@ struct Session {
   Timestamp created_at;
   Timestamp updated_at;
 };
-BOOST_DESCRIBE_STRUCT(Session, (), (id, owner_id, agent_config_id, agent_version, title, created_at, updated_at))
+BOOST_DESCRIBE_STRUCT(Session, (),
+                      (id, owner_id, agent_config_id, agent_version, title, created_at, updated_at))
 
 // One message of the history as the model sees it (sdk/chat.h writes and reads `message`).
 struct SessionMessage {
@@ -34,7 +36,8 @@ class SessionStore {
   virtual Task<Result<void>> create(Session session) = 0;  // conflict when the id is taken.
   virtual Task<Result<Session>> find(Identity scope, SessionId id) = 0;
   virtual Task<Result<Page<Session>>> list(Identity scope, std::string cursor, std::size_t limit) = 0;
-  virtual Task<Result<void>> remove(Identity scope, SessionId id) = 0;  // With messages, runs and their events.
+  virtual Task<Result<void>> remove(Identity scope,
+                                    SessionId id) = 0;  // With messages, runs and their events.
   // Oldest first.
   virtual Task<Result<std::vector<SessionMessage>>> messages(Identity scope, SessionId id) = 0;
 };

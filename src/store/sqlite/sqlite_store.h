@@ -13,13 +13,14 @@
 
 namespace isa::store::sqlite {
 
-// Every aggregate over one database file. One thread owns the writing connection and commits whatever has queued up
-// as one transaction (each statement under its own savepoint); readers have a connection and a thread of their own.
-// Methods of the stores may be called from any event loop and resume on the caller's.
+// Every aggregate over one database file. One thread owns the writing connection and commits whatever has
+// queued up as one transaction (each statement under its own savepoint); readers have a connection and a
+// thread of their own. Methods of the stores may be called from any event loop and resume on the caller's.
 class SqliteStore {
  public:
-  // Opens or creates the file and brings its schema up to date. Errors say what to do: unwritable folder, full
-  // disk, a newer schema than this program knows, a file that is no database, another platform that has it open.
+  // Opens or creates the file and brings its schema up to date. Errors say what to do: unwritable folder,
+  // full disk, a newer schema than this program knows, a file that is no database, another platform that has
+  // it open.
   static Result<std::unique_ptr<SqliteStore>> open(const std::filesystem::path& file);
   virtual ~SqliteStore() = default;
 

@@ -1,0 +1,86 @@
+// For the contract tests: every engine that implements the stores, one after the other. An engine joins by
+// adding itself to engines(); the tests stay as they are.
+#pragma once
+
+#include "base/testing.h"
+#include "store/agent_config.h"
+#include "store/agent_template.h"
+#include "store/pool_store.h"
+#include "store/run.h"
+#include "store/session.h"
+#include "store/sqlite/sqlite_store.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace isa::store::contract {
+
+class Engine {
+ public:
+  virtual ~Engine() = default;
+  virtual AgentConfigStore& agent_configs() = 0;
+  virtual TemplateStore& templates() = 0;
+  virtual SessionStore& sessions() = 0;
+  virtual RunStore& runs() = 0;
+  virtual PoolStore& pool() = 0;
+};
+
+class SqliteEngine final : public Engine {
+ public:
+  AgentConfigStore& agent_configs() override { return store_->agent_configs(); }
+  TemplateStore& templates() override { return store_->templates(); }
+  SessionStore& sessions() override { return store_->sessions(); }
+  RunStore& runs() override { return store_->runs(); }
+  PoolStore& pool() override { return store_->pool(); }
+
+ private:
+  testing::TempFolder folder_;
+  std::unique_ptr<sqlite::SqliteStore> store_ = sqlite::SqliteStore::open(folder_ / "isa.db").value();
+};
+
+struct EngineKind {
+  std::string name;
+  std::function<std::unique_ptr<Engine>()> open;
+};
+
+inline std::vector<EngineKind> engines() {
+  return {{"sqlite", [] { return std::make_unique<SqliteEngine>(); }}};
+}
+
+inline std::string name_of_engine(const ::testing::TestParamInfo<EngineKind>& info) {
+  return info.param.name;
+}
+
+class StoreContract : public ::testing::TestWithParam<EngineKind> {
+ protected:
+  std::unique_ptr<Engine> engine_ = GetParam().open();
+};
+
+inline Identity person(std::string user) {
+  return Identity{.user = UserId(std::move(user))};
+}
+inline Identity member(std::string user, std::string org, std::string role = "member") {
+  return Identity{.user = UserId(std::move(user)), .orgs = {{OrgId(std::move(org)), std::move(role)}}};
+}
+inline Identity platform() {
+  return Identity{.user = UserId("internal-service"), .is_internal = true};
+}
+
+// The kind of the error, or nothing: `EXPECT_EQ(failure(result), ErrorKind::conflict)`.
+template <class T>
+std::optional<ErrorKind> failure(const Result<T>& result) {
+  return result ? std::nullopt : std::optional(result.error().kind());
+}
+
+}  // namespace isa::store::contract
+
+namespace isa {
+// So that a failed expectation prints the kind's name.
+inline void PrintTo(ErrorKind kind, std::ostream* to) {
+  *to << to_string(kind);
+}
+}  // namespace isa

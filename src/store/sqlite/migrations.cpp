@@ -1,0 +1,173 @@
+#include "store/sqlite/migrations.h"
+
+#include "store/sqlite/query.h"
+
+#include <array>
+
+namespace isa::store::sqlite {
+namespace {
+
+constexpr std::int64_t kApplicationId = 0x69734131;  // "isA1" in the file's header, shown by file(1).
+
+// Times are milliseconds since 1970. Agent configs and templates are kept as JSON documents beside the
+// columns that are searched by.
+constexpr const char* kAgents = R"sql(
+CREATE TABLE agent_configs (
+  id TEXT PRIMARY KEY NOT NULL,
+  owner_id TEXT NOT NULL,
+  org_id TEXT,
+  visibility TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  deleted_at INTEGER,
+  document TEXT NOT NULL
+) STRICT;
+CREATE INDEX agent_configs_by_owner ON agent_configs (owner_id, updated_at DESC, id DESC) WHERE deleted_at IS NULL;
+CREATE INDEX agent_configs_by_org ON agent_configs (org_id, updated_at DESC, id DESC)
+  WHERE deleted_at IS NULL AND visibility = 'org';
+CREATE INDEX agent_configs_by_update ON agent_configs (updated_at DESC, id DESC) WHERE deleted_at IS NULL;
+CREATE INDEX agent_configs_deleted ON agent_configs (deleted_at) WHERE deleted_at IS NOT NULL;
+
+CREATE TABLE agent_config_versions (
+  agent_id TEXT NOT NULL REFERENCES agent_configs (id) ON DELETE CASCADE,
+  version INTEGER NOT NULL,
+  document TEXT NOT NULL,
+  PRIMARY KEY (agent_id, version)
+) STRICT;
+
+CREATE TABLE agent_templates (
+  id TEXT PRIMARY KEY NOT NULL,
+  owner_id TEXT NOT NULL,
+  org_id TEXT,
+  visibility TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  document TEXT NOT NULL
+) STRICT;
+CREATE INDEX agent_templates_by_owner ON agent_templates (owner_id);
+CREATE INDEX agent_templates_by_org ON agent_templates (org_id) WHERE visibility = 'org';
+)sql";
+
+// run_events holds all events of an ended run in one value (store/event_codec.h): they are written once and
+// read together.
+constexpr const char* kSessions = R"sql(
+CREATE TABLE sessions (
+  id TEXT PRIMARY KEY NOT NULL,
+  owner_id TEXT NOT NULL,
+  agent_config_id TEXT,
+  agent_version INTEGER,
+  title TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX sessions_by_owner ON sessions (owner_id, updated_at DESC, id DESC);
+CREATE INDEX sessions_by_update ON sessions (updated_at DESC, id DESC);
+
+CREATE TABLE session_messages (
+  number INTEGER PRIMARY KEY,
+  session_id TEXT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
+  run_id TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  message TEXT NOT NULL
+) STRICT;
+CREATE INDEX session_messages_by_session ON session_messages (session_id, number);
+
+CREATE TABLE runs (
+  id TEXT PRIMARY KEY NOT NULL,
+  session_id TEXT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
+  owner_id TEXT NOT NULL,
+  agent_config_id TEXT,
+  agent_version INTEGER,
+  state TEXT NOT NULL,
+  message TEXT NOT NULL,
+  response TEXT,
+  error_code TEXT,
+  usage TEXT,
+  created_at INTEGER NOT NULL,
+  started_at INTEGER,
+  ended_at INTEGER
+) STRICT;
+CREATE INDEX runs_by_session ON runs (session_id, created_at, id);
+CREATE INDEX runs_unfinished ON runs (created_at, id) WHERE state IN ('queued', 'running');
+
+CREATE TABLE run_events (
+  run_id TEXT PRIMARY KEY NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+  events BLOB NOT NULL
+) STRICT;
+)sql";
+
+// fencing_tokens has one row: the last token that was given out. Leases go, it stays.
+constexpr const char* kPool = R"sql(
+CREATE TABLE pool_instances (
+  id TEXT PRIMARY KEY NOT NULL,
+  pool_type TEXT NOT NULL,
+  sandbox_id TEXT NOT NULL,
+  state TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  changed_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX pool_instances_by_type ON pool_instances (pool_type, created_at, id);
+CREATE INDEX pool_instances_by_state ON pool_instances (pool_type, state, created_at, id);
+
+CREATE TABLE leases (
+  instance_id TEXT PRIMARY KEY NOT NULL REFERENCES pool_instances (id) ON DELETE CASCADE,
+  id TEXT NOT NULL,
+  fencing_token INTEGER NOT NULL,
+  session_id TEXT NOT NULL,
+  user_id TEXT NOT NULL,
+  org_id TEXT,
+  agent_config_id TEXT,
+  acquired_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX leases_by_session ON leases (session_id, fencing_token DESC);
+
+CREATE TABLE fencing_tokens (last INTEGER NOT NULL) STRICT;
+INSERT INTO fencing_tokens VALUES (0);
+)sql";
+
+// Version n is the n-th entry. Entries are never changed once released: a change is a new entry.
+constexpr std::array kVersions{kAgents, kSessions, kPool};
+
+Result<std::int64_t> integer(Database& db, std::string_view sql) {
+  ISA_TRY(const auto value, find_one(db, take_one<std::int64_t>, sql));
+  return value.value_or(0);
+}
+
+}  // namespace
+
+std::int64_t schema_version() {
+  return static_cast<std::int64_t>(kVersions.size());
+}
+
+Result<void> check_ownership(Database& db) {
+  ISA_TRY(const auto tables, integer(db, "SELECT count(*) FROM sqlite_schema"));
+  ISA_TRY(const auto application, integer(db, "PRAGMA application_id"));
+  ISA_TRY(const auto version, integer(db, "PRAGMA user_version"));
+  if (tables > 0 && application != kApplicationId)
+    return failed_dependency("the database file belongs to another program; choose another data directory");
+  if (version > schema_version())
+    return failed_dependency(
+        "the database has schema version {}, but this isA knows versions up to {} only; run the newer isA "
+        "that "
+        "wrote it, or restore a backup",
+        version, schema_version());
+  return ok();
+}
+
+Result<void> migrate(Database& db) {
+  ISA_TRY(auto version, integer(db, "PRAGMA user_version"));
+  for (; version < schema_version(); ++version) {
+    const auto sql =
+        fmt::format("BEGIN IMMEDIATE; PRAGMA application_id = {}; {} PRAGMA user_version = {}; COMMIT",
+                    kApplicationId, kVersions[static_cast<std::size_t>(version)], version + 1);
+    if (auto done = db.execute(sql.c_str()); !done) {
+      // What failed has priority over how the clean-up went; closing the connection rolls back as well.
+      if (db.in_transaction()) (void)db.execute("ROLLBACK");
+      return done;
+    }
+  }
+  return ok();
+}
+
+}  // namespace isa::store::sqlite

@@ -1,0 +1,73 @@
+#include "store/sqlite/sqlite_store.h"
+
+#include "store/file_lock.h"
+#include "store/sqlite/engine.h"
+#include "store/sqlite/migrations.h"
+#include "store/sqlite/stores.h"
+
+namespace isa::store::sqlite {
+namespace {
+
+constexpr int kReaders = 2;
+
+class Store final : public SqliteStore {
+ public:
+  Store(FileLock lock, Database writing, std::vector<Database> reading)
+      : lock_(std::move(lock)), engine_(std::move(writing), std::move(reading)) {}
+
+  AgentConfigStore& agent_configs() override { return *agent_configs_; }
+  TemplateStore& templates() override { return *templates_; }
+  SessionStore& sessions() override { return *sessions_; }
+  RunStore& runs() override { return *runs_; }
+  PoolStore& pool() override { return *pool_; }
+
+ private:
+  FileLock lock_;  // Outlives every connection.
+  Engine engine_;
+  std::unique_ptr<AgentConfigStore> agent_configs_ = make_agent_config_store(engine_);
+  std::unique_ptr<TemplateStore> templates_ = make_template_store(engine_);
+  std::unique_ptr<SessionStore> sessions_ = make_session_store(engine_);
+  std::unique_ptr<RunStore> runs_ = make_run_store(engine_);
+  std::unique_ptr<PoolStore> pool_ = make_pool_store(engine_);
+};
+
+// A commit returns when the write-ahead log is on the disk. The log's file is cut back after a burst.
+Result<Database> open_writer(const std::filesystem::path& file) {
+  ISA_TRY(auto db, Database::open(file));
+  ISA_TRYV(check_ownership(db));
+  ISA_TRYV(
+      db.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
+                 "PRAGMA journal_size_limit = 67108864"));
+  ISA_TRYV(migrate(db));
+  return db;
+}
+
+Result<Database> open_reader(const std::filesystem::path& file) {
+  ISA_TRY(auto db, Database::open(file));
+  ISA_TRYV(db.execute("PRAGMA query_only = ON"));
+  return db;
+}
+
+Result<std::unique_ptr<SqliteStore>> open_all(const std::filesystem::path& file) {
+  auto lock_file = file;
+  lock_file += ".lock";
+  ISA_TRY(auto lock, FileLock::take(lock_file, fmt::format("the database {}", file.string())));
+  ISA_TRY(auto writing, open_writer(file));
+  std::vector<Database> reading;
+  for (int i = 0; i < kReaders; ++i) {
+    ISA_TRY(auto reader, open_reader(file));
+    reading.push_back(std::move(reader));
+  }
+  return std::make_unique<Store>(std::move(lock), std::move(writing), std::move(reading));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::filesystem::path& file) {
+  auto store = open_all(file);
+  if (store) return store;
+  auto detail = fmt::format("{}: {}", file.string(), store.error().detail());
+  return std::move(store.error()).with_detail(std::move(detail));
+}
+
+}  // namespace isa::store::sqlite

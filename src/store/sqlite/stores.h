@@ -1,0 +1,22 @@
+// The aggregates of the SQLite engine. The Engine outlives them.
+#pragma once
+
+#include "store/agent_config.h"
+#include "store/agent_template.h"
+#include "store/pool_store.h"
+#include "store/run.h"
+#include "store/session.h"
+
+#include <memory>
+
+namespace isa::store::sqlite {
+
+class Engine;
+
+std::unique_ptr<AgentConfigStore> make_agent_config_store(Engine& engine);
+std::unique_ptr<TemplateStore> make_template_store(Engine& engine);
+std::unique_ptr<SessionStore> make_session_store(Engine& engine);
+std::unique_ptr<RunStore> make_run_store(Engine& engine);
+std::unique_ptr<PoolStore> make_pool_store(Engine& engine);
+
+}  // namespace isa::store::sqlite
