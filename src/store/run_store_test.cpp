@@ -19,10 +19,10 @@ class RunStoreTest : public contract::StoreContract {
 
   store::Run created(std::string id, std::int64_t created_at = 1000) {
     store::Run turn{.id = RunId("run_" + id),
-             .session_id = session_.id,
-             .owner_id = session_.owner_id,
-             .message = "What is 3 + 4?",
-             .created_at = from_millis(created_at)};
+                    .session_id = session_.id,
+                    .owner_id = session_.owner_id,
+                    .message = "What is 3 + 4?",
+                    .created_at = from_millis(created_at)};
     EXPECT_TRUE(run(store().create(turn)));
     return turn;
   }
@@ -43,18 +43,18 @@ INSTANTIATE_TEST_SUITE_P(Engines, RunStoreTest, ::testing::ValuesIn(contract::en
 
 TEST_P(RunStoreTest, FindsEveryFieldOfWhatWasCreated) {
   const store::Run turn{.id = RunId("run_a"),
-                 .session_id = session_.id,
-                 .owner_id = UserId("ann"),
-                 .agent_config_id = AgentId("agent_a"),
-                 .agent_version = 3,
-                 .state = RunState::failed,
-                 .message = "hi",
-                 .response = "part",
-                 .error_code = "upstream_error",
-                 .usage = json::object{{"a", 1}},
-                 .created_at = from_millis(1),
-                 .started_at = from_millis(2),
-                 .ended_at = from_millis(3)};
+                        .session_id = session_.id,
+                        .owner_id = UserId("ann"),
+                        .agent_config_id = AgentId("agent_a"),
+                        .agent_version = 3,
+                        .state = RunState::failed,
+                        .message = "hi",
+                        .response = "part",
+                        .error_code = "upstream_error",
+                        .usage = json::object{{"a", 1}},
+                        .created_at = from_millis(1),
+                        .started_at = from_millis(2),
+                        .ended_at = from_millis(3)};
   ASSERT_TRUE(run(store().create(turn)));
 
   EXPECT_EQ(json::write(run(store().find(person("ann"), turn.id)).value()), json::write(turn));
@@ -62,7 +62,8 @@ TEST_P(RunStoreTest, FindsEveryFieldOfWhatWasCreated) {
 }
 
 TEST_P(RunStoreTest, RefusesARunOfASessionThatDoesNotExist) {
-  const store::Run turn{.id = RunId("run_a"), .session_id = SessionId("sess_none"), .owner_id = UserId("ann")};
+  const store::Run turn{
+      .id = RunId("run_a"), .session_id = SessionId("sess_none"), .owner_id = UserId("ann")};
   EXPECT_EQ(failure(run(store().create(turn))), ErrorKind::not_found);
 }
 

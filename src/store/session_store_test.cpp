@@ -68,7 +68,8 @@ TEST_P(SessionStoreTest, ListsNewestUpdateFirstAcrossPages) {
 
 TEST_P(SessionStoreTest, RemovesASessionWithItsRunsEventsAndMessages) {
   const auto session = created("a", "ann");
-  store::Run turn{.id = RunId("run_a"), .session_id = session.id, .owner_id = session.owner_id, .message = "hi"};
+  store::Run turn{
+      .id = RunId("run_a"), .session_id = session.id, .owner_id = session.owner_id, .message = "hi"};
   ASSERT_TRUE(run(engine_->runs().create(turn)));
   turn.state = RunState::succeeded;
   const std::vector<LoggedEvent> events{{1, std::make_shared<const std::string>("{}")}};
