@@ -1,0 +1,125 @@
+#include "agent/config_routes.h"
+
+#include "agent/etag.h"
+#include "agent/paging.h"
+
+#include <charconv>
+
+namespace isa::agent {
+namespace {
+
+// How often a change without If-Match is made again when another came first.
+constexpr int kChangeAttempts = 8;
+
+struct Rollback {
+  std::int64_t version = 0;
+};
+BOOST_DESCRIBE_STRUCT(Rollback, (), (version))
+
+Error no_agent(const AgentId& id) {
+  return not_found("agent '{}' does not exist", id.value());
+}
+
+Result<std::int64_t> version_in(std::string_view text) {
+  std::int64_t number = 0;
+  const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (ec != std::errc() || end != text.data() + text.size())
+    return not_found("there is no version '{}'", text);
+  return number;
+}
+
+Result<void> check_version(const store::AgentConfig& config, std::optional<std::int64_t> expected) {
+  if (!expected || *expected == config.version) return ok();
+  return conflict("agent '{}' has version {} by now, not {}; read it again and repeat the change",
+                  config.id.value(), config.version, *expected);
+}
+
+net::Response answer(const store::AgentConfig& config) {
+  return versioned(json::write(config), config.version);
+}
+
+}  // namespace
+
+ConfigRoutes::Answer ConfigRoutes::list(net::Request& request) {
+  ISA_CO_TRY(auto asked, page_asked(request));
+  ISA_CO_TRY(const auto page, co_await configs_.list(request.identity, std::move(asked.cursor), asked.limit));
+  co_return net::Response::json(200, page_body("agents", page));
+}
+
+ConfigRoutes::Answer ConfigRoutes::create(net::Request& request) {
+  ISA_CO_TRY(const auto body, json::parse_as<CreateAgent>(request.body));
+  ISA_CO_TRY(const auto wanted, wanted_template(body));
+  std::optional<store::AgentTemplate> from;
+  if (wanted) {
+    ISA_CO_TRY(from, co_await templates_.find(request.identity, *wanted));
+  }
+  ISA_CO_TRY(auto config,
+             create_config(body, from ? &*from : nullptr, request.identity, default_model_, now()));
+  ISA_CO_TRYV(co_await configs_.create(config));
+  co_return answer(config);
+}
+
+ConfigRoutes::Answer ConfigRoutes::get(net::Request& request) {
+  ISA_CO_TRY(const auto config, co_await find(request));
+  co_return answer(config);
+}
+
+ConfigRoutes::Answer ConfigRoutes::patch(net::Request& request) {
+  ISA_CO_TRY(const auto body, json::parse_as<AgentFields>(request.body));
+  ISA_CO_TRY(const auto config, co_await change(request, body));
+  co_return answer(config);
+}
+
+// Without If-Match the last writer of a field wins; no change of another field is lost.
+Task<Result<store::AgentConfig>> ConfigRoutes::change(const net::Request& request, const AgentFields& body) {
+  ISA_CO_TRY(const auto expected, if_match(request));
+  for (int attempt = 1;; ++attempt) {
+    ISA_CO_TRY(auto current, co_await find(request));
+    ISA_CO_TRYV(check_version(current, expected));
+    ISA_CO_TRY(auto next, patch_config(std::move(current), body, request.identity, default_model_, now()));
+    auto updated = co_await configs_.update(request.identity, std::move(next));
+    const bool came_second = !updated && updated.error().kind() == ErrorKind::conflict;
+    if (!came_second || expected || attempt == kChangeAttempts) co_return updated;
+  }
+}
+
+ConfigRoutes::Answer ConfigRoutes::remove(net::Request& request) {
+  const AgentId id(request.param("id"));
+  ISA_CO_TRY(const auto expected, if_match(request));
+  ISA_CO_TRYV(co_await configs_.remove(request.identity, id, expected, now()));
+  json::object body{{"id", id.value()}, {"deleted", true}};
+  co_return net::Response::json(200, std::move(body));
+}
+
+ConfigRoutes::Answer ConfigRoutes::versions(net::Request& request) {
+  ISA_CO_TRY(const auto found, co_await configs_.versions(request.identity, AgentId(request.param("id"))));
+  json::object body{{"versions", json::write(found)}};
+  co_return net::Response::json(200, std::move(body));
+}
+
+ConfigRoutes::Answer ConfigRoutes::version(net::Request& request) {
+  ISA_CO_TRY(const auto number, version_in(request.param("n")));
+  ISA_CO_TRY(const auto config,
+             co_await configs_.find_version(request.identity, AgentId(request.param("id")), number));
+  co_return answer(config);
+}
+
+ConfigRoutes::Answer ConfigRoutes::rollback(net::Request& request) {
+  ISA_CO_TRY(const auto body, json::parse_as<Rollback>(request.body));
+  ISA_CO_TRY(const auto expected, if_match(request));
+  ISA_CO_TRY(const auto current, co_await find(request));
+  ISA_CO_TRYV(check_version(current, expected));
+  ISA_CO_TRY(auto old, co_await configs_.find_version(request.identity, current.id, body.version));
+  auto next = rolled_back(current, std::move(old), now());
+  ISA_CO_TRY(const auto config, co_await configs_.update(request.identity, std::move(next)));
+  co_return answer(config);
+}
+
+Task<Result<store::AgentConfig>> ConfigRoutes::find(const net::Request& request) {
+  const AgentId id(request.param("id"));
+  auto found = co_await configs_.find(request.identity, id);
+  if (!found && found.error().kind() == ErrorKind::not_found) co_return no_agent(id);
+  co_return found;
+}
+
+}  // namespace isa::agent

@@ -1,0 +1,34 @@
+#pragma once
+
+#include "agent/config_rules.h"
+#include "agent/templates.h"
+#include "net/http.h"
+
+namespace isa::agent {
+
+// /api/v1/agents/configs
+class ConfigRoutes {
+ public:
+  ConfigRoutes(store::AgentConfigStore& configs, const TemplateCatalog& templates, std::string default_model)
+      : configs_(configs), templates_(templates), default_model_(std::move(default_model)) {}
+
+  using Answer = Task<Result<net::Response>>;
+  Answer list(net::Request& request);
+  Answer create(net::Request& request);
+  Answer get(net::Request& request);
+  Answer patch(net::Request& request);
+  Answer remove(net::Request& request);
+  Answer versions(net::Request& request);
+  Answer version(net::Request& request);
+  Answer rollback(net::Request& request);
+
+ private:
+  Task<Result<store::AgentConfig>> change(const net::Request& request, const AgentFields& body);
+  Task<Result<store::AgentConfig>> find(const net::Request& request);
+
+  store::AgentConfigStore& configs_;
+  const TemplateCatalog& templates_;
+  std::string default_model_;
+};
+
+}  // namespace isa::agent

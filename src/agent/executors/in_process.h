@@ -1,0 +1,19 @@
+#pragma once
+
+#include "agent/turn_executor.h"
+#include "model/client.h"
+
+namespace isa::agent {
+
+// env cloud_shared: the agent loop in this very process. There is no sandbox here, so file and shell tools
+// are refused; a turn whose agent lists some begins with a system event that names them.
+class InProcessExecutor : public TurnExecutor {
+ public:
+  explicit InProcessExecutor(model::ModelClient& model) : model_(model) {}
+  Task<Result<void>> run(Turn turn, sdk::EventSink sink, TurnRecord& record) override;
+
+ private:
+  model::ModelClient& model_;
+};
+
+}  // namespace isa::agent

@@ -1,0 +1,145 @@
+#include "agent/executors/pooled.h"
+
+#include "base/log.h"
+
+namespace isa::agent {
+namespace {
+
+// After the turn's last event its history follows at once; a custom agent sends none and may just hang.
+constexpr std::chrono::seconds kHistoryWait{2};
+// Leases that are remembered before those that have expired are forgotten.
+constexpr std::size_t kHeldMax = 4096;
+constexpr std::size_t kErrorBodyMax = 64 << 10;
+
+sdk::Event sandbox_acquired(const pool::Acquired& at) {
+  sdk::Event event{sdk::EventType::system, "", {}};
+  event.content = at.resumed ? "Using the session's sandbox." : "A sandbox is ready.";
+  event.metadata["event"] = "sandbox.acquired";
+  event.metadata["instance_id"] = at.instance_id.value();
+  event.metadata["wait_ms"] = at.wait_ms;
+  event.metadata["warm"] = at.warm;
+  event.metadata["resumed"] = at.resumed;
+  if (at.cold_reason) event.metadata["cold_reason"] = *at.cold_reason;
+  return event;
+}
+
+Error sandbox_lost(std::string detail) {
+  return upstream_error(
+             "the sandbox stopped before the agent finished; send the message again to use a new one")
+      .with_code("sandbox_lost")
+      .with_detail(std::move(detail));
+}
+
+Result<void> keep_history(std::string_view text, TurnRecord& record) {
+  ISA_TRY(auto history, json::parse_as<sdk::RuntimeHistory>(text));
+  std::vector<sdk::Message> messages;
+  for (const auto& item : history.new_messages) {
+    ISA_TRY(auto message, sdk::message_from_json(item));
+    messages.push_back(std::move(message));
+  }
+  record.new_messages = std::move(messages);
+  record.usage = history.usage;
+  return ok();
+}
+
+using NextEvent = Result<std::optional<net::SseEvent>>;
+
+Task<NextEvent> next_of(net::SseReader& events, bool is_finished) {
+  if (!is_finished) co_return co_await events.next();
+  auto last = co_await with_deadline(Deadline::after(kHistoryWait), events.next());
+  if (!last) co_return std::nullopt;  // The turn is over; how its stream ends no longer matters.
+  co_return std::move(last);
+}
+
+}  // namespace
+
+Task<Result<void>> PooledExecutor::run(Turn turn, sdk::EventSink sink, TurnRecord& record) {
+  ISA_CO_TRY(auto at, co_await acquire(turn, sink));
+  auto answer = co_await open(at, turn);
+  if (!answer && at.resumed) {
+    // The sandbox that the session had is gone since its last turn. Nothing ran yet: take a new one.
+    log::warn("run.sandbox_replaced",
+              {{"run_id", turn.run.value()}, {"instance_id", at.instance_id.value()}});
+    co_await forget(turn.session);
+    auto fresh = co_await acquire(turn, sink);
+    if (!fresh) co_return std::move(fresh).error();
+    at = *std::move(fresh);
+    answer = co_await open(at, turn);
+  }
+  if (!answer) co_return std::move(answer).error();
+  net::SseReader events(std::move(answer->body));
+  auto relayed = co_await relay(events, sink, record);
+  if (!relayed && relayed.error().code() == "sandbox_lost") co_await forget(turn.session);
+  co_return relayed;
+}
+
+Task<void> PooledExecutor::forget(SessionId session) {
+  const auto held = held_.extract(session);
+  if (!held) co_return;
+  auto released = co_await pool_.release(pool_type_, held.mapped().instance, held.mapped().fencing_token);
+  if (!released)  // The pool ends the lease by itself when it expires.
+    log::warn("session.release_failed",
+              {{"session_id", session.value()}, {"detail", released.error().message()}});
+}
+
+Task<Result<pool::Acquired>> PooledExecutor::acquire(const Turn& turn, const sdk::EventSink& sink) {
+  pool::AcquireRequest request{turn.session, turn.user,
+                               turn.org,     turn.agent_id,
+                               std::nullopt, std::chrono::duration<double>(acquire_timeout_).count()};
+  ISA_CO_TRY(auto at, co_await pool_.acquire(pool_type_, std::move(request)));
+  remember(turn.session, at);
+  auto event = sandbox_acquired(at);
+  ISA_CO_TRYV(co_await sink(std::move(event)));
+  co_return at;
+}
+
+Task<Result<net::OpenResponse>> PooledExecutor::open(const pool::Acquired& at, const Turn& turn) {
+  json::array history;
+  for (const auto& message : turn.history) history.push_back(sdk::to_json(message));
+  sdk::RuntimeChat chat{turn.message,     true,       turn.session.value(),
+                        turn.run.value(), turn.agent, std::move(history)};
+  ISA_CO_TRY(auto answer,
+             co_await pool_.stream(pool_type_, at.instance_id, at.lease.fencing_token, std::move(chat)));
+  if (answer.status == 200) co_return answer;
+  const auto body = co_await net::read_all(*answer.body, kErrorBodyMax);
+  auto error = net::error_of(answer.status, body ? *body : std::string());
+  log::warn("run.agent_refused",
+            {{"run_id", turn.run.value()}, {"status", answer.status}, {"detail", error.message()}});
+  co_return error;
+}
+
+// Until the stream ends. Lines that are no event of ours (a custom agent may send anything) are passed over.
+Task<Result<void>> PooledExecutor::relay(net::SseReader& events, const sdk::EventSink& sink,
+                                         TurnRecord& record) {
+  bool is_finished = false;
+  for (;;) {
+    auto next = co_await next_of(events, is_finished);
+    if (!next) co_return sandbox_lost(next.error().message());
+    if (!*next || (*next)->data == "[DONE]") break;
+    const auto& line = **next;
+    if (line.event == "history") {
+      if (auto kept = keep_history(line.data, record); !kept)
+        log::warn("run.history_unreadable", {{"detail", kept.error().message()}});
+      continue;
+    }
+    auto event = sdk::event_from_wire(line.data);
+    if (!event) {
+      log::debug("run.event_unreadable", {{"detail", event.error().message()}});
+      continue;
+    }
+    is_finished = is_finished || event->is_terminal();
+    ISA_CO_TRYV(co_await sink(*std::move(event)));
+  }
+  if (!is_finished) co_return sandbox_lost("the stream ended without a result");
+  co_return ok();
+}
+
+void PooledExecutor::remember(const SessionId& session, const pool::Acquired& lease) {
+  // A lease that is in use is renewed behind our back: an hour past its first end it has surely gone.
+  if (held_.size() >= kHeldMax)
+    std::erase_if(held_,
+                  [](const auto& held) { return held.second.expires_at + std::chrono::hours(1) < now(); });
+  held_.insert_or_assign(session, Held{lease.instance_id, lease.lease.fencing_token, lease.lease.expires_at});
+}
+
+}  // namespace isa::agent

@@ -1,0 +1,40 @@
+#pragma once
+
+#include "agent/turn_executor.h"
+#include "net/sse.h"
+#include "pool/client.h"
+
+#include <chrono>
+#include <map>
+
+namespace isa::agent {
+
+// env cloud_pool and deployment: the turn runs in the session's sandbox, which the pool manager leases to it.
+// The lease outlives the turn, so that the next one finds its files; the pool ends it after some idleness.
+class PooledExecutor : public TurnExecutor {
+ public:
+  PooledExecutor(pool::PoolClient& pool, std::string pool_type, std::chrono::milliseconds acquire_timeout)
+      : pool_(pool), pool_type_(std::move(pool_type)), acquire_timeout_(acquire_timeout) {}
+
+  Task<Result<void>> run(Turn turn, sdk::EventSink sink, TurnRecord& record) override;
+  // Releases the session's sandbox, if this process leased one for it.
+  Task<void> forget(SessionId session) override;
+
+ private:
+  struct Held {
+    InstanceId instance;
+    std::int64_t fencing_token = 0;
+    Timestamp expires_at;
+  };
+  Task<Result<pool::Acquired>> acquire(const Turn& turn, const sdk::EventSink& sink);
+  Task<Result<net::OpenResponse>> open(const pool::Acquired& at, const Turn& turn);
+  Task<Result<void>> relay(net::SseReader& events, const sdk::EventSink& sink, TurnRecord& record);
+  void remember(const SessionId& session, const pool::Acquired& lease);
+
+  pool::PoolClient& pool_;
+  std::string pool_type_;
+  std::chrono::milliseconds acquire_timeout_;
+  std::map<SessionId, Held> held_;
+};
+
+}  // namespace isa::agent

@@ -1,0 +1,172 @@
+#include "agent/field_rules.h"
+
+#include "sdk/tool.h"
+
+#include <algorithm>
+#include <set>
+
+namespace isa::agent {
+namespace {
+
+constexpr std::int64_t kTurnsMax = 10'000;
+constexpr std::int64_t kSecondsMax = 24 * 3'600;
+constexpr std::int64_t kApprovalSecondsMax = 30 * 24 * 3'600;
+
+Error broken(std::string pointer, std::string rule) {
+  return validation_error("{}: {}", pointer, rule).with_param(pointer);
+}
+
+std::string at(std::string_view field, std::size_t index) {
+  return fmt::format("/{}/{}", field, index);
+}
+
+// Code points: every byte but the continuation bytes of UTF-8.
+std::size_t characters(std::string_view text) {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+}
+
+bool is_word(std::string_view text, std::string_view extra) {
+  return !text.empty() && text.size() <= 64 && std::ranges::all_of(text, [&](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || extra.contains(c);
+  });
+}
+
+// mcp:<server>/<tool>, where <tool> may hold *.
+bool is_mcp_pattern(std::string_view name) {
+  if (!name.starts_with("mcp:")) return false;
+  name.remove_prefix(4);
+  const auto slash = name.find('/');
+  return slash != std::string_view::npos && is_word(name.substr(0, slash), "_-.") &&
+         is_word(name.substr(slash + 1), "_-.*");
+}
+
+bool is_known_tool(const std::string& name) {
+  const auto& known = sdk::known_tool_names();
+  return std::ranges::find(known, name) != known.end();
+}
+
+bool is_host(std::string_view host) {
+  if (host.starts_with("*.")) host.remove_prefix(2);
+  if (host.empty() || host.size() > 253 || host.starts_with('.') || host.ends_with('.')) return false;
+  if (!host.contains('.') || host.contains("..")) return false;
+  const auto last = host.substr(host.rfind('.') + 1);
+  if (std::ranges::all_of(last, [](char c) { return c >= '0' && c <= '9'; }))
+    return false;  // An IPv4 address.
+  return std::ranges::all_of(host, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.';
+  });
+}
+
+Result<void> check_count(std::string_view field, std::size_t count) {
+  if (count > kListMax) return broken(fmt::format("/{}", field), fmt::format("at most {} entries", kListMax));
+  return ok();
+}
+
+struct McpServer {
+  std::optional<std::string> command;
+  std::optional<std::vector<std::string>> args;
+  std::optional<std::map<std::string, std::string>> env;
+  std::optional<std::string> url;
+  std::optional<std::string> headers_secret;
+};
+BOOST_DESCRIBE_STRUCT(McpServer, (), (command, args, env, url, headers_secret))
+
+Result<void> check_mcp_server(std::string_view name, const json::value& value) {
+  const auto pointer = fmt::format("/mcp_servers/{}", name);
+  if (!is_word(name, "_-."))
+    return broken(pointer, "a server's name is 1 to 64 letters, digits, '_', '-' or '.'");
+  const auto server = json::read<McpServer>(value);
+  if (!server)
+    return broken(pointer + server.error().param(), "expected {command, args, env} or {url, headers_secret}");
+  if (server->command.has_value() == server->url.has_value())
+    return broken(pointer, "expected either 'command' or 'url'");
+  if (server->url && (server->args || server->env))
+    return broken(pointer, "'args' and 'env' go with 'command'");
+  if (server->command && server->headers_secret) return broken(pointer, "'headers_secret' goes with 'url'");
+  return ok();
+}
+
+}  // namespace
+
+Result<void> check_length(std::string_view field, std::string_view text, std::size_t min, std::size_t max) {
+  const auto length = characters(text);
+  if (length >= min && length <= max) return ok();
+  const auto pointer = fmt::format("/{}", field);
+  if (length < min) return broken(pointer, fmt::format("must have {} to {} characters", min, max));
+  return broken(pointer, fmt::format("must have at most {} characters; this has {}", max, length));
+}
+
+Result<void> check_id(std::string_view field, std::string_view text) {
+  constexpr std::string_view kAllowed = "_-.:@";
+  const bool is_fine = text.size() <= 128 && std::ranges::all_of(text, [&](char c) {
+                         return is_word(std::string_view(&c, 1), kAllowed);
+                       });
+  if (is_fine && !text.empty()) return ok();
+  return broken(fmt::format("/{}", field), "an id is 1 to 128 letters, digits, '_', '-', '.', ':' or '@'");
+}
+
+Result<void> check_tools(const std::vector<std::string>& tools) {
+  ISA_TRYV(check_count("tools", tools.size()));
+  for (std::size_t i = 0; i < tools.size(); ++i)
+    if (!is_known_tool(tools[i]) && !is_mcp_pattern(tools[i]))
+      return broken(at("tools", i), fmt::format("unknown tool '{}'", tools[i]));
+  return ok();
+}
+
+Result<void> check_skills(const std::vector<std::string>& skills) {
+  ISA_TRYV(check_count("skills", skills.size()));
+  for (std::size_t i = 0; i < skills.size(); ++i)
+    if (!is_word(skills[i], "_-"))
+      return broken(at("skills", i), "a skill's name is 1 to 64 letters, digits, '_' or '-'");
+  return ok();
+}
+
+Result<void> check_egress(const std::vector<std::string>& hosts) {
+  ISA_TRYV(check_count("egress", hosts.size()));
+  for (std::size_t i = 0; i < hosts.size(); ++i)
+    if (!is_host(hosts[i]))
+      return broken(at("egress", i), "expected a host name such as api.example.com or *.example.com");
+  return ok();
+}
+
+Result<void> check_mcp_servers(const json::object& servers) {
+  ISA_TRYV(check_count("mcp_servers", servers.size()));
+  for (const auto& entry : servers) ISA_TRYV(check_mcp_server(entry.key(), entry.value()));
+  return ok();
+}
+
+Result<void> check_approvals(const std::vector<store::ApprovalRule>& rules) {
+  ISA_TRYV(check_count("approvals", rules.size()));
+  for (std::size_t i = 0; i < rules.size(); ++i) {
+    if (rules[i].match.empty() || rules[i].match.size() > 200)
+      return broken(at("approvals", i) + "/match", "expected the name of a tool or a pattern");
+    if (rules[i].timeout_s < 1 || rules[i].timeout_s > kApprovalSecondsMax)
+      return broken(at("approvals", i) + "/timeout_s",
+                    fmt::format("must be from 1 to {}", kApprovalSecondsMax));
+  }
+  return ok();
+}
+
+Result<void> check_limits(const store::RunLimits& limits) {
+  if (limits.max_turns < 1 || limits.max_turns > kTurnsMax)
+    return broken("/limits/max_turns", fmt::format("must be from 1 to {}", kTurnsMax));
+  if (limits.max_seconds < 1 || limits.max_seconds > kSecondsMax)
+    return broken("/limits/max_seconds", fmt::format("must be from 1 to {}", kSecondsMax));
+  if (limits.max_tokens && *limits.max_tokens < 1) return broken("/limits/max_tokens", "must be at least 1");
+  if (limits.max_usd && !(*limits.max_usd > 0)) return broken("/limits/max_usd", "must be more than 0");
+  return ok();
+}
+
+Result<std::optional<OrgId>> owning_org(store::Visibility visibility, const std::optional<OrgId>& wanted,
+                                        const Identity& who) {
+  if (visibility == store::Visibility::private_) return std::nullopt;
+  if (!wanted && who.orgs.size() == 1) return who.orgs.front().org;
+  if (!wanted)
+    return broken("/org_id", "visibility 'org' needs the id of an organization that you belong to");
+  if (!who.belongs_to(*wanted))
+    return broken("/org_id", fmt::format("you do not belong to the organization '{}'", wanted->value()));
+  return wanted;
+}
+
+}  // namespace isa::agent

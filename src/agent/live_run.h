@@ -1,0 +1,60 @@
+#pragma once
+
+#include "agent/run_ending.h"
+#include "agent/run_stream.h"
+#include "agent/turn_executor.h"
+#include "agent/turn_recorder.h"
+#include "store/run.h"
+#include "store/session.h"
+
+#include <optional>
+
+namespace isa::agent {
+
+// What somebody asked for, with everything looked up and checked.
+struct RunOrder {
+  Identity identity;
+  store::Session session;
+  bool is_new_session = false;
+  std::optional<OrgId> org;
+  store::ExecutionEnv env = store::ExecutionEnv::cloud_pool;
+  sdk::AgentSpec agent;
+  std::string message;
+  json::object metadata;  // The caller's own; goes into session_start.
+};
+
+// A run between the moment it was asked for and its end. Shared by the engine that drives it and by whoever
+// reads it; lives on the service's event loop.
+struct LiveRun {
+  LiveRun(asio::any_io_executor executor, store::EventLog& log, RunOrder wanted, RunStreamLimits limits)
+      : order(std::move(wanted)),
+        id(RunId::make()),
+        stream(executor, log, id, order.session.id, limits),
+        recorder(stream),
+        changed(executor),
+        turn(executor) {}
+
+  // Asks the run to end; the first reason counts.
+  void request_stop(StopReason reason) {
+    if (stop != StopReason::none || ending) return;
+    stop = reason;
+    recorder.stop();
+    turn.cancel();
+    changed.notify();
+  }
+
+  RunOrder order;
+  const RunId id;
+  store::Run row;
+  RunStream stream;
+  TurnRecorder recorder;
+  StopReason stop = StopReason::none;
+  std::optional<Result<void>> accepted;  // Set once the run is in the store, or could not get there.
+  std::optional<Error> turn_error;
+  TurnRecord record;
+  std::optional<RunEnding> ending;  // Set when it is over and stored.
+  Signal changed;                   // stop, accepted, ending, or the run's place in its session's queue.
+  TaskGroup turn;                   // The turn itself: what a stop cancels.
+};
+
+}  // namespace isa::agent

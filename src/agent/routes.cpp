@@ -1,0 +1,58 @@
+#include "agent/routes.h"
+
+namespace isa::agent {
+namespace {
+
+template <class Object>
+net::Handler on(Object& object, Task<Result<net::Response>> (Object::*method)(net::Request&)) {
+  return [&object, method](net::Request& request) { return (object.*method)(request); };
+}
+
+const net::RouteOptions kPublic{.is_public = true};
+// Prompts of 100 000 characters may take 12 bytes each, escaped.
+const net::RouteOptions kConfigBody{.body_max = 2 << 20};
+// Bounded by the agent's own limits (at most 24 h) and by the wait for a sandbox. When the reader leaves,
+// only the handler is cancelled: the run is the engine's.
+const net::RouteOptions kChat{
+    .body_max = 2 << 20, .timeout = std::chrono::hours(25), .cancel_on_disconnect = true};
+
+}  // namespace
+
+std::vector<net::Route> routes(Handlers& h) {
+  using enum net::Method;
+  return {
+      {get, "/health", on(h.health, &Health::health), kPublic},
+      {get, "/ready", on(h.health, &Health::ready), kPublic},
+
+      {get, "/api/v1/agents/configs", on(h.configs, &ConfigRoutes::list)},
+      {post, "/api/v1/agents/configs", on(h.configs, &ConfigRoutes::create), kConfigBody},
+      {get, "/api/v1/agents/configs/{id}", on(h.configs, &ConfigRoutes::get)},
+      {patch, "/api/v1/agents/configs/{id}", on(h.configs, &ConfigRoutes::patch), kConfigBody},
+      {del, "/api/v1/agents/configs/{id}", on(h.configs, &ConfigRoutes::remove)},
+      {get, "/api/v1/agents/configs/{id}/versions", on(h.configs, &ConfigRoutes::versions)},
+      {get, "/api/v1/agents/configs/{id}/versions/{n}", on(h.configs, &ConfigRoutes::version)},
+      {post, "/api/v1/agents/configs/{id}/rollback", on(h.configs, &ConfigRoutes::rollback)},
+
+      {get, "/api/v1/agents/templates", on(h.templates, &TemplateRoutes::list), kPublic},
+      {get, "/api/v1/agents/templates/{id}", on(h.templates, &TemplateRoutes::get), kPublic},
+      {post, "/api/v1/agents/templates", on(h.templates, &TemplateRoutes::create), kConfigBody},
+      {put, "/api/v1/agents/templates/{id}", on(h.templates, &TemplateRoutes::replace), kConfigBody},
+      {del, "/api/v1/agents/templates/{id}", on(h.templates, &TemplateRoutes::remove)},
+
+      {post, "/api/v1/agents/chat", on(h.chat, &ChatRoutes::chat), kChat},
+      {post, "/query", on(h.chat, &ChatRoutes::query), kChat},
+
+      {get, "/api/v1/agents/sessions", on(h.sessions, &SessionRoutes::list)},
+      {post, "/api/v1/agents/sessions", on(h.sessions, &SessionRoutes::create)},
+      {get, "/api/v1/agents/sessions/{id}", on(h.sessions, &SessionRoutes::get)},
+      {del, "/api/v1/agents/sessions/{id}", on(h.sessions, &SessionRoutes::remove)},
+      {get, "/api/v1/agents/sessions/{id}/messages", on(h.sessions, &SessionRoutes::messages)},
+      {get, "/api/v1/agents/sessions/{id}/runs", on(h.sessions, &SessionRoutes::runs)},
+
+      {get, "/api/v1/agents/runs/{id}", on(h.runs, &RunRoutes::get)},
+      {get, "/api/v1/agents/runs/{id}/events", on(h.runs, &RunRoutes::events)},
+      {post, "/api/v1/agents/runs/{id}/cancel", on(h.runs, &RunRoutes::cancel)},
+  };
+}
+
+}  // namespace isa::agent

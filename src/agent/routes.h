@@ -1,0 +1,26 @@
+#pragma once
+
+#include "agent/chat_routes.h"
+#include "agent/config_routes.h"
+#include "agent/health.h"
+#include "agent/run_routes.h"
+#include "agent/session_routes.h"
+#include "agent/template_routes.h"
+#include "net/router.h"
+
+namespace isa::agent {
+
+struct Handlers {
+  Health health;
+  ConfigRoutes configs;
+  TemplateRoutes templates;
+  SessionRoutes sessions;
+  RunRoutes runs;
+  ChatRoutes chat;
+};
+
+// The table of api.md, "Agent service". api/agent.openapi.yaml describes the same routes; a test compares
+// them.
+std::vector<net::Route> routes(Handlers& handlers);
+
+}  // namespace isa::agent

@@ -1,0 +1,142 @@
+#include "agent/run_ending.h"
+
+#include <algorithm>
+#include <array>
+#include <set>
+
+namespace isa::agent {
+namespace {
+
+using store::RunState;
+
+constexpr std::array kKinds{
+    ErrorKind::invalid_request,          ErrorKind::unauthorized,     ErrorKind::insufficient_credits,
+    ErrorKind::insufficient_permissions, ErrorKind::not_found,        ErrorKind::conflict,
+    ErrorKind::payload_too_large,        ErrorKind::validation_error, ErrorKind::failed_dependency,
+    ErrorKind::rate_limit_exceeded,      ErrorKind::quota_exceeded,   ErrorKind::cancelled,
+    ErrorKind::internal_error,           ErrorKind::not_implemented,  ErrorKind::upstream_error,
+    ErrorKind::service_unavailable,      ErrorKind::timeout,
+};
+
+// The kind of an error that arrived as an event: its code is a kind's name, one of ours, or a custom agent's
+// own.
+ErrorKind kind_of(std::string_view code) {
+  for (const auto kind : kKinds)
+    if (code == to_string(kind)) return kind;
+  if (code == "model_not_configured" || code == "model_not_found") return ErrorKind::failed_dependency;
+  if (code == "interrupted") return ErrorKind::service_unavailable;
+  if (code == "error_max_turns") return ErrorKind::timeout;
+  if (code == "error_budget") return ErrorKind::quota_exceeded;
+  return ErrorKind::upstream_error;
+}
+
+std::string string_in(const json::object& object, std::string_view key) {
+  const auto* found = object.if_contains(key);
+  return found && found->is_string() ? std::string(found->get_string()) : std::string();
+}
+
+sdk::Event interrupted_result(const std::string& text) {
+  sdk::Event event{sdk::EventType::result, text, {}};
+  event.metadata["subtype"] = "interrupted";
+  return event;
+}
+
+sdk::Event terminal_of(TurnFacts& facts) {
+  if (facts.stop == StopReason::asked) return interrupted_result(facts.text);
+  if (facts.terminal) return std::move(*facts.terminal);
+  if (facts.stop == StopReason::platform)
+    return sdk::error_event("interrupted",
+                            "the platform stopped while the agent was working; send the message again", true);
+  if (facts.error)
+    return sdk::error_event(std::string(facts.error->code()), facts.error->message(),
+                            is_retryable(facts.error->kind()));
+  return sdk::error_event("internal_error", "the run ended without an answer", false);
+}
+
+void judge_result(RunEnding& ending, const std::string& text) {
+  auto& event = ending.terminal;
+  if (!event.content || event.content->empty()) event.content = text;
+  auto subtype = string_in(event.metadata, "subtype");
+  if (subtype.empty()) event.metadata["subtype"] = subtype = "success";
+  if (subtype == "success") {
+    ending.state = RunState::succeeded;
+    ending.response = event.content;
+  } else if (subtype == "interrupted") {
+    ending.state = RunState::cancelled;
+    ending.failure = cancelled("the run was cancelled").with_code("interrupted");
+  } else {
+    const auto code = subtype == "error_model" ? "upstream_error" : subtype;
+    ending.failure =
+        make_error(kind_of(code), "the agent stopped before it finished: {}", subtype).with_code(subtype);
+  }
+}
+
+void judge_error(RunEnding& ending, std::optional<Error> error) {
+  auto& event = ending.terminal;
+  auto code = string_in(event.metadata, "code");
+  if (code.empty()) event.metadata["code"] = code = "agent_error";
+  const auto kind = kind_of(code);
+  if (!event.content) event.content = "the agent failed without saying why";
+  if (!event.metadata.contains("retryable")) event.metadata["retryable"] = is_retryable(kind);
+  const bool is_the_same = error && error->code() == code;
+  ending.failure = is_the_same ? std::move(*error) : Error(kind, *event.content).with_code(code);
+}
+
+// Gives every tool call a result and drops what a program in a sandbox has no business to write into the
+// history.
+void make_whole(std::vector<sdk::Message>& messages) {
+  std::erase_if(messages, [](const auto& message) { return message.role == sdk::ChatRole::system; });
+  for (std::size_t i = 0; i < messages.size(); ++i) {
+    const auto calls = messages[i].tool_calls();
+    if (messages[i].role != sdk::ChatRole::assistant || calls.empty()) continue;
+    const bool has_results = i + 1 < messages.size() && messages[i + 1].role == sdk::ChatRole::tool;
+    if (!has_results)
+      messages.insert(messages.begin() + static_cast<std::ptrdiff_t>(i) + 1, {sdk::ChatRole::tool, {}});
+    auto& results = messages[i + 1].parts;
+    std::set<std::string> answered;
+    for (const auto& part : results) answered.insert(part.id);
+    for (const auto& call : calls)
+      if (!answered.contains(call.id))
+        results.push_back(
+            sdk::Part::make_tool_result(call.id, "The call was cut off; its effect is unknown.", true));
+  }
+}
+
+}  // namespace
+
+RunEnding ending_of(TurnFacts facts) {
+  RunEnding ending{.terminal = terminal_of(facts)};
+  ending.terminal.metadata["duration_ms"] = facts.duration_ms;
+  if (facts.usage && !ending.terminal.metadata.contains("usage"))
+    ending.terminal.metadata["usage"] = json::write(*facts.usage);
+  if (const auto* usage = ending.terminal.metadata.if_contains("usage"); usage && usage->is_object())
+    ending.usage = usage->get_object();
+  if (ending.terminal.type == sdk::EventType::result)
+    judge_result(ending, facts.text);
+  else
+    judge_error(ending, std::move(facts.error));
+  ending.session_end = sdk::Event{sdk::EventType::session_end, "", {}};
+  ending.session_end.metadata["duration_ms"] = facts.duration_ms;
+  ending.session_end.metadata["outcome"] = json::name_of(ending.state);
+  return ending;
+}
+
+std::string_view failure_code(const RunEnding& ending) {
+  return ending.failure ? ending.failure->code() : std::string_view();
+}
+
+std::vector<store::SessionMessage> history_of(const RunId& run, Timestamp at, const std::string& message,
+                                              std::optional<std::vector<sdk::Message>> recorded,
+                                              const std::string& text) {
+  if (!recorded) {
+    recorded.emplace();
+    recorded->push_back(sdk::Message::make(sdk::ChatRole::user, message));
+    if (!text.empty()) recorded->push_back(sdk::Message::make(sdk::ChatRole::assistant, text));
+  }
+  make_whole(*recorded);
+  std::vector<store::SessionMessage> messages;
+  for (const auto& one : *recorded) messages.push_back({run, at, sdk::to_json(one)});
+  return messages;
+}
+
+}  // namespace isa::agent

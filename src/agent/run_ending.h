@@ -1,0 +1,50 @@
+// How a run ends: one place decides what its last two events and its row say, whatever happened.
+#pragma once
+
+#include "sdk/chat.h"
+#include "sdk/event.h"
+#include "store/run.h"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace isa::agent {
+
+enum class StopReason {
+  none,
+  asked,     // Somebody cancelled it, or its reader left and had said that this ends it.
+  platform,  // The platform stops, or was killed.
+};
+
+// What is known of a turn when it is over.
+struct TurnFacts {
+  StopReason stop = StopReason::none;
+  std::optional<sdk::Event> terminal;  // The result or error that the turn sent.
+  std::optional<Error> error;          // Why it sent none.
+  std::string text;                    // What it streamed.
+  std::optional<sdk::Usage> usage;
+  std::int64_t duration_ms = 0;
+};
+
+struct RunEnding {
+  sdk::Event terminal;
+  sdk::Event session_end;
+  store::RunState state = store::RunState::failed;
+  std::optional<std::string> response;  // When it succeeded.
+  std::optional<Error> failure;         // When it did not: for a caller who waits for the answer.
+  std::optional<json::object> usage;
+};
+
+RunEnding ending_of(TurnFacts facts);
+
+// The code of the terminal event that says so: "interrupted", "error_max_turns", "sandbox_lost", ...
+std::string_view failure_code(const RunEnding& ending);
+
+// What the turn adds to the session's history: its own record, made whole; without one the user's message and
+// the text that was streamed.
+std::vector<store::SessionMessage> history_of(const RunId& run, Timestamp at, const std::string& message,
+                                              std::optional<std::vector<sdk::Message>> recorded,
+                                              const std::string& text);
+
+}  // namespace isa::agent

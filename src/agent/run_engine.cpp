@@ -1,0 +1,251 @@
+#include "agent/run_engine.h"
+
+#include "base/log.h"
+
+#include <boost/system/system_error.hpp>
+
+namespace isa::agent {
+namespace {
+
+// A hung tool or a custom agent does not look at its limit itself; the platform does, a little later.
+constexpr std::chrono::seconds kTurnGrace{15};
+// How often the end of a run is offered to a store that refuses it, each time after twice the wait.
+constexpr int kStoreAttempts = 6;
+constexpr std::chrono::milliseconds kStoreRetryWait{100};
+
+sdk::Event session_start(const LiveRun& run) {
+  sdk::Event event{sdk::EventType::session_start, "", {}};
+  const auto& session = run.order.session;
+  event.metadata["agent_id"] =
+      session.agent_config_id ? json::value(session.agent_config_id->value()) : nullptr;
+  event.metadata["agent_version"] = session.agent_version ? json::value(*session.agent_version) : nullptr;
+  event.metadata["resumed"] = !run.order.is_new_session;
+  if (!run.order.metadata.empty()) event.metadata["metadata"] = run.order.metadata;
+  return event;
+}
+
+sdk::Event queued(std::size_t ahead) {
+  sdk::Event event{sdk::EventType::system, "", {}};
+  event.content = "Waiting for the runs of this session that came before.";
+  event.metadata["event"] = "queued";
+  event.metadata["ahead"] = ahead;
+  return event;
+}
+
+std::int64_t millis_since(Timestamp start) {
+  return (now() - start).count();
+}
+
+}  // namespace
+
+RunEngine::RunEngine(asio::any_io_executor executor, Parts parts, AgentServiceConfig config)
+    : executor_(executor),
+      parts_(std::move(parts)),
+      config_(std::move(config)),
+      registry_(executor),
+      runs_(executor) {}
+
+Result<std::shared_ptr<LiveRun>> RunEngine::start(RunOrder order) {
+  if (is_stopping_)
+    return service_unavailable("the platform is stopping; send the message again in a moment");
+  if (std::cmp_greater_equal(registry_.size(), config_.max_live_runs))
+    return service_unavailable("the platform runs {} chats, its limit (agent.max_live_runs); try again later",
+                               config_.max_live_runs)
+        .with_retry_after(std::chrono::seconds(5));
+  if (std::cmp_greater(registry_.of_session(order.session.id).size(), config_.max_queued_runs))
+    return make_error(ErrorKind::rate_limit_exceeded, "session {} has {} runs waiting; wait for one to end",
+                      order.session.id.value(), config_.max_queued_runs)
+        .with_retry_after(std::chrono::seconds(1));
+  const RunStreamLimits limits{static_cast<std::size_t>(config_.max_events_in_flight),
+                               static_cast<std::size_t>(config_.max_run_bytes)};
+  auto run = std::make_shared<LiveRun>(executor_, parts_.log, std::move(order), limits);
+  registry_.add(run);
+  runs_.spawn("run " + run->id.value(), drive(run));
+  return run;
+}
+
+Task<Result<void>> RunEngine::accepted(std::shared_ptr<LiveRun> run) {
+  while (!run->accepted) co_await run->changed.wait();
+  co_return *run->accepted;
+}
+
+Task<bool> RunEngine::ended(std::shared_ptr<LiveRun> run, Deadline deadline) {
+  while (!run->ending && !deadline.passed()) co_await run->changed.wait(deadline);
+  co_return run->ending.has_value();
+}
+
+Task<void> RunEngine::forget_session(SessionId session) {
+  for (const auto& run : registry_.of_session(session)) {
+    run->request_stop(StopReason::asked);
+    while (registry_.find(run->id)) co_await run->changed.wait();
+  }
+  for (const auto& [env, executor] : parts_.executors) co_await executor->forget(session);
+}
+
+Task<void> RunEngine::stop() {
+  is_stopping_ = true;
+  co_await registry_.wait_until_empty(Deadline::after(config_.drain_timeout));
+  for (const auto& run : registry_.all()) run->request_stop(StopReason::platform);
+  co_await runs_.join();
+}
+
+Task<void> RunEngine::drive(std::shared_ptr<LiveRun> run) {
+  co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+  try {
+    run->accepted = co_await create_rows(*run);
+    run->changed.notify();
+    if (*run->accepted) co_await live(*run);
+  } catch (const std::exception& e) {  // A bug. The next start of the platform ends the run in the store.
+    log::error("run.abandoned", {{"run_id", run->id.value()}, {"detail", e.what()}});
+    auto error = internal_error("the run failed because of an internal error");
+    if (!run->accepted) run->accepted = Failure(error);
+    if (!run->ending) run->ending = ending_of({.error = std::move(error)});
+    run->stream.close();
+  }
+  registry_.remove(*run);
+  run->changed.notify();
+}
+
+Task<void> RunEngine::live(LiveRun& run) {
+  co_await begin(run);
+  if (run.stop == StopReason::none && !run.turn_error) {
+    run.turn.spawn("turn of " + run.id.value(), turn(run));
+    co_await run.turn.join();
+  }
+  co_await finish(run);
+}
+
+// The row is there before the first event: a crash leaves no event that belongs to nothing.
+Task<Result<void>> RunEngine::create_rows(LiveRun& run) {
+  ISA_CO_TRYV(co_await ensure_session(run));
+  const auto& order = run.order;
+  run.row = store::Run{.id = run.id,
+                       .session_id = order.session.id,
+                       .owner_id = order.identity.user,
+                       .agent_config_id = order.session.agent_config_id,
+                       .agent_version = order.session.agent_version,
+                       .message = order.message,
+                       .created_at = now()};
+  co_return co_await parts_.runs.create(run.row);
+}
+
+Task<Result<void>> RunEngine::ensure_session(LiveRun& run) {
+  auto& order = run.order;
+  if (!order.is_new_session) co_return ok();
+  auto created = co_await parts_.sessions.create(order.session);
+  if (created || created.error().kind() != ErrorKind::conflict) co_return created;
+  // Taken meanwhile: by another chat of the same user, which is fine, or by somebody else, which is a
+  // not_found.
+  ISA_CO_TRY(auto other, co_await parts_.sessions.find(order.identity, order.session.id));
+  if (other.agent_config_id != order.session.agent_config_id)
+    co_return conflict("session {} was begun with another agent", other.id.value());
+  order.session = std::move(other);
+  order.is_new_session = false;
+  co_return ok();
+}
+
+// Says hello and waits until the session's earlier runs are over.
+Task<void> RunEngine::begin(LiveRun& run) {
+  auto said = co_await run.stream.push(session_start(run));
+  if (const auto ahead = registry_.ahead_of(run); said && ahead > 0)
+    said = co_await run.stream.push(queued(ahead));
+  if (!said) run.turn_error = std::move(said).error();
+  while (registry_.ahead_of(run) > 0 && run.stop == StopReason::none) co_await run.changed.wait();
+  if (run.stop != StopReason::none || run.turn_error) co_return;
+  run.row.started_at = now();
+  run.row.state = store::RunState::running;
+  if (auto marked = co_await parts_.runs.mark_running(run.id, *run.row.started_at); !marked)
+    run.turn_error = std::move(marked).error();
+}
+
+// Every way out of a turn becomes a value here. It may be cancelled at any co_await.
+Task<void> RunEngine::turn(LiveRun& run) {
+  try {
+    if (auto done = co_await execute(run); !done) run.turn_error = std::move(done).error();
+  } catch (const boost::system::system_error& e) {
+    if (e.code() != asio::error::operation_aborted || run.stop == StopReason::none)
+      run.turn_error = internal_error("the run failed because of an internal error").with_detail(e.what());
+  } catch (const std::exception& e) {
+    run.turn_error = internal_error("the run failed because of an internal error").with_detail(e.what());
+  }
+  if (run.recorder.failure()) run.turn_error = run.recorder.failure();
+}
+
+Task<Result<void>> RunEngine::execute(LiveRun& run) {
+  const auto& order = run.order;
+  const auto place = parts_.executors.find(order.env);
+  if (place == parts_.executors.end())
+    co_return not_implemented("this platform cannot run agents with env {}", json::name_of(order.env));
+  ISA_CO_TRY(const auto past, co_await parts_.sessions.messages(order.identity, order.session.id));
+  Turn turn{run.id,
+            order.session.id,
+            order.identity.user,
+            order.org,
+            order.session.agent_config_id,
+            order.env,
+            order.agent,
+            {},
+            order.message};
+  for (const auto& one : past) {
+    ISA_CO_TRY(auto message, sdk::message_from_json(one.message));
+    turn.history.push_back(std::move(message));
+  }
+  sdk::EventSink sink = [&run](sdk::Event event) { return run.recorder.take(std::move(event)); };
+  const auto limit =
+      std::chrono::seconds(order.agent.limits.max_seconds) + config_.acquire_timeout + kTurnGrace;
+  co_return co_await with_deadline(
+      Deadline::after(limit), place->second->run(std::move(turn), std::move(sink), run.record),
+      fmt::format("the agent did not finish within its limit of {} s", order.agent.limits.max_seconds));
+}
+
+Task<void> RunEngine::finish(LiveRun& run) {
+  if (run.turn_error)
+    log::warn("run.turn_failed", {{"run_id", run.id.value()},
+                                  {"code", run.turn_error->code()},
+                                  {"detail", run.turn_error->message() + " " + run.turn_error->detail()}});
+  run.recorder.stop();
+  TurnFacts facts{.stop = run.stop,
+                  .terminal = run.recorder.terminal(),
+                  .error = run.turn_error,
+                  .text = run.recorder.text(),
+                  .usage = run.record.usage,
+                  .duration_ms = millis_since(run.row.created_at)};
+  auto ending = ending_of(std::move(facts));
+  std::vector<sdk::Event> last;
+  last.push_back(ending.terminal);
+  last.push_back(ending.session_end);
+  co_await run.stream.end_with(std::move(last));
+  co_await store_end(run, ending);
+  log::info("run.ended", {{"run_id", run.id.value()},
+                          {"state", json::name_of(ending.state)},
+                          {"code", failure_code(ending)},
+                          {"duration_ms", millis_since(run.row.created_at)}});
+  run.ending = std::move(ending);
+  run.stream.close();
+}
+
+Task<void> RunEngine::store_end(LiveRun& run, const RunEnding& ending) {
+  run.row.state = ending.state;
+  run.row.response = ending.response;
+  if (ending.failure) run.row.error_code = std::string(ending.failure->code());
+  run.row.usage = ending.usage;
+  run.row.ended_at = now();
+  std::vector<store::SessionMessage> history;
+  if (run.recorder.has_begun())
+    history = history_of(run.id, *run.row.ended_at, run.order.message, std::move(run.record.new_messages),
+                         run.recorder.text());
+  auto wait = kStoreRetryWait;
+  for (int attempt = 1;; ++attempt) {
+    const auto stored = co_await parts_.runs.finish(run.row, run.stream.events_after(0), history);
+    if (stored) break;
+    log::error("run.not_stored", {{"run_id", run.id.value()}, {"detail", stored.error().detail()}});
+    // The log keeps it then, and the next start of the platform stores it.
+    if (attempt == kStoreAttempts) co_return;
+    co_await sleep_for(wait);
+    wait *= 2;
+  }
+  if (const auto released = co_await parts_.log.release(run.id); !released)
+    log::warn("run.not_released", {{"run_id", run.id.value()}, {"detail", released.error().detail()}});
+}
+
+}  // namespace isa::agent

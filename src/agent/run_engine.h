@@ -1,0 +1,65 @@
+#pragma once
+
+#include "agent/run_registry.h"
+#include "agent/settings.h"
+#include "base/task_group.h"
+
+#include <map>
+#include <memory>
+
+namespace isa::agent {
+
+// Drives runs from their row in the store to their last event. A run belongs to the engine: whoever asked for
+// it may leave at any time. Each is one task that cannot be cancelled; what can is the turn inside it, and
+// every way out of the turn leads through the same end:
+//
+//   row created -> session_start -> (queued) -> the turn's events -> result | error, session_end -> row,
+//   events and history in one transaction of the store -> the log forgets the run -> readers see the end of
+//   the stream
+//
+// Lives on one event loop.
+class RunEngine {
+ public:
+  struct Parts {
+    store::SessionStore& sessions;
+    store::RunStore& runs;
+    store::EventLog& log;
+    std::map<store::ExecutionEnv, TurnExecutor*> executors;
+  };
+  RunEngine(asio::any_io_executor executor, Parts parts, AgentServiceConfig config);
+
+  // Begins at once. service_unavailable when the platform stops or is full, rate_limit_exceeded when too many
+  // runs of the session wait already.
+  Result<std::shared_ptr<LiveRun>> start(RunOrder order);
+  // Waits until the run is in the store: from then on it survives a crash, and may be spoken of.
+  Task<Result<void>> accepted(std::shared_ptr<LiveRun> run);
+  // Waits for the end of the run; false when the deadline came first.
+  Task<bool> ended(std::shared_ptr<LiveRun> run, Deadline deadline = Deadline::never());
+  // Cancels the session's runs, waits for their end and gives back its sandbox.
+  Task<void> forget_session(SessionId session);
+
+  const RunRegistry& registry() const { return registry_; }
+
+  // Refuses new runs, waits up to drain_timeout for the live ones, then interrupts them. Idempotent.
+  Task<void> stop();
+
+ private:
+  Task<void> drive(std::shared_ptr<LiveRun> run);
+  Task<void> live(LiveRun& run);
+  Task<Result<void>> create_rows(LiveRun& run);
+  Task<Result<void>> ensure_session(LiveRun& run);
+  Task<void> begin(LiveRun& run);
+  Task<void> turn(LiveRun& run);
+  Task<Result<void>> execute(LiveRun& run);
+  Task<void> finish(LiveRun& run);
+  Task<void> store_end(LiveRun& run, const RunEnding& ending);
+
+  asio::any_io_executor executor_;
+  Parts parts_;
+  AgentServiceConfig config_;
+  RunRegistry registry_;
+  bool is_stopping_ = false;
+  TaskGroup runs_;
+};
+
+}  // namespace isa::agent

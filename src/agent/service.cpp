@@ -1,0 +1,101 @@
+#include "agent/service.h"
+
+#include "agent/chat_routes.h"
+#include "agent/config_routes.h"
+#include "agent/executors/in_process.h"
+#include "agent/executors/pooled.h"
+#include "agent/health.h"
+#include "agent/recovery.h"
+#include "agent/routes.h"
+#include "agent/run_routes.h"
+#include "agent/session_routes.h"
+#include "agent/template_routes.h"
+#include "base/log.h"
+
+namespace isa::agent {
+namespace {
+
+constexpr std::chrono::hours kPurgeInterval{1};
+
+}  // namespace
+
+struct Service::Impl {
+  Impl(asio::any_io_executor executor, Parts given, AgentServiceConfig settings,
+       std::vector<store::AgentTemplate> built_in)
+      : parts(std::move(given)),
+        config(std::move(settings)),
+        catalog(std::move(built_in), parts.templates),
+        shared(parts.model),
+        pooled(parts.pool, "agent", config.acquire_timeout),
+        custom(parts.pool, "custom_agent", config.acquire_timeout),
+        engine(executor,
+               {parts.sessions,
+                parts.runs,
+                parts.log,
+                {{store::ExecutionEnv::cloud_shared, &shared},
+                 {store::ExecutionEnv::cloud_pool, &pooled},
+                 {store::ExecutionEnv::deployment, &custom}}},
+               config),
+        planner(parts.configs, parts.sessions, parts.model, config.default_model),
+        handlers{.health = Health(parts.configs, parts.pool, parts.model, config),
+                 .configs = ConfigRoutes(parts.configs, catalog, config.default_model),
+                 .templates = TemplateRoutes(catalog, parts.guard),
+                 .sessions = SessionRoutes(parts.sessions, parts.runs, parts.configs, engine),
+                 .runs = RunRoutes(parts.runs, engine),
+                 .chat = ChatRoutes(planner, engine)},
+        background(executor) {}
+
+  Task<void> purge_deleted() {
+    for (;;) {
+      const auto purged = co_await parts.configs.purge(now() - config.deleted_retention);
+      if (!purged)
+        log::warn("agents.purge_failed", {{"detail", purged.error().detail()}});
+      else if (*purged > 0)
+        log::info("agents.purged", {{"count", *purged}});
+      co_await sleep_for(kPurgeInterval);
+    }
+  }
+
+  Parts parts;
+  AgentServiceConfig config;
+  TemplateCatalog catalog;
+  InProcessExecutor shared;
+  PooledExecutor pooled;
+  PooledExecutor custom;
+  RunEngine engine;
+  ChatPlanner planner;
+  Handlers handlers;
+  TaskGroup background;
+};
+
+Result<std::unique_ptr<Service>> Service::open(asio::any_io_executor executor, Parts parts,
+                                               AgentServiceConfig config) {
+  ISA_TRY(auto built_in, load_templates(config.templates_dir));
+  auto impl =
+      std::make_unique<Impl>(std::move(executor), std::move(parts), std::move(config), std::move(built_in));
+  return std::unique_ptr<Service>(new Service(std::move(impl)));
+}
+
+Service::Service(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Service::~Service() = default;
+
+Task<Result<void>> Service::start() {
+  ISA_CO_TRY(const auto recovered, co_await recover_runs(impl_->parts.runs, impl_->parts.log));
+  if (recovered.ended > 0 || recovered.released > 0)
+    log::warn("agent.recovered", {{"runs_ended", recovered.ended}, {"runs_released", recovered.released}});
+  impl_->background.spawn("agents.purge", impl_->purge_deleted());
+  impl_->handlers.health.set_ready(true);
+  co_return ok();
+}
+
+net::Router Service::router() {
+  return net::Router(routes(impl_->handlers));
+}
+
+Task<void> Service::stop() {
+  impl_->handlers.health.set_ready(false);
+  co_await impl_->engine.stop();
+  co_await impl_->background.stop();
+}
+
+}  // namespace isa::agent

@@ -1,0 +1,33 @@
+#pragma once
+
+#include "agent/run_engine.h"
+#include "net/http.h"
+#include "store/agent_config.h"
+
+namespace isa::agent {
+
+// /api/v1/agents/sessions
+class SessionRoutes {
+ public:
+  SessionRoutes(store::SessionStore& sessions, store::RunStore& runs, store::AgentConfigStore& configs,
+                RunEngine& engine)
+      : sessions_(sessions), runs_(runs), configs_(configs), engine_(engine) {}
+
+  using Answer = Task<Result<net::Response>>;
+  Answer list(net::Request& request);
+  Answer create(net::Request& request);
+  Answer get(net::Request& request);
+  Answer remove(net::Request& request);
+  Answer messages(net::Request& request);
+  Answer runs(net::Request& request);
+
+ private:
+  Task<Result<store::Session>> find(const net::Request& request);
+
+  store::SessionStore& sessions_;
+  store::RunStore& runs_;
+  store::AgentConfigStore& configs_;
+  RunEngine& engine_;
+};
+
+}  // namespace isa::agent

@@ -1,0 +1,48 @@
+#include "agent/template_routes.h"
+
+#include "agent/etag.h"
+
+namespace isa::agent {
+
+TemplateRoutes::Answer TemplateRoutes::list(net::Request& request) {
+  auto who = co_await caller(request);
+  ISA_CO_TRY(const auto all, co_await templates_.list(std::move(who)));
+  json::object body{{"templates", json::write(all)}};
+  co_return net::Response::json(200, std::move(body));
+}
+
+TemplateRoutes::Answer TemplateRoutes::get(net::Request& request) {
+  auto who = co_await caller(request);
+  ISA_CO_TRY(const auto item, co_await templates_.find(std::move(who), TemplateId(request.param("id"))));
+  co_return versioned(json::write(item), item.version);
+}
+
+TemplateRoutes::Answer TemplateRoutes::create(net::Request& request) {
+  ISA_CO_TRY(auto fields, json::parse_as<TemplateFields>(request.body));
+  ISA_CO_TRY(const auto item, co_await templates_.create(request.identity, std::move(fields)));
+  co_return versioned(json::write(item), item.version);
+}
+
+TemplateRoutes::Answer TemplateRoutes::replace(net::Request& request) {
+  ISA_CO_TRY(auto fields, json::parse_as<TemplateFields>(request.body));
+  ISA_CO_TRY(const auto expected, if_match(request));
+  TemplateId id(request.param("id"));
+  ISA_CO_TRY(const auto item,
+             co_await templates_.replace(request.identity, std::move(id), std::move(fields), expected));
+  co_return versioned(json::write(item), item.version);
+}
+
+TemplateRoutes::Answer TemplateRoutes::remove(net::Request& request) {
+  const TemplateId id(request.param("id"));
+  ISA_CO_TRYV(co_await templates_.remove(request.identity, id));
+  json::object body{{"id", id.value()}, {"deleted", true}};
+  co_return net::Response::json(200, std::move(body));
+}
+
+Task<Identity> TemplateRoutes::caller(const net::Request& request) {
+  if (!request.identity.user.empty() || !guard_) co_return request.identity;
+  auto who = co_await guard_(request);
+  co_return who ? *std::move(who) : Identity{};
+}
+
+}  // namespace isa::agent

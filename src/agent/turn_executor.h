@@ -1,0 +1,44 @@
+#pragma once
+
+#include "base/identity.h"
+#include "sdk/loop.h"
+#include "store/agent_config.h"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace isa::agent {
+
+// One turn of an agent: everything that the place where it runs needs to know.
+struct Turn {
+  RunId run;
+  SessionId session;
+  UserId user;
+  std::optional<OrgId> org;
+  std::optional<AgentId> agent_id;
+  store::ExecutionEnv env = store::ExecutionEnv::cloud_pool;
+  sdk::AgentSpec agent;
+  std::vector<sdk::Message> history;
+  std::string message;
+};
+
+// What is left when the turn is over. Nothing where the place could not say (a custom agent, a lost sandbox).
+struct TurnRecord {
+  std::optional<std::vector<sdk::Message>> new_messages;
+  std::optional<sdk::Usage> usage;
+};
+
+// A place where turns run: this process, or a sandbox.
+class TurnExecutor {
+ public:
+  virtual ~TurnExecutor() = default;
+  // Sends the events of the turn to `sink`, a result or an error at the end. An Error when the turn could not
+  // run or broke off without either. `record` is filled as far as it is known, also when the task is
+  // cancelled, and outlives it. Cancelling the task stops the turn.
+  virtual Task<Result<void>> run(Turn turn, sdk::EventSink sink, TurnRecord& record) = 0;
+  // The session is gone: so is whatever was held for it.
+  virtual Task<void> forget(SessionId) { co_return; }
+};
+
+}  // namespace isa::agent

@@ -1,0 +1,22 @@
+#include "agent/turn_recorder.h"
+
+namespace isa::agent {
+
+Task<Result<void>> TurnRecorder::take(sdk::Event event) {
+  using sdk::EventType;
+  if (is_stopped_) co_return cancelled("the run was stopped");
+  if (failure_) co_return Failure(*failure_);
+  if (event.type == EventType::session_start || event.type == EventType::session_end || terminal_)
+    co_return ok();
+  has_begun_ = true;
+  if (event.is_terminal()) {
+    terminal_ = std::move(event);
+    co_return ok();
+  }
+  if (event.type == EventType::text && event.content) text_ += *event.content;
+  auto pushed = co_await stream_.push(std::move(event));
+  if (!pushed && !failure_) failure_ = pushed.error();
+  co_return pushed;
+}
+
+}  // namespace isa::agent

@@ -1,0 +1,41 @@
+#pragma once
+
+#include "agent/run_stream.h"
+
+#include <optional>
+#include <string>
+
+namespace isa::agent {
+
+// What stands between whatever runs the turn (our loop, or any program in a sandbox) and the run's stream: it
+// lets pass what a turn may say and keeps the order of events the platform's own business.
+//
+// The turn's session_start and session_end are dropped; its first result or error is kept for the end of the
+// run and everything after it is dropped. So exactly one of each is written, by whoever ends the run.
+class TurnRecorder {
+ public:
+  explicit TurnRecorder(RunStream& stream) : stream_(stream) {}
+
+  // An error means that the turn should stop: nothing it says is taken any more.
+  Task<Result<void>> take(sdk::Event event);
+  // From now on everything is refused.
+  void stop() { is_stopped_ = true; }
+
+  // Whether the turn said anything at all.
+  bool has_begun() const { return has_begun_; }
+  const std::optional<sdk::Event>& terminal() const { return terminal_; }
+  // Why the stream took no more, when it did not: the log failed, or the run grew too large.
+  const std::optional<Error>& failure() const { return failure_; }
+  // The text that was streamed so far.
+  const std::string& text() const { return text_; }
+
+ private:
+  RunStream& stream_;
+  std::optional<sdk::Event> terminal_;
+  std::optional<Error> failure_;
+  std::string text_;
+  bool has_begun_ = false;
+  bool is_stopped_ = false;
+};
+
+}  // namespace isa::agent
