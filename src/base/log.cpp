@@ -55,6 +55,8 @@ void warn(std::string_view event, std::initializer_list<Field> fields) { write(L
 void error(std::string_view event, std::initializer_list<Field> fields) { write(Level::error, event, fields); }
 
 void set_level(Level level) { threshold = level; }
-void set_sink(std::function<void(Level, std::string_view)> next) { sink() = std::move(next); }
+void set_sink(std::function<void(Level, std::string_view)> next) {
+  sink() = next ? std::move(next) : write_stderr;
+}
 
 }  // namespace isa::log

@@ -41,8 +41,8 @@ void warn(std::string_view event, std::initializer_list<Field> fields = {});
 void error(std::string_view event, std::initializer_list<Field> fields = {});
 
 void set_level(Level level);
-// Where finished lines (without newline) go; the default writes to stderr. Thread-safe sinks only.
-// Set once, before threads start.
+// Where finished lines (without newline) go; the default, and an empty one, writes to stderr.
+// Thread-safe sinks only. Set once, before threads start.
 void set_sink(std::function<void(Level, std::string_view line)> sink);
 
 }  // namespace isa::log

@@ -1,6 +1,7 @@
 #include "base/settings.h"
 
 #include <charconv>
+#include <cmath>
 
 namespace isa::config {
 namespace {
@@ -24,7 +25,7 @@ Result<void> assign(std::int64_t& to, std::string_view from) {
 }
 
 Result<void> assign(double& to, std::string_view from) {
-  if (!parse_number(to, from)) return validation_error("'{}' is not a number", from);
+  if (!parse_number(to, from) || !std::isfinite(to)) return validation_error("'{}' is not a number", from);
   return ok();
 }
 

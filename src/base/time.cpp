@@ -1,8 +1,43 @@
 #include "base/time.h"
 
-#include <cstdio>
+#include <optional>
 
 namespace isa {
+namespace {
+
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+
+// In `shape`, d stands for a digit and everything else for itself.
+bool has_shape(std::string_view text, std::string_view shape) {
+  if (text.size() < shape.size()) return false;
+  for (std::size_t i = 0; i < shape.size(); ++i)
+    if (shape[i] == 'd' ? !is_digit(text[i]) : text[i] != shape[i]) return false;
+  return true;
+}
+
+int number_at(std::string_view text, std::size_t at, std::size_t digits) {
+  int number = 0;
+  for (const char c : text.substr(at, digits)) number = number * 10 + (c - '0');
+  return number;
+}
+
+// "Z" or ".5Z": the milliseconds; digits past the third are dropped.
+std::optional<int> parse_fraction_and_zone(std::string_view rest) {
+  int millis = 0;
+  if (rest.starts_with('.')) {
+    rest.remove_prefix(1);
+    if (rest.empty() || !is_digit(rest[0])) return std::nullopt;
+    for (int scale = 100; !rest.empty() && is_digit(rest[0]); scale /= 10) {
+      millis += (rest[0] - '0') * scale;
+      rest.remove_prefix(1);
+    }
+  }
+  return rest == "Z" ? std::optional(millis) : std::nullopt;
+}
+
+}  // namespace
 
 Timestamp now() {
   return std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now());
@@ -19,30 +54,21 @@ std::string to_rfc3339(Timestamp time) {
 }
 
 Result<Timestamp> parse_rfc3339(std::string_view text) {
-  int year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0, used = 0;
-  const std::string copy(text);
-  if (std::sscanf(copy.c_str(), "%4d-%2d-%2dT%2d:%2d:%2d%n", &year, &month, &day, &hour, &minute, &second, &used) !=
-      6) {
-    return validation_error("'{}' is not an RFC 3339 time such as 2026-11-22T21:57:13Z", text);
-  }
-  std::string_view rest = std::string_view(copy).substr(static_cast<std::size_t>(used));
-  int millis = 0;
-  if (rest.starts_with('.')) {
-    rest.remove_prefix(1);
-    int scale = 100;
-    while (!rest.empty() && rest[0] >= '0' && rest[0] <= '9') {
-      millis += (rest[0] - '0') * scale;
-      scale /= 10;
-      rest.remove_prefix(1);
-    }
-  }
-  const std::chrono::year_month_day date{std::chrono::year(year), std::chrono::month(static_cast<unsigned>(month)),
-                                         std::chrono::day(static_cast<unsigned>(day))};
-  if (rest != "Z" || !date.ok() || hour > 23 || minute > 59 || second > 60) {
+  const auto refused = [&] {
     return validation_error("'{}' is not an RFC 3339 time in UTC such as 2026-11-22T21:57:13Z", text);
-  }
+  };
+  constexpr std::string_view kShape = "dddd-dd-ddTdd:dd:dd";
+  if (!has_shape(text, kShape)) return refused();
+  const auto millis = parse_fraction_and_zone(text.substr(kShape.size()));
+  const int year = number_at(text, 0, 4), month = number_at(text, 5, 2), day = number_at(text, 8, 2);
+  const int hour = number_at(text, 11, 2), minute = number_at(text, 14, 2), second = number_at(text, 17, 2);
+  const std::chrono::year_month_day date{std::chrono::year(year),
+                                         std::chrono::month(static_cast<unsigned>(month)),
+                                         std::chrono::day(static_cast<unsigned>(day))};
+  // A leap second is the first instant of the next minute: the clock that we keep has none.
+  if (!millis || !date.ok() || hour > 23 || minute > 59 || second > 60) return refused();
   return Timestamp(std::chrono::sys_days(date).time_since_epoch()) + std::chrono::hours(hour) +
-         std::chrono::minutes(minute) + std::chrono::seconds(second) + std::chrono::milliseconds(millis);
+         std::chrono::minutes(minute) + std::chrono::seconds(second) + std::chrono::milliseconds(*millis);
 }
 
 }  // namespace isa
