@@ -1,0 +1,123 @@
+#include "cloud_os/backends/bubblewrap/seccomp_filter.h"
+
+#include "cloud_os/backends/bubblewrap/allowed_syscalls.h"
+
+#include <asm/termbits.h>
+#include <seccomp.h>
+
+#include <cerrno>
+#include <memory>
+#include <utility>
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace isa::cloud_os {
+namespace {
+
+using Filter = std::unique_ptr<void, decltype(&seccomp_release)>;
+
+constexpr std::uint64_t kNamespaceFlags = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC |
+                                          CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWTIME;
+// The kernel looks at 32 bits of these arguments; the upper ones must not be a way around a rule.
+constexpr std::uint64_t kLow32 = 0xffff'ffff;
+// Calls younger than libseccomp's names answer ENOSYS, so that a C library falls back instead of failing.
+constexpr int kFirstUnnamed = 451;
+constexpr int kLastUnnamed = 600;
+
+class Builder {
+ public:
+  explicit Builder(std::uint32_t fallback) : filter_(seccomp_init(fallback), &seccomp_release) {
+    if (!filter_) error_ = -ENOMEM;
+  }
+
+  template <class... Conditions>
+  void rule(std::uint32_t action, int call, Conditions... conditions) {
+    if (error_ == 0 && call >= 0)
+      error_ = seccomp_rule_add(filter_.get(), action, call, sizeof...(conditions), conditions...);
+  }
+  template <class... Conditions>
+  void rule(std::uint32_t action, const char* name, Conditions... conditions) {
+    rule(action, seccomp_syscall_resolve_name(name), conditions...);
+  }
+
+  // Into an anonymous file.
+  Result<int> finish(const char* name) {
+    const int fd = error_ == 0 ? ::memfd_create(name, MFD_CLOEXEC) : -1;
+    if (error_ == 0 && fd < 0) error_ = -errno;
+    if (error_ == 0) error_ = seccomp_export_bpf(filter_.get(), fd);
+    if (error_ == 0) return fd;
+    if (fd >= 0) ::close(fd);
+    return from_errno(-error_, "the system call filter of sandboxes cannot be built by libseccomp");
+  }
+
+ private:
+  Filter filter_;
+  int error_ = 0;
+};
+
+Result<int> compile_allowed() {
+  Builder filter(SCMP_ACT_ERRNO(EPERM));
+  for (const char* name : kAllowedSyscalls) filter.rule(SCMP_ACT_ALLOW, name);
+  // New threads and processes, but no namespaces. The flags of clone3 are in memory, where no filter can
+  // look.
+  filter.rule(SCMP_ACT_ALLOW, "clone", SCMP_A0(SCMP_CMP_MASKED_EQ, kNamespaceFlags, 0));
+  filter.rule(SCMP_ACT_ERRNO(ENOSYS), "clone3");
+  for (const std::uint64_t family : {AF_UNIX, AF_INET, AF_INET6})
+    filter.rule(SCMP_ACT_ALLOW, "socket", SCMP_A0(SCMP_CMP_MASKED_EQ, kLow32, family));
+  // getifaddrs(3) asks by NETLINK_ROUTE (protocol 0); the other netlink families reach into the kernel.
+  filter.rule(SCMP_ACT_ALLOW, "socket", SCMP_A0(SCMP_CMP_MASKED_EQ, kLow32, AF_NETLINK),
+              SCMP_A2(SCMP_CMP_MASKED_EQ, kLow32, 0));
+  filter.rule(SCMP_ACT_ALLOW, "socketpair", SCMP_A0(SCMP_CMP_MASKED_EQ, kLow32, AF_UNIX));
+  // Asking for the personality, and the default one.
+  filter.rule(SCMP_ACT_ALLOW, "personality", SCMP_A0(SCMP_CMP_MASKED_EQ, kLow32, kLow32));
+  filter.rule(SCMP_ACT_ALLOW, "personality", SCMP_A0(SCMP_CMP_MASKED_EQ, kLow32, 0));
+  for (int call = kFirstUnnamed; call <= kLastUnnamed; ++call) filter.rule(SCMP_ACT_ERRNO(ENOSYS), call);
+  return filter.finish("isa-seccomp-allowed");
+}
+
+Result<int> compile_refused() {
+  Builder filter(SCMP_ACT_ALLOW);
+  // Typing into a terminal that somebody else reads, and the console's keyboard and clipboard.
+  for (const std::uint64_t request : {TIOCSTI, TIOCLINUX, TIOCCONS})
+    filter.rule(SCMP_ACT_ERRNO(EPERM), "ioctl", SCMP_A1(SCMP_CMP_MASKED_EQ, kLow32, request));
+  return filter.finish("isa-seccomp-ioctls");
+}
+
+int reopen(int fd) {
+  return ::open(fmt::format("/proc/self/fd/{}", fd).c_str(), O_RDONLY | O_CLOEXEC);
+}
+
+}  // namespace
+
+Result<SeccompFilter> SeccompFilter::compile() {
+  ISA_TRY(const int allowed, compile_allowed());
+  auto refused = compile_refused();
+  if (!refused) {
+    ::close(allowed);
+    return Failure(std::move(refused).error());
+  }
+  return SeccompFilter(allowed, *refused);
+}
+
+SeccompFilter::SeccompFilter(SeccompFilter&& other) noexcept
+    : allowed_(std::exchange(other.allowed_, -1)), refused_(std::exchange(other.refused_, -1)) {}
+
+SeccompFilter::~SeccompFilter() {
+  if (allowed_ >= 0) ::close(allowed_);
+  if (refused_ >= 0) ::close(refused_);
+}
+
+int SeccompFilter::open_allowed() const {
+  return reopen(allowed_);
+}
+
+int SeccompFilter::open_refused_ioctls() const {
+  return reopen(refused_);
+}
+
+}  // namespace isa::cloud_os

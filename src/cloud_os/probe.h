@@ -1,0 +1,32 @@
+// What this machine can do for sandboxes: for start-up, which refuses with the reason, and for `isa doctor`,
+// which prints everything.
+#pragma once
+
+#include "cloud_os/backends/bubblewrap/backend.h"
+#include "cloud_os/settings.h"
+
+#include <memory>
+
+namespace isa::cloud_os {
+
+struct Finding {
+  std::string what;  // "bubblewrap"
+  bool is_good = false;
+  bool is_required = true;
+  std::string message;  // What was found; when it is not good, what to install or set.
+};
+
+struct Probe {
+  std::vector<Finding> findings;
+  // Set when every required finding is good.
+  std::unique_ptr<Backend> backend;
+
+  // failed_dependency with the first required finding that is not good.
+  Result<std::unique_ptr<Backend>> take_backend() &&;
+};
+
+// Looks, and runs a sandbox once to see that it works. Blocks for some tens of milliseconds: before the event
+// loop, or by offload.
+Probe probe(const Settings& settings, const std::filesystem::path& data_dir);
+
+}  // namespace isa::cloud_os

@@ -1,0 +1,48 @@
+// The row of one sandbox: <data>/sandboxes/<vm_id>/record.json, and the names of what lies beside it.
+#pragma once
+
+#include "base/result.h"
+#include "cloud_os/vm.h"
+
+#include <filesystem>
+
+namespace isa::cloud_os {
+
+// Where everything of one sandbox is. Removing the folder removes the sandbox from the store.
+struct SandboxDir {
+  std::filesystem::path root;
+
+  std::string id() const { return root.filename().string(); }
+  std::filesystem::path record() const { return root / "record.json"; }
+  std::filesystem::path agent_socket() const { return root / "agent.sock"; }  // Outside of every mount.
+  std::filesystem::path broker() const { return root / "broker"; }  // Mounted read-only at /run/isa.
+  std::filesystem::path broker_socket() const { return broker() / "broker.sock"; }
+  std::filesystem::path workspace() const { return root / "workspace"; }  // Mounted at /workspace.
+  std::filesystem::path program_options() const { return root / "bwrap.args"; }
+  std::filesystem::path pids() const { return root / "pids"; }  // Written by the shim, like the next three.
+  std::filesystem::path exit() const { return root / "exit"; }
+  std::filesystem::path log() const { return root / "log"; }
+  std::filesystem::path old_log() const { return root / "log.old"; }
+};
+
+struct Record {
+  using json_defaults = void;
+  using json_ignore_unknown = void;  // Written by a newer version, perhaps.
+
+  Vm vm;                  // status `deleted`: the deletion was begun and must be finished.
+  std::int64_t slot = 0;  // Host uid: uid_base + slot. One per live sandbox.
+  std::map<std::string, std::string> env;
+  std::string placeholder_key;  // What stands in API-key variables; worth nothing anywhere.
+  std::optional<Timestamp> expires_at;
+  std::optional<VmBinding> binding;
+};
+BOOST_DESCRIBE_STRUCT(Record, (), (vm, slot, env, placeholder_key, expires_at, binding))
+
+// These block. A save replaces the whole file atomically and is on disk when it returns.
+Result<void> save(const SandboxDir& dir, const Record& record);
+Result<Record> load(const SandboxDir& dir);  // not_found: no record. internal_error: unreadable.
+
+Result<std::string> read_text(const std::filesystem::path& path, std::size_t max = 4 << 20);
+Result<void> write_atomically(const std::filesystem::path& path, std::string_view text, int mode);
+
+}  // namespace isa::cloud_os

@@ -1,0 +1,210 @@
+#include "cloud_os/service.h"
+
+#include "base/offload.h"
+#include "cloud_os/validate.h"
+
+#include <algorithm>
+
+namespace isa::cloud_os {
+namespace {
+
+net::ClientOptions health_client() {
+  net::ClientOptions options;
+  options.idle_per_endpoint = 0;  // One question per sandbox: nothing is kept open into it.
+  options.body_max = 64 << 10;
+  return options;
+}
+
+bool has_all(const std::map<std::string, std::string>& labels,
+             const std::map<std::string, std::string>& wanted) {
+  return std::ranges::all_of(wanted, [&](const auto& one) {
+    const auto found = labels.find(one.first);
+    return found != labels.end() && found->second == one.second;
+  });
+}
+
+}  // namespace
+
+// A caller that goes away in the middle of create() must not leave a sandbox that nobody knows of.
+class Service::DiscardUnlessKept {
+ public:
+  DiscardUnlessKept(Service& service, SandboxPtr sandbox) : service_(service), sandbox_(std::move(sandbox)) {}
+  DiscardUnlessKept(const DiscardUnlessKept&) = delete;
+  DiscardUnlessKept& operator=(const DiscardUnlessKept&) = delete;
+  ~DiscardUnlessKept() {
+    // While the service stops, its record says `creating`: the next start() removes it.
+    if (!sandbox_ || service_.is_stopping_) return;
+    service_.tasks_.spawn("cloud_os.discard", service_.discard(sandbox_));
+  }
+  void keep() { sandbox_.reset(); }
+
+ private:
+  Service& service_;
+  SandboxPtr sandbox_;
+};
+
+Service::Service(asio::any_io_executor executor, std::filesystem::path data_dir, const Settings& settings,
+                 std::unique_ptr<Backend> backend, model::ModelClient& models)
+    : executor_(executor),
+      folder_(std::filesystem::absolute(data_dir) / "sandboxes"),
+      backend_(std::move(backend)),
+      models_(models),
+      client_(health_client()),
+      workers_(static_cast<std::size_t>(std::clamp<std::int64_t>(settings.create_parallel, 1, 64)) + 1),
+      creating_(executor,
+                static_cast<std::size_t>(std::clamp<std::int64_t>(settings.create_parallel, 1, 64))),
+      tasks_(executor) {}
+
+Service::~Service() {
+  workers_.join();
+}
+
+Result<SandboxPtr> Service::known(const SandboxId& id) const {
+  const auto found = sandboxes_.find(id);
+  if (found == sandboxes_.end() || found->second->record.vm.status == VmStatus::deleted)
+    return not_found("sandbox {} does not exist", id.value());
+  return found->second;
+}
+
+std::int64_t Service::free_slot() const {
+  std::vector<std::int64_t> taken;
+  for (const auto& [id, sandbox] : sandboxes_) taken.push_back(sandbox->record.slot);
+  std::ranges::sort(taken);
+  std::int64_t slot = 0;
+  for (const auto one : taken) {
+    if (one > slot) break;
+    slot = one + 1;
+  }
+  return slot;
+}
+
+SandboxPtr Service::enter(VmCreate spec) {
+  Record record;
+  auto& vm = record.vm;
+  vm.vm_id = SandboxId::make();
+  vm.status = VmStatus::creating;
+  vm.backend = backend_->name();
+  vm.isolation = backend_->isolation();
+  vm.image = spec.image.value_or("default");
+  vm.limits = spec.limits;
+  vm.limits_enforced = backend_->enforced();
+  vm.network_mode = spec.network_mode;
+  vm.labels = std::move(spec.labels);
+  vm.user_id = std::move(spec.user_id);
+  vm.created_at = now();
+  record.env = std::move(spec.env);
+  record.slot = free_slot();
+  record.placeholder_key = "isa-placeholder-" + random_hex(16);
+  if (spec.timeout_s) record.expires_at = vm.created_at + std::chrono::seconds(*spec.timeout_s);
+  const SandboxDir dir{folder_ / vm.vm_id.value()};
+  vm.endpoint = VmEndpoint{dir.agent_socket().string(), std::nullopt, std::nullopt};
+  const auto id = vm.vm_id;
+  return sandboxes_.emplace(id, std::make_shared<Sandbox>(executor_, dir, std::move(record))).first->second;
+}
+
+Task<Result<Vm>> Service::create(VmCreate spec, Deadline deadline) {
+  ISA_CO_TRYV(check(spec));
+  ISA_CO_TRYV(backend_->accepts(spec));
+  if (is_stopping_) co_return service_unavailable("cloud_os is stopping; no sandbox is created any more");
+  const auto sandbox = enter(std::move(spec));
+  DiscardUnlessKept guard(*this, sandbox);
+  const auto one_of_few = co_await creating_.acquire();
+  const auto turn = co_await sandbox->turn.acquire();
+  auto launched = co_await launch(sandbox, deadline);
+  if (!launched) {
+    std::ignore = co_await take_step(sandbox, VmStep::remove);
+    std::ignore = co_await destroy(sandbox);
+    guard.keep();
+    co_return Failure(std::move(launched).error());
+  }
+  guard.keep();
+  co_return sandbox->record.vm;
+}
+
+Task<Result<Vm>> Service::start(SandboxId id, Deadline deadline) {
+  ISA_CO_TRY(const auto sandbox, known(id));
+  const auto one_of_few = co_await creating_.acquire();
+  const auto turn = co_await sandbox->turn.acquire();
+  if (sandbox->record.vm.status == VmStatus::running) co_return sandbox->record.vm;
+  ISA_CO_TRYV(co_await take_step(sandbox, VmStep::restart));
+  sandbox->record.vm.exit.reset();
+  if (auto launched = co_await launch(sandbox, deadline); !launched) {
+    std::ignore = co_await halt(sandbox);
+    sandbox->record.vm.exit =
+        VmExit{std::nullopt, std::nullopt, "did not start: " + launched.error().message()};
+    ISA_CO_TRYV(co_await take_step(sandbox, VmStep::failed));
+    co_return Failure(std::move(launched).error());
+  }
+  co_return sandbox->record.vm;
+}
+
+Task<Result<Vm>> Service::stop(SandboxId id) {
+  ISA_CO_TRY(const auto sandbox, known(id));
+  const auto turn = co_await sandbox->turn.acquire();
+  if (sandbox->record.vm.status == VmStatus::stopped) co_return sandbox->record.vm;
+  ISA_CO_TRYV(next_status(sandbox->record.vm.status, VmStep::ended));
+  ISA_CO_TRYV(co_await halt(sandbox));
+  sandbox->record.vm.exit = VmExit{std::nullopt, 9, "stopped"};
+  ISA_CO_TRYV(co_await take_step(sandbox, VmStep::ended));
+  co_return sandbox->record.vm;
+}
+
+Task<Result<void>> Service::remove(SandboxId id) {
+  const auto found = sandboxes_.find(id);
+  if (found == sandboxes_.end()) co_return ok();
+  const auto sandbox = found->second;
+  const auto turn = co_await sandbox->turn.acquire();
+  if (!sandboxes_.contains(id)) co_return ok();  // Somebody else removed it meanwhile.
+  ISA_CO_TRYV(co_await take_step(sandbox, VmStep::remove));
+  co_return co_await destroy(sandbox);
+}
+
+Task<Result<Vm>> Service::find(SandboxId id) {
+  ISA_CO_TRY(const auto sandbox, known(id));
+  co_return sandbox->record.vm;
+}
+
+Task<Result<std::vector<Vm>>> Service::list(std::map<std::string, std::string> labels) {
+  std::vector<Vm> found;
+  for (const auto& [id, sandbox] : sandboxes_) {
+    const auto& vm = sandbox->record.vm;
+    if (vm.status != VmStatus::deleted && has_all(vm.labels, labels)) found.push_back(vm);
+  }
+  co_return found;
+}
+
+Task<Result<void>> Service::bind(SandboxId id, VmBinding binding) {
+  ISA_CO_TRY(const auto sandbox, known(id));
+  const auto turn = co_await sandbox->turn.acquire();
+  const auto& vm = sandbox->record.vm;
+  if (vm.status != VmStatus::running)
+    co_return conflict("sandbox {} is {} and cannot be bound to a lease", id.value(),
+                       json::name_of(vm.status));
+  const auto& bound = sandbox->record.binding;
+  if (bound && bound->lease_id == binding.lease_id) co_return ok();
+  if (bound)
+    co_return conflict("sandbox {} serves another lease; a sandbox serves one lease in its life", id.value());
+  // On disk before it takes effect: after a restart the channel must not speak for somebody else.
+  sandbox->record.binding = binding;
+  if (auto saved = co_await persist(sandbox); !saved) {
+    sandbox->record.binding.reset();
+    co_return saved;
+  }
+  sandbox->broker->bind(std::move(binding));
+  co_return ok();
+}
+
+Task<Result<std::string>> Service::logs(SandboxId id) {
+  ISA_CO_TRY(const auto sandbox, known(id));
+  const auto read = [dir = sandbox->dir]() -> Result<std::string> {
+    return read_text(dir.old_log()).value_or("") + read_text(dir.log()).value_or("");
+  };
+  co_return co_await offload<std::string>(workers_, read);
+}
+
+Result<BrokerCounters> Service::counters(const SandboxId& id) const {
+  ISA_TRY(const auto sandbox, known(id));
+  return sandbox->broker ? sandbox->broker->counters() : BrokerCounters{};
+}
+
+}  // namespace isa::cloud_os

@@ -1,0 +1,125 @@
+// Support of cloud_os's tests: a service over real sandboxes in a folder of its own, and a way to look around
+// inside.
+#pragma once
+
+#include "base/testing.h"
+#include "cloud_os/probe.h"
+#include "cloud_os/service.h"
+
+#include <gtest/gtest.h>
+
+namespace isa::cloud_os::testing {
+
+using isa::testing::TempFolder;
+
+// Stands in for the model service: says who asked.
+class EchoModels : public model::ModelClient {
+ public:
+  Task<Result<void>> check(std::string) override { co_return ok(); }
+  Task<Result<sdk::ChatResult>> chat(sdk::ChatRequest, sdk::ChatSink, Deadline) override {
+    co_return not_implemented("not part of this test");
+  }
+  Task<net::Response> forward(net::Request request, Identity identity) override {
+    json::object seen;
+    seen["user"] = identity.user.value();
+    seen["org"] = identity.orgs.empty() ? "" : identity.orgs.front().org.value();
+    seen["is_internal"] = identity.is_internal;
+    seen["path"] = request.path;
+    seen["body"] = request.body;
+    json::array names;
+    for (const auto& [name, value] : request.headers.all()) names.emplace_back(name);
+    seen["headers"] = std::move(names);
+    co_return net::Response::json(200, seen);
+  }
+};
+
+inline Settings test_settings() {
+  Settings settings;
+  settings.shim_path = ISA_SHIM;
+  settings.runtime_path = ISA_TEST_RUNTIME;
+  return settings;
+}
+
+// The reason why sandboxes cannot run on this machine; empty when they can.
+inline const std::string& why_no_sandboxes() {
+  static const std::string reason = [] {
+    const TempFolder folder;
+    auto backend = probe(test_settings(), folder.path()).take_backend();
+    return backend ? std::string() : backend.error().message();
+  }();
+  return reason;
+}
+
+#define ISA_NEEDS_SANDBOXES() \
+  if (!why_no_sandboxes().empty()) GTEST_SKIP() << why_no_sandboxes()
+
+inline std::unique_ptr<Backend> backend_for(const std::filesystem::path& data_dir) {
+  auto backend = probe(test_settings(), data_dir).take_backend();
+  if (!backend) std::abort();
+  return std::move(*backend);
+}
+
+// Posts to the sandbox's test runtime.
+inline Task<std::string> post(Vm vm, std::string path, std::string body) {
+  net::Client client;
+  net::ClientRequest request;
+  request.method = net::Method::post;
+  request.target = std::move(path);
+  request.body = std::move(body);
+  auto answer = co_await client.send(net::Endpoint::unix_socket(*vm.endpoint->unix_), std::move(request),
+                                     Deadline::after(std::chrono::seconds(20)));
+  co_return answer ? answer->body : "error: " + answer.error().message();
+}
+
+// Runs a shell command inside; its output, then [exit status].
+inline Task<std::string> shell(Vm vm, std::string command) {
+  co_return co_await post(std::move(vm), "/sh", std::move(command));
+}
+
+inline Deadline soon() {
+  return Deadline::after(std::chrono::seconds(20));
+}
+
+// Waits until the service sees the sandbox in that state.
+inline Task<Vm> await_status(Service& service, SandboxId id, VmStatus status) {
+  const auto deadline = soon();
+  for (;;) {
+    auto vm = co_await service.find(id);
+    if (vm && vm->status == status) co_return *vm;
+    if (deadline.passed()) throw std::runtime_error("the sandbox does not reach the expected state");
+    co_await sleep_for(std::chrono::milliseconds(2));
+  }
+}
+
+// Everything on this host that could belong to sandboxes of that folder.
+inline std::vector<std::string> traces_of(const std::filesystem::path& data_dir) {
+  std::vector<std::string> traces;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(data_dir / "sandboxes", error))
+    if (entry.path().filename() != ".lock") traces.push_back(entry.path().string());
+  for (const auto& shim : find_shims(data_dir / "sandboxes"))
+    traces.push_back("process " + shim.dir.string());
+  for (const auto& id : backend_for(data_dir)->enumerate()) traces.push_back("group of " + id.value());
+  const auto mounts = read_text("/proc/self/mountinfo").value_or("");
+  if (mounts.find(data_dir.string()) != std::string::npos) traces.push_back("a mount");
+  return traces;
+}
+
+// A service that is started, used and emptied again.
+template <class Use>
+void with_service(Use use) {
+  const TempFolder folder;
+  isa::testing::run([](const std::filesystem::path& data_dir, Use& body) -> Task<void> {
+    EchoModels models;
+    Service service(co_await asio::this_coro::executor, data_dir, test_settings(), backend_for(data_dir),
+                    models);
+    const auto started = co_await service.start();
+    if (!started) throw std::runtime_error(started.error().message());
+    co_await body(service);
+    const auto emptied = co_await service.stop_all();
+    EXPECT_TRUE(emptied.has_value()) << emptied.error().message();
+  }(folder.path(), use));
+  EXPECT_EQ(traces_of(folder.path()), std::vector<std::string>());
+}
+
+}  // namespace isa::cloud_os::testing
