@@ -1,0 +1,128 @@
+// What a platform leaves on the machine: processes, cgroups, mounts, sockets. Nothing of it may outlive the platform.
+import fs from 'node:fs';
+import path from 'node:path';
+
+const kCgroupRoot = '/sys/fs/cgroup';
+
+function read(file) {
+  try {
+    return fs.readFileSync(file, 'utf8');
+  } catch {
+    return ''; // It ended meanwhile, or is not ours to read.
+  }
+}
+
+// Every process: { pid, parent, start, state, words }. pid and start together name a process for ever.
+export function processes() {
+  const found = [];
+  for (const name of fs.readdirSync('/proc')) {
+    if (!/^\d+$/.test(name)) continue;
+    const stat = read(`/proc/${name}/stat`);
+    if (!stat) continue;
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    found.push({
+      pid: Number(name),
+      state: fields[0],
+      parent: Number(fields[1]),
+      start: fields[19],
+      command: read(`/proc/${name}/cmdline`).replaceAll('\0', ' ').trim(),
+    });
+  }
+  return found;
+}
+
+// The host's process of a command that was started in a sandbox.
+export const processOf = (command) =>
+  processes().find((process) => process.state !== 'Z' && process.command === command)?.pid;
+
+// A command that nobody else runs, and that does not end by itself while a test lasts.
+let sleeps = process.pid * 100;
+export const uniqueSleep = () => `sleep ${(sleeps += 1)}.25`;
+
+// The process ids of one process, from the host's view inwards: [4711, 1] is the first process of a sandbox.
+export function namespacePids(pid) {
+  const line = /^NSpid:\s*(.*)$/m.exec(read(`/proc/${pid}/status`));
+  return line ? line[1].trim().split(/\s+/).map(Number) : [pid];
+}
+
+// The first process of the sandbox that this process is in.
+export function firstProcessOfSandbox(pid) {
+  const table = new Map(processes().map((process) => [process.pid, process]));
+  const depth = namespacePids(pid).length;
+  for (let at = pid; at > 1; at = table.get(at)?.parent ?? 0) {
+    const inner = namespacePids(at);
+    if (inner.length === depth && inner.at(-1) === 1) return at;
+  }
+  throw new Error(`process ${pid} is in no sandbox`);
+}
+
+function mentions(pid, text) {
+  return read(`/proc/${pid}/cmdline`).includes(text) || read(`/proc/${pid}/environ`).includes(text);
+}
+
+export class Traces {
+  constructor(dataDir) {
+    this.dataDir = dataDir;
+    this.seen = new Map(); // "pid:start" -> command
+    this.cgroups = new Set();
+  }
+
+  // Those that name the data directory and all that descend from them.
+  family() {
+    const table = processes().filter((process) => process.state !== 'Z');
+    const members = new Set(
+      table.filter(({ pid }) => pid !== process.pid && mentions(pid, this.dataDir)).map(({ pid }) => pid),
+    );
+    for (let grown = true; grown;) {
+      const before = members.size;
+      for (const { pid, parent } of table) if (members.has(parent)) members.add(pid);
+      grown = members.size > before;
+    }
+    return table.filter(({ pid }) => members.has(pid));
+  }
+
+  // Remembers what there is now, to look for it afterwards.
+  observe() {
+    for (const { pid, start, command } of this.family()) {
+      this.seen.set(`${pid}:${start}`, command);
+      for (const line of read(`/proc/${pid}/cgroup`).trim().split('\n')) {
+        const [, controllers, group] = line.split(':');
+        if (!group || !/isa/.test(group)) continue;
+        this.cgroups.add(path.join(kCgroupRoot, controllers.replace(/^name=/, ''), group));
+      }
+    }
+  }
+
+  // One line for everything that is still there.
+  remaining() {
+    const left = this.family().map(({ pid, command }) => `process ${pid}: ${command.slice(0, 200)}`);
+    for (const { pid, start, state, command } of processes()) {
+      if (state !== 'Z' && this.seen.has(`${pid}:${start}`))
+        left.push(`process ${pid}: ${command.slice(0, 200)}`);
+    }
+    // The shared parent of all sandboxes may stay; what bears a sandbox's name may not.
+    for (const group of this.cgroups) {
+      if (!/^isa$/.test(path.basename(group)) && fs.existsSync(group)) left.push(`cgroup ${group}`);
+    }
+    for (const file of ['/proc/self/mountinfo', '/proc/net/unix']) {
+      for (const line of read(file).split('\n'))
+        if (line.includes(this.dataDir)) left.push(`${file}: ${line}`);
+    }
+    left.push(...this.files());
+    return [...new Set(left)];
+  }
+
+  // Sockets, pid files and the folders of sandboxes in the data directory.
+  files(folder = this.dataDir) {
+    const left = [];
+    if (!fs.existsSync(folder)) return left;
+    for (const entry of fs.readdirSync(folder, { withFileTypes: true })) {
+      const full = path.join(folder, entry.name);
+      if (entry.isSocket() || entry.name === 'endpoints.json') left.push(`file ${full}`);
+      else if (entry.isDirectory() && path.basename(folder) === 'sandboxes')
+        left.push(`sandbox folder ${full}`);
+      else if (entry.isDirectory()) left.push(...this.files(full));
+    }
+    return left;
+  }
+}
