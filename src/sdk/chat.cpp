@@ -85,6 +85,35 @@ Usage& Usage::operator+=(const Usage& other) {
   return *this;
 }
 
+void append_deltas(const Message& message, std::vector<ChatDelta>& to) {
+  std::size_t calls = 0;
+  const auto add = [&](ChatDelta::Kind kind, const std::string& text) {
+    auto& delta = to.emplace_back();
+    delta.kind = kind;
+    delta.text = text;
+    delta.index = calls;
+  };
+  for (const auto& part : message.parts) {
+    switch (part.kind) {
+      case PartKind::text: add(ChatDelta::Kind::text, part.text); break;
+      case PartKind::thinking:
+        add(ChatDelta::Kind::thinking, part.text);
+        if (!part.signature.empty()) add(ChatDelta::Kind::signature, part.signature);
+        break;
+      case PartKind::redacted_thinking: add(ChatDelta::Kind::redacted_thinking, part.text); break;
+      case PartKind::tool_call:
+        add(ChatDelta::Kind::tool_call, "");
+        to.back().id = part.id;
+        to.back().name = part.name;
+        add(ChatDelta::Kind::tool_arguments, part.arguments);
+        ++calls;
+        break;
+      case PartKind::image:
+      case PartKind::tool_result: break;  // No part of what a model says.
+    }
+  }
+}
+
 void MessageBuilder::add(const ChatDelta& delta) {
   auto& parts = message_.parts;
   const auto last_is = [&](PartKind kind) { return !parts.empty() && parts.back().kind == kind; };

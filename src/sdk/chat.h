@@ -124,6 +124,9 @@ struct ChatResult {
   Usage usage;
 };
 
+// The deltas that spell a complete message.
+void append_deltas(const Message& message, std::vector<ChatDelta>& to);
+
 // Gets the deltas in order. An error stops the call and is its result.
 using ChatSink = std::function<Task<Result<void>>(const ChatDelta&)>;
 

@@ -12,24 +12,9 @@ constexpr std::size_t kErrorMax = 64 << 10;
 Task<Result<ChatResult>> read_whole(net::BodyStream& body, const ChatSink& sink) {
   ISA_CO_TRY(const auto text, co_await net::read_all(body, kAnswerMax));
   ISA_CO_TRY(auto result, openai::from_response(text));
-  std::size_t index = 0;
-  for (const auto& part : result.message.parts) {
-    ChatDelta delta;
-    delta.text = part.text;
-    if (part.kind == PartKind::thinking) delta.kind = ChatDelta::Kind::thinking;
-    if (part.kind == PartKind::redacted_thinking) delta.kind = ChatDelta::Kind::redacted_thinking;
-    if (part.kind == PartKind::tool_call) {
-      delta.kind = ChatDelta::Kind::tool_call;
-      delta.index = index++;
-      delta.id = part.id;
-      delta.name = part.name;
-    }
-    ISA_CO_TRYV(co_await sink(delta));
-    if (part.kind != PartKind::tool_call) continue;
-    delta.kind = ChatDelta::Kind::tool_arguments;
-    delta.text = part.arguments;
-    ISA_CO_TRYV(co_await sink(delta));
-  }
+  std::vector<ChatDelta> deltas;
+  append_deltas(result.message, deltas);
+  for (const auto& delta : deltas) ISA_CO_TRYV(co_await sink(delta));
   co_return result;
 }
 

@@ -5,8 +5,10 @@
 
 namespace isa::sdk {
 
-// Speaks OpenAI Chat Completions, streamed, to the model service: from inside a sandbox over the broker's socket,
-// or to any compatible server. `base` ends before /chat/completions, e.g. unix:/run/isa/broker.sock:/v1.
-std::unique_ptr<ChatModel> make_http_chat_model(net::Client& client, net::Url base, net::Headers headers = {});
+// Speaks OpenAI Chat Completions, streamed, to the model service: from inside a sandbox over the broker's
+// socket, or to any compatible server. `base` ends before /chat/completions, e.g.
+// unix:/run/isa/broker.sock:/v1.
+std::unique_ptr<ChatModel> make_http_chat_model(net::Client& client, net::Url base,
+                                                net::Headers headers = {});
 
 }  // namespace isa::sdk

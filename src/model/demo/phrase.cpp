@@ -21,7 +21,8 @@ bool is_word(char c) {
 bool continues_word(std::string_view after) {
   if (after.empty()) return false;
   if (is_word(after[0])) return true;
-  return std::string_view("./-").find(after[0]) != std::string_view::npos && after.size() > 1 && is_word(after[1]);
+  return std::string_view("./-").find(after[0]) != std::string_view::npos && after.size() > 1 &&
+         is_word(after[1]);
 }
 
 // The language's name on the opening line of a fence and the fence itself are not content.

@@ -1,0 +1,50 @@
+// Which provider serves a model, and which models there are.
+#pragma once
+
+#include "model/provider.h"
+#include "model/settings.h"
+#include "net/client.h"
+
+#include <chrono>
+
+namespace isa::model {
+
+struct Route {
+  Provider* provider = nullptr;
+  std::string model;  // Without the provider's prefix.
+};
+
+// Lives on one event loop.
+class Catalogue {
+ public:
+  Catalogue(const Settings& settings, net::Client& client);
+
+  // `provider/name`, or a bare name that a provider knows by its beginning; empty is the default model.
+  // Errors: not_found (model_not_found), failed_dependency (model_not_configured).
+  Result<Route> resolve(std::string_view model_id) const;
+
+  // Full ids, builtin/demo first. A provider that does not answer in time is left out until it is asked
+  // again; what it answered is kept for a few minutes.
+  Task<std::vector<std::string>> list();
+
+  // Of each provider: {"configured", "status": "ok" | "unavailable" | "unknown", "error"?}, as the last
+  // list() saw it.
+  json::object health() const;
+
+ private:
+  struct Entry {
+    std::unique_ptr<Provider> provider;
+    std::vector<std::string> models;
+    std::optional<Error> failure;
+    Deadline::Clock::time_point fresh_until{};
+    bool was_asked = false;
+  };
+  Task<void> refresh(Entry& entry) const;
+  Provider* find(std::string_view name) const;
+
+  std::string default_model_;
+  std::chrono::milliseconds list_timeout_;
+  std::vector<Entry> entries_;
+};
+
+}  // namespace isa::model
