@@ -22,9 +22,15 @@ TaskGroup::~TaskGroup() {
 }
 
 void TaskGroup::spawn(std::string name, Task<void> task) {
-  const auto signal = running_.emplace(running_.end());
-  auto on_exit = [this, signal, name = std::move(name)](std::exception_ptr failure) {
-    running_.erase(signal);
+  spawn(std::move(name), std::move(task), nullptr);
+}
+
+void TaskGroup::spawn(std::string name, Task<void> task,
+                      std::shared_ptr<asio::cancellation_signal> cancellation) {
+  const auto entry = running_.emplace(running_.end());
+  entry->given = std::move(cancellation);
+  auto on_exit = [this, entry, name = std::move(name)](std::exception_ptr failure) {
+    running_.erase(entry);
     if (running_.empty()) empty_.cancel();
     try {
       if (failure) std::rethrow_exception(failure);
@@ -35,16 +41,17 @@ void TaskGroup::spawn(std::string name, Task<void> task) {
       log::error("task.failed", {{"task", name}, {"detail", e.what()}});
     }
   };
-  asio::co_spawn(
-      executor_, std::move(task),
-      asio::bind_cancellation_slot(signal->slot(), asio::bind_executor(executor_, std::move(on_exit))));
+  asio::co_spawn(executor_, std::move(task),
+                 asio::bind_cancellation_slot(entry->signal().slot(),
+                                              asio::bind_executor(executor_, std::move(on_exit))));
 }
 
 void TaskGroup::cancel() {
   // A task may finish, and so erase its signal, while we emit: step before emitting.
   for (auto it = running_.begin(); it != running_.end();) {
-    auto& signal = *it++;
-    signal.emit(asio::cancellation_type::terminal);
+    auto& running = *it++;
+    const auto kept = running.given;
+    running.signal().emit(asio::cancellation_type::terminal);
   }
 }
 

@@ -6,6 +6,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include <list>
+#include <memory>
 #include <string>
 
 namespace isa {
@@ -26,6 +27,8 @@ class TaskGroup {
 
   // `name` says in the log what an exception that leaves the task was doing.
   void spawn(std::string name, Task<void> task);
+  // The same for a task that others may cancel alone, through `cancellation`.
+  void spawn(std::string name, Task<void> task, std::shared_ptr<asio::cancellation_signal> cancellation);
 
   // Asks every task to stop without waiting for it.
   void cancel();
@@ -38,8 +41,14 @@ class TaskGroup {
   const asio::any_io_executor& executor() const { return executor_; }
 
  private:
+  struct Running {
+    asio::cancellation_signal own;
+    std::shared_ptr<asio::cancellation_signal> given;
+    asio::cancellation_signal& signal() { return given ? *given : own; }
+  };
+
   asio::any_io_executor executor_;
-  std::list<asio::cancellation_signal> running_;
+  std::list<Running> running_;
   asio::steady_timer empty_;  // Cancelled, i.e. signalled, when running_ becomes empty.
 };
 
