@@ -1,8 +1,8 @@
 // What other roles ask of the auth service.
 #pragma once
 
-#include "base/identity.h"
 #include "base/async.h"
+#include "base/identity.h"
 #include "base/result.h"
 
 namespace isa::auth {

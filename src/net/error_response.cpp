@@ -72,6 +72,7 @@ json::object error_body(const Error& error, std::string_view request_id) {
 
 Response error_response(const Error& error, std::string_view request_id) {
   auto response = Response::json(status_of(error.kind()), error_body(error, request_id));
+  if (error.kind() == ErrorKind::unauthorized) response.headers.add("WWW-Authenticate", "Bearer");
   if (error.retry_after()) response.headers.add("Retry-After", std::to_string(error.retry_after()->count()));
   return response;
 }
