@@ -1,4 +1,5 @@
-// Tools: what a model may call. The allow-list is enforced here, where tools run, not only in what a model is shown.
+// Tools: what a model may call. The allow-list is enforced here, where tools run, not only in what a model is
+// shown.
 #pragma once
 
 #include "base/async.h"
@@ -7,6 +8,7 @@
 #include "sdk/event.h"
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -24,8 +26,8 @@ class Tool {
   virtual ~Tool() = default;
   virtual const ToolSpec& spec() const = 0;
   virtual bool is_read_only() const { return false; }  // Read-only calls of one turn run in parallel.
-  // A failure is an output with is_error: it goes back to the model. Cancelling the task stops the work, child
-  // processes included.
+  // A failure is an output with is_error: it goes back to the model. Cancelling the task stops the work,
+  // child processes included.
   virtual Task<ToolOutput> call(json::object arguments, Deadline deadline) = 0;
 };
 
@@ -50,8 +52,18 @@ class ToolBox {
 // Every name that an agent config may list, also those whose tool is not available everywhere.
 const std::vector<std::string>& known_tool_names();
 
-// The file and shell tools, confined to `workspace` (sdk/tools/). `pool` runs the blocking file work.
-std::vector<std::shared_ptr<Tool>> workspace_tools(std::string workspace, asio::any_io_executor executor);
+class ProcessTable;  // sdk/tools/process_table.h
+
+struct WorkspaceOptions {
+  std::string path;                        // An existing folder; tools see nothing outside of it.
+  std::map<std::string, std::string> env;  // Of commands: the whole environment, nothing is inherited.
+  // Given by a program that reaps orphans itself (the runtime), so that both know each other's children.
+  std::shared_ptr<ProcessTable> processes;
+};
+
+// The file and shell tools (sdk/tools/). Blocking file work runs on threads that start with the first call.
+// An error when the workspace cannot be opened.
+Result<std::vector<std::shared_ptr<Tool>>> workspace_tools(WorkspaceOptions options);
 // Tools that need no sandbox: get_current_time.
 std::vector<std::shared_ptr<Tool>> plain_tools();
 

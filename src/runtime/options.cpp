@@ -1,0 +1,40 @@
+#include "runtime/options.h"
+
+#include <charconv>
+
+namespace isa::runtime {
+namespace {
+
+Result<std::uint16_t> parse_port(std::string_view text) {
+  std::uint16_t port = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
+  if (error != std::errc() || end != text.data() + text.size())
+    return validation_error("--model-port: '{}' is not a port from 0 to 65535", text);
+  return port;
+}
+
+}  // namespace
+
+Result<Options> parse_options(std::span<const char* const> arguments) {
+  Options options;
+  for (std::size_t i = 0; i < arguments.size(); i += 2) {
+    const std::string_view name = arguments[i];
+    if (i + 1 == arguments.size()) return validation_error("{}: a value must follow", name);
+    const std::string_view value = arguments[i + 1];
+    if (name == "--listen") {
+      ISA_TRY(options.listen, net::Endpoint::parse_listen(value));
+    } else if (name == "--broker") {
+      options.broker = value;
+    } else if (name == "--workspace") {
+      options.workspace = value;
+    } else if (name == "--model-port") {
+      ISA_TRY(options.model_port, parse_port(value));
+    } else {
+      return validation_error("{} is unknown; the options are --listen, --broker, --workspace, --model-port",
+                              name);
+    }
+  }
+  return options;
+}
+
+}  // namespace isa::runtime

@@ -1,0 +1,23 @@
+#pragma once
+
+#include "base/result.h"
+#include "net/endpoint.h"
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+
+namespace isa::runtime {
+
+// Of the command line. The defaults are the sandbox's; the rest is for running the program by hand.
+struct Options {
+  std::optional<net::Endpoint> listen;  // Nothing: the socket that the sandbox's starter left open as fd 3.
+  std::string broker = "/run/isa/broker.sock";
+  std::string workspace = "/workspace";
+  std::uint16_t model_port = 8082;  // On 127.0.0.1: what connects there talks to the broker.
+};
+
+Result<Options> parse_options(std::span<const char* const> arguments);
+
+}  // namespace isa::runtime

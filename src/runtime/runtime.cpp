@@ -1,0 +1,184 @@
+#include "runtime/runtime.h"
+
+#include "base/log.h"
+#include "runtime/event_writer.h"
+#include "sdk/http_chat_model.h"
+
+#include <boost/asio/experimental/awaitable_operators.hpp>
+
+#include <malloc.h>
+#include <tuple>
+#include <utility>
+
+#include <unistd.h>
+
+namespace isa::runtime {
+namespace {
+
+constexpr std::size_t kInitMax = 1 << 20;   // Bytes.
+constexpr std::size_t kChatMax = 64 << 20;  // The history comes with every chat.
+// Of an answer that is not streamed; the agent's own limit ends the run much earlier.
+constexpr std::chrono::hours kChatTimeout{24};
+
+// What a chat says to a caller that wants one answer and no stream.
+struct Summary {
+  std::string status;
+  std::string response;
+  json::value usage = json::object();
+  std::int64_t duration_ms = 0;
+  std::optional<std::string> code;  // Of an error.
+};
+BOOST_DESCRIBE_STRUCT(Summary, (), (status, response, usage, duration_ms, code))
+
+Task<Result<void>> keep_last(sdk::Event event, Summary& to) {
+  if (!event.is_terminal()) co_return ok();
+  to.response = event.content.value_or("");
+  if (event.type == sdk::EventType::error) {
+    to.status = "error";
+    to.code = json::read<std::string>(event.metadata.at("code")).value_or("internal_error");
+  } else {
+    to.status = json::read<std::string>(event.metadata.at("subtype")).value_or("success");
+  }
+  co_return ok();
+}
+
+}  // namespace
+
+// A chat that was let in; while it lives no other one is.
+struct Runtime::Chat {
+  Chat(bool& is_chatting, sdk::AgentSpec spec, std::vector<std::shared_ptr<sdk::Tool>> available)
+      : busy(is_chatting), agent(std::move(spec)), tools(std::move(available), agent.tools) {
+    busy = true;
+  }
+  Chat(const Chat&) = delete;
+  ~Chat() {
+    end();
+    ::malloc_trim(0);  // A sandbox waits for its user most of the time: give back what the chat needed.
+  }
+  void end() {
+    if (!std::exchange(has_ended, true)) busy = false;
+  }
+
+  bool& busy;
+  bool has_ended = false;
+  sdk::AgentSpec agent;
+  sdk::ToolBox tools;
+  std::vector<sdk::Message> history;
+  std::string message;
+  bool wants_stream = true;
+};
+
+Runtime::Runtime(RuntimeOptions options, std::shared_ptr<sdk::ProcessTable> processes)
+    : options_(std::move(options)),
+      processes_(std::move(processes)),
+      model_(
+          sdk::make_http_chat_model(client_, net::Url{net::Endpoint::unix_socket(options_.broker), "/v1"})) {}
+
+net::Router Runtime::routes() {
+  using net::Method;
+  using net::Request;
+  const auto health = [](Request&) -> Task<Result<net::Response>> {
+    const json::object ready{{"status", "ready"}};
+    co_return net::Response::json(200, ready);
+  };
+  const net::RouteOptions open{.is_public = true};
+  const net::RouteOptions binding{.body_max = kInitMax, .is_public = true};
+  const net::RouteOptions chatting{
+      .body_max = kChatMax, .is_public = true, .timeout = kChatTimeout, .cancel_on_disconnect = true};
+  return net::Router({
+      {Method::get, "/health", health, open},
+      {Method::post, "/init", [this](Request& request) { return init(request); }, binding},
+      {Method::post, "/api/v1/agents/chat", [this](Request& request) { return chat(request); }, chatting},
+  });
+}
+
+Task<Result<net::Response>> Runtime::init(net::Request& request) {
+  if (bound_)
+    co_return conflict("this sandbox is bound already; take another one").with_code("already_initialized");
+  ISA_CO_TRY(auto init, json::parse_as<sdk::RuntimeInit>(request.body));
+  ISA_CO_TRYV(check_environment(init.env));
+  // Only the platform's own place for it is changed; where this process may not, the name stays what it was.
+  if (!init.hostname.empty() && ::sethostname(init.hostname.data(), init.hostname.size()) != 0)
+    log::info("runtime.hostname_kept");
+  bound_ = std::move(init);
+  const json::object answer{{"status", "initialized"}};
+  co_return net::Response::json(200, answer);
+}
+
+Result<std::vector<std::shared_ptr<sdk::Tool>>> Runtime::tools() {
+  if (!tools_.empty()) return tools_;
+  sdk::WorkspaceOptions options;
+  options.path = options_.workspace;
+  options.env = tool_environment(environ, *bound_);
+  options.processes = processes_;
+  ISA_TRY(tools_, sdk::workspace_tools(std::move(options)));
+  for (auto& tool : sdk::plain_tools()) tools_.push_back(std::move(tool));
+  return tools_;
+}
+
+Result<std::shared_ptr<Runtime::Chat>> Runtime::begin_chat(const std::string& body) {
+  if (!bound_)
+    return conflict("this sandbox is not bound yet; POST /init first").with_code("not_initialized");
+  if (is_chatting_) {
+    return conflict(
+               "this sandbox answers another message; wait for its end, or drop its connection to cancel it")
+        .with_code("chat_in_progress");
+  }
+  ISA_TRY(auto from, json::parse_as<sdk::RuntimeChat>(body));
+  if (!from.agent) return validation_error("/agent: this field is required").with_param("/agent");
+  std::vector<sdk::Message> history;
+  for (const auto& item : from.history.value_or(json::array())) {
+    ISA_TRY(auto message, sdk::message_from_json(item));
+    history.push_back(std::move(message));
+  }
+  ISA_TRY(auto available, tools());
+  auto chat = std::make_shared<Chat>(is_chatting_, *std::move(from.agent), std::move(available));
+  chat->history = std::move(history);
+  chat->message = std::move(from.message);
+  chat->wants_stream = from.stream.value_or(true);
+  return chat;
+}
+
+Task<Result<net::Response>> Runtime::chat(net::Request& request) {
+  ISA_CO_TRY(auto chat, begin_chat(request.body));
+  if (!chat->wants_stream) co_return co_await answer(std::move(chat));
+  auto body = [this, chat = std::move(chat)](net::BodyWriter& to) { return stream(chat, to); };
+  co_return net::Response::sse(std::move(body));
+}
+
+// Runs the turn and says what came of it. What goes wrong travels as a value, because this is one side of
+// `||`.
+Task<void> Runtime::converse(Chat& chat, EventWriter& writer, std::exception_ptr& failure) {
+  try {
+    sdk::EventSink sink = [&writer](sdk::Event event) { return writer.send(std::move(event)); };
+    auto outcome = co_await sdk::run_turn(chat.agent, std::move(chat.history), std::move(chat.message),
+                                          *model_, chat.tools, std::move(sink));
+    chat.end();  // Before the caller learns of it and sends the next message.
+    std::ignore = co_await writer.send_history(std::move(outcome));  // A reader that left needs none.
+  } catch (...) {
+    failure = std::current_exception();
+  }
+}
+
+Task<void> Runtime::stream(std::shared_ptr<Chat> chat, net::BodyWriter& to) {
+  using namespace asio::experimental::awaitable_operators;
+  EventWriter writer(to, co_await asio::this_coro::executor);
+  std::exception_ptr failure;
+  co_await (converse(*chat, writer, failure) || writer.heartbeat());
+  if (failure) std::rethrow_exception(failure);
+}
+
+Task<net::Response> Runtime::answer(std::shared_ptr<Chat> chat) {
+  const auto begin = Deadline::Clock::now();
+  Summary summary;
+  sdk::EventSink sink = [&summary](sdk::Event event) { return keep_last(std::move(event), summary); };
+  const auto outcome = co_await sdk::run_turn(chat->agent, std::move(chat->history), std::move(chat->message),
+                                              *model_, chat->tools, std::move(sink));
+  summary.usage = json::write(outcome.usage);
+  summary.duration_ms =
+      std::chrono::duration_cast<std::chrono::milliseconds>(Deadline::Clock::now() - begin).count();
+  chat->end();
+  co_return net::Response::json(200, json::write(summary));
+}
+
+}  // namespace isa::runtime

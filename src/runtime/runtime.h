@@ -1,0 +1,58 @@
+// The agent's side of the runtime protocol (sdk/runtime_protocol.h): late binding, and the loop next to its
+// tools.
+#pragma once
+
+#include "net/client.h"
+#include "net/router.h"
+#include "sdk/loop.h"
+#include "sdk/runtime_protocol.h"
+#include "sdk/tools/process_table.h"
+
+#include <exception>
+#include <memory>
+
+namespace isa::runtime {
+
+class EventWriter;
+
+struct RuntimeOptions {
+  std::string broker;     // Path of the broker's socket; models are asked through it.
+  std::string workspace;  // May appear as late as the first chat.
+};
+
+// Lives on one event loop. Serves one conversation at a time: a sandbox belongs to one session.
+class Runtime {
+ public:
+  Runtime(RuntimeOptions options, std::shared_ptr<sdk::ProcessTable> processes);
+
+  net::Router routes();
+
+ private:
+  struct Chat;
+
+  Task<Result<net::Response>> init(net::Request& request);
+  Task<Result<net::Response>> chat(net::Request& request);
+  Result<std::shared_ptr<Chat>> begin_chat(const std::string& body);
+  Result<std::vector<std::shared_ptr<sdk::Tool>>> tools();
+  Task<void> converse(Chat& chat, EventWriter& writer, std::exception_ptr& failure);
+  Task<void> stream(std::shared_ptr<Chat> chat, net::BodyWriter& to);
+  Task<net::Response> answer(std::shared_ptr<Chat> chat);
+
+  RuntimeOptions options_;
+  std::shared_ptr<sdk::ProcessTable> processes_;
+  net::Client client_;
+  std::unique_ptr<sdk::ChatModel> model_;
+  std::optional<sdk::RuntimeInit> bound_;          // Set by init.
+  std::vector<std::shared_ptr<sdk::Tool>> tools_;  // Made by the first chat.
+  bool is_chatting_ = false;
+};
+
+// The environment of tools: this process's own, what init binds, and who it was bound for. The later ones
+// win.
+std::map<std::string, std::string> tool_environment(const char* const* inherited,
+                                                    const sdk::RuntimeInit& init);
+
+// validation_error for names that are none, and for LD_*, which would change what every program loads.
+Result<void> check_environment(const std::map<std::string, std::string>& env);
+
+}  // namespace isa::runtime

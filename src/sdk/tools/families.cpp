@@ -1,0 +1,24 @@
+#include "sdk/tools/families.h"
+
+namespace isa::sdk {
+
+Result<Tools> workspace_tools(WorkspaceOptions options) {
+  ISA_TRY(auto workspace, Workspace::open(std::move(options.path)));
+  const auto work = std::make_shared<FileWork>(std::move(workspace));
+  auto processes = options.processes ? std::move(options.processes) : std::make_shared<ProcessTable>();
+  Tools tools;
+  add_read_write_tools(tools, work);
+  add_edit_tools(tools, work);
+  add_search_tools(tools, work);
+  add_grep_tool(tools, work);
+  add_shell_tools(tools, work, std::move(options.env), std::move(processes));
+  return tools;
+}
+
+Tools plain_tools() {
+  Tools tools;
+  add_time_tool(tools);
+  return tools;
+}
+
+}  // namespace isa::sdk
