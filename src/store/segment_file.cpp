@@ -7,7 +7,6 @@
 #include <cerrno>
 #include <charconv>
 #include <fstream>
-#include <iterator>
 #include <optional>
 #include <utility>
 
@@ -83,11 +82,15 @@ Result<std::vector<std::uint64_t>> SegmentFolder::list() const {
 }
 
 Result<std::string> SegmentFolder::read(std::uint64_t number) const {
+  std::error_code ec;
+  const auto size = std::filesystem::file_size(file(number), ec);
   std::ifstream from(file(number), std::ios::binary);
-  std::string bytes{std::istreambuf_iterator<char>(from), {}};
-  if (!from.good() && !from.eof())
+  if (ec || !from)
     return service_unavailable("the event log's file {} cannot be read; check its permissions and the disk",
                                file(number).string());
+  std::string bytes(size, '\0');
+  from.read(bytes.data(), static_cast<std::streamsize>(size));
+  bytes.resize(static_cast<std::size_t>(from.gcount()));
   return bytes;
 }
 

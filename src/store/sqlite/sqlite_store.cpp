@@ -5,6 +5,9 @@
 #include "store/sqlite/migrations.h"
 #include "store/sqlite/stores.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 namespace isa::store::sqlite {
 namespace {
 
@@ -42,6 +45,13 @@ Result<Database> open_writer(const std::filesystem::path& file) {
   return db;
 }
 
+// SQLite would create the file readable for everybody; its -wal and -shm files take the mode of this one.
+// When this fails, opening the database does, with the reason.
+void create_private(const std::filesystem::path& file) {
+  const int fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (fd >= 0) ::close(fd);
+}
+
 Result<Database> open_reader(const std::filesystem::path& file) {
   ISA_TRY(auto db, Database::open(file));
   ISA_TRYV(db.execute("PRAGMA query_only = ON"));
@@ -52,6 +62,7 @@ Result<std::unique_ptr<SqliteStore>> open_all(const std::filesystem::path& file)
   auto lock_file = file;
   lock_file += ".lock";
   ISA_TRY(auto lock, FileLock::take(lock_file, fmt::format("the database {}", file.string())));
+  create_private(file);
   ISA_TRY(auto writing, open_writer(file));
   std::vector<Database> reading;
   for (int i = 0; i < kReaders; ++i) {

@@ -43,6 +43,16 @@ TEST(SqliteStore, KeepsItsRowsOverARestart) {
   EXPECT_TRUE(run(store->agent_configs().find(person("ann"), AgentId("agent_a"))));
 }
 
+TEST(SqliteStore, NobodyElseMayReadItsFiles) {
+  const TempFolder folder;
+  const auto store = SqliteStore::open(folder / "isa.db").value();
+  for (const auto& entry : std::filesystem::directory_iterator(folder.path())) {
+    const auto others = entry.status().permissions() &
+                        (std::filesystem::perms::group_all | std::filesystem::perms::others_all);
+    EXPECT_EQ(others, std::filesystem::perms::none) << entry.path();
+  }
+}
+
 TEST(SqliteStore, SaysWhichProcessHoldsTheDatabase) {
   const TempFolder folder;
   const auto store = SqliteStore::open(folder / "isa.db").value();
