@@ -48,14 +48,14 @@ RunEngine::RunEngine(asio::any_io_executor executor, Parts parts, AgentServiceCo
 Result<std::shared_ptr<LiveRun>> RunEngine::start(RunOrder order) {
   if (is_stopping_)
     return service_unavailable("the platform is stopping; send the message again in a moment");
-  if (std::cmp_greater_equal(registry_.size(), config_.max_live_runs))
-    return service_unavailable("the platform runs {} chats, its limit (agent.max_live_runs); try again later",
-                               config_.max_live_runs)
-        .with_retry_after(std::chrono::seconds(5));
   if (std::cmp_greater(registry_.of_session(order.session.id).size(), config_.max_queued_runs))
     return make_error(ErrorKind::rate_limit_exceeded, "session {} has {} runs waiting; wait for one to end",
                       order.session.id.value(), config_.max_queued_runs)
         .with_retry_after(std::chrono::seconds(1));
+  if (std::cmp_greater_equal(registry_.size(), config_.max_live_runs))
+    return service_unavailable("the platform runs {} chats, its limit (agent.max_live_runs); try again later",
+                               config_.max_live_runs)
+        .with_retry_after(std::chrono::seconds(5));
   const RunStreamLimits limits{static_cast<std::size_t>(config_.max_events_in_flight),
                                static_cast<std::size_t>(config_.max_run_bytes)};
   auto run = std::make_shared<LiveRun>(executor_, parts_.log, std::move(order), limits);

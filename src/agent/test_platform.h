@@ -126,7 +126,6 @@ struct Call {
   std::string path;
   std::string body = {};
   std::string user = "ann";
-  std::map<std::string, std::string, std::less<>> query = {};
   std::map<std::string, std::string> headers = {};
   std::vector<Membership> orgs = {};
 };
@@ -166,9 +165,8 @@ class Platform {
   Task<net::Response> send(Call call) {
     net::Request request;
     request.method = call.method;
-    request.path = request.target = call.path;
+    request.target = call.path;
     request.body = std::move(call.body);
-    request.query = std::move(call.query);
     for (auto& [name, value] : call.headers) request.headers.set(name, value);
     request.identity.user = UserId(call.user);
     request.identity.orgs = std::move(call.orgs);

@@ -1,0 +1,208 @@
+// The platform is killed with SIGKILL in the middle of a run, in a process of its own, and started again on
+// the same folder.
+#include "agent/recovery.h"
+
+#include "agent/test_platform.h"
+
+#include <gtest/gtest.h>
+
+#include <csignal>
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace isa::agent {
+namespace {
+
+using net::Method;
+using testing::Platform;
+using testing::Reader;
+using testing::TempFolder;
+using testing::types_of;
+
+// A pipe through which the doomed process says what its client has seen.
+struct Pipe {
+  Pipe() {
+    if (::pipe(ends) != 0) std::abort();
+  }
+  ~Pipe() {
+    ::close(ends[0]);
+    ::close(ends[1]);
+  }
+  int ends[2];
+};
+
+void tell(int to, std::string_view text) {
+  if (::write(to, text.data(), text.size()) != static_cast<ssize_t>(text.size())) std::abort();
+}
+
+Task<void> follow(const net::Response& response, Reader& reader) {
+  co_await response.stream(reader);
+}
+
+// Begins a chat, shows `pieces` pieces of the answer, reports the run and the stream so far, and hangs.
+Task<void> doomed(std::filesystem::path folder, std::size_t pieces, int report) {
+  Platform platform(co_await asio::this_coro::executor, folder);
+  if (!co_await platform.service->start()) ::_exit(3);
+  platform.model.pieces = {"a", "b", "c", "d", "e"};
+  platform.model.pause_after = pieces;
+  TaskGroup tasks(co_await asio::this_coro::executor);
+  Reader reader(tasks.executor());
+  const auto response =
+      co_await platform.send({Method::post, "/api/v1/agents/chat", R"({"message":"hi","session_id":"s"})"});
+  tasks.spawn("reader", follow(response, reader));
+  co_await reader.wait_for_events(2 + pieces);
+  tell(report, std::string(response.headers.get("X-Run-Id")) + "\n" + reader.text + '\0');
+  co_await sleep_until(Deadline::never());
+}
+
+struct Seen {
+  std::string run;
+  std::string stream;
+};
+
+Seen run_and_kill(const std::filesystem::path& folder, std::size_t pieces) {
+  const Pipe pipe;
+  const auto child = ::fork();
+  if (child == 0) {
+    isa::testing::run(doomed(folder, pieces, pipe.ends[1]));
+    ::_exit(4);
+  }
+  std::string text;
+  char c = 0;
+  while (::read(pipe.ends[0], &c, 1) == 1 && c != '\0') text += c;
+  ::kill(child, SIGKILL);
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  EXPECT_TRUE(WIFSIGNALED(status));
+  const auto newline = text.find('\n');
+  return {text.substr(0, newline), text.substr(newline + 1)};
+}
+
+Task<void> check_recovered(std::filesystem::path folder, Seen seen, std::size_t pieces) {
+  Platform platform(co_await asio::this_coro::executor, folder);
+  EXPECT_TRUE(co_await platform.service->start());
+  const auto all = co_await platform.send({Method::get, "/api/v1/agents/runs/" + seen.run + "/events"});
+  const auto stream = co_await platform.read(all);
+  EXPECT_TRUE(stream.starts_with(seen.stream));  // Byte for byte what the client had, then the end.
+
+  std::vector<std::string> expected{"session_start", "system"};
+  expected.insert(expected.end(), pieces, "text");
+  expected.insert(expected.end(), {"error", "session_end", "[DONE]"});
+  EXPECT_EQ(types_of(stream), expected);
+  EXPECT_NE(stream.find(R"("code":"interrupted")"), std::string::npos);
+
+  const auto after = fmt::format("/api/v1/agents/runs/{}/events?after={}", seen.run, 2 + pieces);
+  const auto rest = co_await platform.send({Method::get, after});
+  EXPECT_EQ(seen.stream + co_await platform.read(rest), stream);
+
+  const auto run = co_await platform.get("/api/v1/agents/runs/" + seen.run);
+  EXPECT_EQ(run.at("state").as_string(), "failed");
+  const auto messages = co_await platform.get("/api/v1/agents/sessions/s/messages");
+  EXPECT_EQ(messages.at("messages").as_array().size(), pieces == 0 ? 1u : 2u);
+  EXPECT_TRUE((co_await platform.log->recover())->empty());
+  const auto again =
+      co_await platform.post("/api/v1/agents/chat", R"({"message":"x","stream":false,"session_id":"s"})");
+  EXPECT_EQ(again.at("status").as_string(), "success");
+  co_await platform.service->stop();
+}
+
+TEST(Recovery, AClientGetsTheSameStreamAndItsEndAfterAKillAtEveryToken) {
+  for (std::size_t pieces = 0; pieces <= 5; ++pieces) {
+    const TempFolder folder;
+    auto seen = run_and_kill(folder.path(), pieces);
+    ASSERT_TRUE(seen.run.starts_with("run_"));
+    isa::testing::run(check_recovered(folder.path(), std::move(seen), pieces));
+  }
+}
+
+store::LoggedEvent logged(const store::Run& run, std::int64_t seq, sdk::Event event) {
+  return {seq, std::make_shared<const std::string>(sdk::to_wire(event, run.id, seq, run.session_id, now()))};
+}
+
+struct Stores {
+  explicit Stores(const std::filesystem::path& folder)
+      : store(store::sqlite::SqliteStore::open(folder / "isa.db").value()),
+        log(store::open_file_event_log({.folder = folder / "events"}).value()) {}
+  std::unique_ptr<store::sqlite::SqliteStore> store;
+  std::unique_ptr<store::EventLog> log;
+};
+
+Task<store::Run> unfinished_run(Stores& stores) {
+  store::Session session{
+      .id = SessionId("s"), .owner_id = UserId("ann"), .created_at = now(), .updated_at = now()};
+  EXPECT_TRUE(co_await stores.store->sessions().create(session));
+  store::Run run{.id = RunId::make(),
+                 .session_id = session.id,
+                 .owner_id = session.owner_id,
+                 .message = "hi",
+                 .created_at = now()};
+  EXPECT_TRUE(co_await stores.store->runs().create(run));
+  EXPECT_TRUE(co_await stores.store->runs().mark_running(run.id, now()));
+  co_return run;
+}
+
+Task<std::vector<std::string>> recovered_types(Stores& stores, store::Run run) {
+  EXPECT_TRUE(co_await recover_runs(stores.store->runs(), *stores.log));
+  const auto events = co_await stores.store->runs().events(run.id, 0);
+  std::vector<std::string> types;
+  for (const auto& event : *events) {
+    types.push_back(std::string(json::parse(*event.json)->at("type").as_string()));
+    EXPECT_EQ(event.seq, static_cast<std::int64_t>(types.size()));
+  }
+  co_return types;
+}
+
+Task<void> killed_before_the_first_event() {
+  const TempFolder folder;
+  Stores stores(folder.path());
+  const auto run = co_await unfinished_run(stores);
+  const std::vector<std::string> expected{"session_start", "error", "session_end"};
+  EXPECT_EQ(co_await recovered_types(stores, run), expected);
+}
+
+TEST(Recovery, ARunWithoutASingleEventGetsAWholeStream) {
+  isa::testing::run(killed_before_the_first_event());
+}
+
+Task<void> killed_after_the_result() {
+  const TempFolder folder;
+  Stores stores(folder.path());
+  const auto run = co_await unfinished_run(stores);
+  std::vector<store::LoggedEvent> events;
+  events.push_back(logged(run, 1, {sdk::EventType::session_start, "", {}}));
+  events.push_back(logged(run, 2, sdk::text_event("42")));
+  events.push_back(logged(run, 3, {sdk::EventType::result, "42", {{"subtype", "success"}}}));
+  EXPECT_TRUE(co_await stores.log->append(run.id, events));
+
+  const std::vector<std::string> expected{"session_start", "text", "result", "session_end"};
+  EXPECT_EQ(co_await recovered_types(stores, run), expected);
+  const auto row = co_await stores.store->runs().find({.user = UserId("ann")}, run.id);
+  EXPECT_EQ(row->state, store::RunState::succeeded);
+  EXPECT_EQ(row->response, "42");
+}
+
+TEST(Recovery, ARunWhoseResultWasShownKeepsIt) {
+  isa::testing::run(killed_after_the_result());
+}
+
+Task<void> killed_during_recovery() {
+  const TempFolder folder;
+  Stores stores(folder.path());
+  const auto run = co_await unfinished_run(stores);
+  std::vector<store::LoggedEvent> events;
+  events.push_back(logged(run, 1, {sdk::EventType::session_start, "", {}}));
+  events.push_back(logged(run, 2, sdk::error_event("interrupted", "m", true)));
+  events.push_back(logged(run, 3, {sdk::EventType::session_end, "", {}}));
+  EXPECT_TRUE(co_await stores.log->append(run.id, events));
+  const std::vector<std::string> expected{"session_start", "error", "session_end"};
+  EXPECT_EQ(co_await recovered_types(stores, run), expected);
+  EXPECT_EQ(co_await recovered_types(stores, run), expected);
+}
+
+TEST(Recovery, CanBeCutOffAndRepeated) {
+  isa::testing::run(killed_during_recovery());
+}
+
+}  // namespace
+}  // namespace isa::agent
