@@ -49,8 +49,7 @@ int block_signals() {
   sigaddset(&wanted, SIGTERM);
   sigaddset(&wanted, SIGINT);
   sigprocmask(SIG_BLOCK, &wanted, nullptr);
-  const int fd = signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK);
-  return fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, kInfoFd + 1);
+  return signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
 void unblock_signals() {
