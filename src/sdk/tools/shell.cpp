@@ -5,6 +5,7 @@
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/system/system_error.hpp>
 
 #include <array>
 
@@ -59,10 +60,18 @@ void drain(asio::posix::stream_descriptor& from, OutputCapture& to) {
   }
 }
 
-Task<void> run_to_end(Child& child, Streams& to, int& status) {
+// On both sides of `||` a cancellation must end quietly: two exceptions at once would hide what they were.
+Task<void> await_end(Child& child, std::optional<int>& status) {
+  try {
+    status = co_await child.wait();
+  } catch (const boost::system::system_error&) {
+    // Cancelled: there is no status.
+  }
+}
+
+Task<void> run_to_end(Child& child, Streams& to, std::optional<int>& status) {
   using namespace asio::experimental::awaitable_operators;
-  const auto ended = co_await (child.wait() || pump_both(child, to));
-  if (ended.index() == 0) status = std::get<0>(ended);
+  co_await (await_end(child, status) || pump_both(child, to));
 }
 
 class BashTool final : public TypedTool<BashArguments> {
@@ -144,10 +153,11 @@ Task<Result<ToolOutput>> BashTool::run(BashArguments arguments, Deadline deadlin
   processes_->settle_orphans();
   ISA_CO_TRY(const auto child, start(arguments, executor));
   Streams streams;
-  int status = 0;
+  std::optional<int> status;
   auto running = run_to_end(*child, streams, status);
-  const bool ended = co_await finished_before(end, std::move(running));
-  if (!ended) {
+  const bool in_time = co_await finished_before(end, std::move(running));
+  if (in_time && !status) throw boost::system::system_error(asio::error::operation_aborted);
+  if (!status) {
     child->kill_group();
     co_await child->wait();
     processes_->kill_new_orphans();
@@ -155,7 +165,7 @@ Task<Result<ToolOutput>> BashTool::run(BashArguments arguments, Deadline deadlin
   drain(child->out(), streams.out);
   drain(child->err(), streams.err);
   const auto duration = std::chrono::duration_cast<std::chrono::milliseconds>(Deadline::Clock::now() - begin);
-  co_return describe(streams, ended ? std::optional(status) : std::nullopt, duration);
+  co_return describe(streams, status, duration);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <optional>
@@ -110,10 +111,13 @@ Result<ZoneOffset> offset_of(std::string_view zone, Timestamp at) {
         "/timezone: '{}' {}; give UTC, an offset such as +02:00, or a name such as Europe/Berlin", zone, why);
   };
   if (!is_zone_name(zone)) return unknown("is no time zone");
-  std::ifstream file(std::string(kDatabase) + std::string(zone), std::ios::binary);
+  const std::string path = std::string(kDatabase) + std::string(zone);
+  std::error_code ec;
+  const auto size = std::filesystem::file_size(path, ec);  // Fails for a folder.
+  if (ec || size > kFileMax) return unknown("is not in the zone database of this machine");
+  std::ifstream file(path, std::ios::binary);
   if (!file) return unknown("is not in the zone database of this machine");
   std::string data{std::istreambuf_iterator<char>(file), {}};
-  if (data.size() > kFileMax) return unknown("is no time zone");
   auto found = read_zone(data, std::chrono::floor<std::chrono::seconds>(at).time_since_epoch().count());
   if (!found) return unknown("is no time zone");
   return *std::move(found);
