@@ -43,7 +43,8 @@ struct Acquired {
   std::optional<std::string> cold_reason;
 };
 BOOST_DESCRIBE_STRUCT(Acquired, (),
-                      (instance_id, pool_type, status, lease, connection_info, warm, resumed, wait_ms, cold_reason))
+                      (instance_id, pool_type, status, lease, connection_info, warm, resumed, wait_ms,
+                       cold_reason))
 
 struct Percentiles {
   double p50 = 0;
@@ -60,6 +61,7 @@ struct PoolStats {
   std::int64_t max_instances = 0;
   std::int64_t waiting = 0;
   std::int64_t acquired_total = 0;
+  std::int64_t acquired_warm_total = 0;  // Of those, by a warm instance.
   std::int64_t created_total = 0;
   std::int64_t destroyed_total = 0;
   std::int64_t failed_total = 0;
@@ -67,21 +69,23 @@ struct PoolStats {
   std::optional<std::string> last_error;  // Why a pool does not fill, in words.
 };
 BOOST_DESCRIBE_STRUCT(PoolStats, (),
-                      (pool_type, warm_instances, active_instances, creating, target_warm, max_instances, waiting,
-                       acquired_total, created_total, destroyed_total, failed_total, acquire_ms, last_error))
+                      (pool_type, warm_instances, active_instances, creating, target_warm, max_instances,
+                       waiting, acquired_total, acquired_warm_total, created_total, destroyed_total,
+                       failed_total, acquire_ms, last_error))
 
 // Implemented by the service itself (same process) and by HttpPoolClient (another process).
 class PoolClient {
  public:
   virtual ~PoolClient() = default;
   // The session's live instance, else a warm one, else a cold one, else waits in order until the timeout:
-  // service_unavailable with retry_after and the queue position then. The instance is bound to the identity and
-  // initialised when this returns.
+  // service_unavailable with retry_after and the queue position then. The instance is bound to the identity
+  // and initialised when this returns.
   virtual Task<Result<Acquired>> acquire(std::string pool_type, AcquireRequest request) = 0;
-  // Sends a chat to the instance's runtime and returns its stream of events (sdk/runtime_protocol.h). not_found when
-  // the instance is gone; conflict when the fencing token is stale. Renews the lease while the stream is open.
-  virtual Task<Result<net::OpenResponse>> stream(std::string pool_type, InstanceId id, std::int64_t fencing_token,
-                                                 sdk::RuntimeChat chat) = 0;
+  // Sends a chat to the instance's runtime and returns its stream of events (sdk/runtime_protocol.h).
+  // not_found when the instance is gone; conflict when the fencing token is stale. Renews the lease while the
+  // stream is open.
+  virtual Task<Result<net::OpenResponse>> stream(std::string pool_type, InstanceId id,
+                                                 std::int64_t fencing_token, sdk::RuntimeChat chat) = 0;
   virtual Task<Result<LeaseInfo>> renew(std::string pool_type, InstanceId id, std::int64_t fencing_token) = 0;
   // Destroys the instance. Twice is fine; a stale token is a conflict. No token: the platform itself asks.
   virtual Task<Result<void>> release(std::string pool_type, InstanceId id,

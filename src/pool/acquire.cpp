@@ -1,0 +1,323 @@
+#include "pool/acquire.h"
+
+#include "base/log.h"
+
+#include <boost/asio/experimental/awaitable_operators.hpp>
+
+#include <algorithm>
+#include <cmath>
+
+namespace isa::pool {
+namespace {
+
+constexpr double kTimeoutDefault = 30;
+constexpr double kTimeoutMax = 300;
+constexpr auto kProbeWithin = std::chrono::seconds(2);
+
+// What the request asks of the sandbox beyond its shape. It is bound late and so never makes a start cold.
+struct SandboxConfig {
+  using json_defaults = void;
+  std::map<std::string, std::string> env;  // Of the tools. Never a secret.
+};
+BOOST_DESCRIBE_STRUCT(SandboxConfig, (), (env))
+
+Result<SandboxConfig> config_of(const AcquireRequest& request) {
+  if (!request.config) return SandboxConfig{};
+  auto config = json::read<SandboxConfig>(*request.config);
+  if (!config) {
+    auto error = std::move(config).error();
+    auto param = "/config" + error.param();
+    return std::move(error).with_param(std::move(param));
+  }
+  return config;
+}
+
+Result<Deadline> deadline_of(const AcquireRequest& request) {
+  const auto seconds = request.timeout.value_or(kTimeoutDefault);
+  if (!std::isfinite(seconds) || seconds < 0 || seconds > kTimeoutMax)
+    return validation_error("timeout must be from 0 to {} seconds", kTimeoutMax).with_param("/timeout");
+  return Deadline::after(
+      std::chrono::duration_cast<Deadline::Clock::duration>(std::chrono::duration<double>(seconds)));
+}
+
+sdk::RuntimeInit init_of(const Instance& instance, const AcquireRequest& request, SandboxConfig config) {
+  sdk::RuntimeInit init;
+  init.session_id = request.session_id.value();
+  init.user_id = request.user_id.value();
+  init.hostname = instance.id.value();
+  std::ranges::replace(init.hostname, '_', '-');  // RFC 952
+  init.env = std::move(config.env);
+  init.env["ISA_SESSION_ID"] = init.session_id;
+  init.env["ISA_USER_ID"] = init.user_id;
+  init.env["ISA_EXECUTION_MODE"] = "cloud_pool";
+  return init;
+}
+
+Acquired answer_of(const Instance& instance) {
+  Acquired answer;
+  answer.instance_id = instance.id;
+  answer.lease = {instance.lease->id, instance.lease->fencing_token, instance.lease->expires_at};
+  if (instance.endpoint.is_unix()) {
+    answer.connection_info.unix_ = instance.endpoint.unix_path;
+  } else {
+    answer.connection_info.host = instance.endpoint.host;
+    answer.connection_info.port = instance.endpoint.port;
+  }
+  return answer;
+}
+
+Task<void> keep(Task<Result<void>> task, Result<void>& result) {
+  result = co_await std::move(task);
+}
+
+}  // namespace
+
+// One acquire of one session, and who waits for it.
+struct Acquirer::Flight {
+  Flight(asio::any_io_executor executor, AcquireRequest from)
+      : request(std::move(from)), done(std::move(executor)) {}
+
+  AcquireRequest request;
+  Signal done;
+  std::optional<Result<Acquired>> result;
+  std::size_t listeners = 0;
+  bool was_heard = false;
+};
+
+// A caller's hold on a flight. The last one to let go of a lease that nobody took gives it back.
+class Acquirer::Listener {
+ public:
+  Listener(Acquirer& acquirer, std::shared_ptr<Flight> flight)
+      : acquirer_(acquirer), flight_(std::move(flight)) {
+    ++flight_->listeners;
+  }
+  Listener(const Listener&) = delete;
+  Listener& operator=(const Listener&) = delete;
+  ~Listener() {
+    --flight_->listeners;
+    acquirer_.release_if_unheard(flight_);
+  }
+
+ private:
+  Acquirer& acquirer_;
+  std::shared_ptr<Flight> flight_;
+};
+
+Acquirer::Acquirer(Fleet& fleet, WaitQueue& queue, Refill& refill, TaskGroup& tasks, const Settings& settings)
+    : fleet_(fleet),
+      queue_(queue),
+      refill_(refill),
+      tasks_(tasks),
+      warm_claim_timeout_(settings.warm_claim_timeout),
+      bind_timeout_(settings.create_timeout),
+      lease_idle_(settings.lease_idle) {}
+
+Task<Result<Acquired>> Acquirer::acquire(AcquireRequest request) {
+  if (is_closed_) co_return service_unavailable("the pool manager is shutting down");
+  ISA_CO_TRYV(deadline_of(request));
+  ISA_CO_TRYV(config_of(request));
+  std::shared_ptr<Flight> flight;
+  if (const auto found = flights_.find(request.session_id); found != flights_.end()) {
+    flight = found->second;
+    // Somebody else's session does not exist for this caller.
+    if (flight->request.user_id != request.user_id)
+      co_return not_found("session {} does not exist", request.session_id.value());
+  }
+  const bool is_first = !flight;
+  if (is_first) flight = std::make_shared<Flight>(tasks_.executor(), std::move(request));
+  const Listener listener(*this, flight);
+  if (is_first) {
+    flights_.emplace(flight->request.session_id, flight);
+    tasks_.spawn("pool.acquire", fly(*this, flight));
+  }
+  while (!flight->result) co_await flight->done.wait();
+  flight->was_heard = true;
+  co_return *flight->result;
+}
+
+Task<void> Acquirer::fly(Acquirer& self, std::shared_ptr<Flight> flight) {
+  struct Landing {
+    Acquirer& self;
+    const std::shared_ptr<Flight>& flight;
+    ~Landing() {
+      if (!flight->result) flight->result = service_unavailable("the pool manager is shutting down");
+      self.flights_.erase(flight->request.session_id);
+      flight->done.notify_all();
+      self.release_if_unheard(flight);
+    }
+  } landing{self, flight};
+  auto result = co_await self.perform(flight->request);
+  flight->result = std::move(result);
+}
+
+void Acquirer::release_if_unheard(const std::shared_ptr<Flight>& flight) {
+  if (flight->listeners > 0 || flight->was_heard || is_closed_) return;
+  if (!flight->result || !*flight->result || (*flight->result)->resumed) return;
+  flight->was_heard = true;
+  const auto instance = fleet_.find((*flight->result)->instance_id);
+  if (!instance) return;
+  log::info("pool.lease_untaken", {{"instance_id", instance->id.value()}});
+  const auto drain = [](Fleet& fleet, InstancePtr untaken) -> Task<void> {
+    // What cannot be ended now ends with its lease.
+    static_cast<void>(co_await fleet.drain(std::move(untaken)));
+  };
+  tasks_.spawn("pool.release_untaken", drain(fleet_, instance));
+}
+
+Task<Result<Acquired>> Acquirer::perform(const AcquireRequest& request) {
+  const auto start = Deadline::Clock::now();
+  ISA_CO_TRY(const auto deadline, deadline_of(request));
+  const auto measured = [&](Acquired answer) {
+    const auto wait = Deadline::Clock::now() - start;
+    answer.pool_type = fleet_.shape().pool_type;
+    answer.wait_ms = std::chrono::duration_cast<std::chrono::milliseconds>(wait).count();
+    if (!answer.resumed) {
+      fleet_.totals().waits.add(wait);
+      ++fleet_.totals().acquired;
+      fleet_.totals().acquired_warm += answer.warm ? 1 : 0;
+    }
+    return answer;
+  };
+
+  if (const auto held = fleet_.find_session(request.session_id)) {
+    if (held->lease->user_id != request.user_id)
+      co_return not_found("session {} does not exist", request.session_id.value());
+    if (const auto alive = co_await resume(request)) {
+      auto answer = answer_of(*alive);
+      answer.resumed = true;
+      co_return measured(std::move(answer));
+    }
+  }
+
+  std::string cold_reason;
+  if (!queue_.empty()) {
+    cold_reason = "others wait already";
+  } else if (fleet_.count(State::warm) == 0) {
+    cold_reason = "no warm instance";
+  } else {
+    const auto warm_deadline = deadline.tightened(warm_claim_timeout_);
+    auto lease = new_lease(request);
+    ISA_CO_TRY(auto instance, co_await fleet_.claim(std::move(lease)));
+    if (instance) {
+      const auto bound = co_await settle_in(instance, request, warm_deadline);
+      if (bound) {
+        auto answer = answer_of(*instance);
+        answer.warm = true;
+        co_return measured(std::move(answer));
+      }
+      cold_reason = fmt::format("warm instance {} could not be bound: {}", instance->id.value(),
+                                bound.error().message());
+    } else {
+      cold_reason = "the warm instances were just taken";
+    }
+  }
+  ISA_CO_TRY(auto answer, co_await wait_in_line(request, std::move(cold_reason), deadline));
+  co_return measured(std::move(answer));
+}
+
+// The session's instance when it lives. One whose sandbox died meanwhile is settled, and the session gets
+// another.
+Task<InstancePtr> Acquirer::resume(const AcquireRequest& request) {
+  const auto instance = fleet_.find_session(request.session_id);
+  const auto answers = co_await fleet_.runtime().probe(instance->endpoint, Deadline::after(kProbeWithin));
+  if (!answers) {
+    const auto vm = co_await fleet_.vms().find(instance->sandbox_id);
+    const auto is_gone =
+        vm ? vm->status != cloud_os::VmStatus::running && vm->status != cloud_os::VmStatus::paused
+           : vm.error().kind() == ErrorKind::not_found;
+    // Alive and busy, or nobody can tell: the lease stands.
+    if (is_gone) {
+      co_await fleet_.fail(instance,
+                           vm && vm->exit ? "its sandbox ended: " + vm->exit->reason : "its sandbox is gone");
+      co_return nullptr;
+    }
+  }
+  if (instance->state != State::leased || instance->is_settling) co_return nullptr;
+  instance->is_suspect = false;
+  instance->used_at = fleet_.now();
+  co_return instance;
+}
+
+Task<Result<Acquired>> Acquirer::wait_in_line(const AcquireRequest& request, std::string cold_reason,
+                                              Deadline deadline) {
+  WaitQueue::Ticket ticket(queue_);
+  refill_.poke();
+  while (true) {
+    if (ticket.take_call()) {
+      auto lease = new_lease(request);
+      ISA_CO_TRY(auto instance, co_await fleet_.claim(std::move(lease)));
+      if (instance) {
+        ticket.leave();
+        ISA_CO_TRYV(co_await settle_in(instance, request, Deadline::after(bind_timeout_)));
+        auto answer = answer_of(*instance);
+        answer.cold_reason = std::move(cold_reason);
+        co_return answer;
+      }
+    }
+    if (deadline.passed()) co_return out_of_time(ticket.position());
+    if (auto trouble = refill_.trouble(); trouble && fleet_.count(State::creating) == 0)
+      co_return std::move(*trouble);
+    co_await ticket.wait_until(deadline);
+  }
+}
+
+Task<Result<void>> Acquirer::settle_in(InstancePtr instance, const AcquireRequest& request,
+                                       Deadline deadline) {
+  auto bound = co_await with_deadline(deadline, bind(instance, request), "it did not finish in time");
+  if (!bound) {
+    const auto reason = "it could not be bound to its lease: " + bound.error().message();
+    tasks_.spawn("pool.fail", fleet_.fail(instance, reason));
+  }
+  co_return bound;
+}
+
+Task<Result<void>> Acquirer::bind(InstancePtr instance, const AcquireRequest& request) {
+  using namespace asio::experimental::awaitable_operators;
+  ISA_CO_TRY(auto config, config_of(request));
+  cloud_os::VmBinding binding;
+  binding.lease_id = instance->lease->id.value();
+  binding.user_id = request.user_id;
+  binding.org_id = request.org_id;
+  if (request.agent_config_id) binding.agent_config_id = request.agent_config_id->value();
+  binding.session_id = request.session_id.value();
+
+  // Side by side: the runtime runs nothing for the user before acquire has answered, and until it is bound
+  // its broker refuses everything.
+  auto bound = ok();
+  auto initialised = ok();
+  auto bind_it = keep(fleet_.vms().bind(instance->sandbox_id, std::move(binding)), bound);
+  auto init_it =
+      keep(fleet_.runtime().init(instance->endpoint, init_of(*instance, request, std::move(config)),
+                                 Deadline::after(bind_timeout_)),
+           initialised);
+  co_await (std::move(bind_it) && std::move(init_it));
+  ISA_CO_TRYV(std::move(bound));
+  co_return initialised;
+}
+
+store::Lease Acquirer::new_lease(const AcquireRequest& request) const {
+  store::Lease lease;
+  lease.id = LeaseId::make();
+  lease.session_id = request.session_id;
+  lease.user_id = request.user_id;
+  lease.org_id = request.org_id;
+  lease.agent_config_id = request.agent_config_id;
+  lease.acquired_at = fleet_.now();
+  lease.expires_at = lease.acquired_at + lease_idle_;
+  return lease;
+}
+
+Error Acquirer::out_of_time(std::size_t position) const {
+  const auto& shape = fleet_.shape();
+  auto reason =
+      refill_.last_error() ? fmt::format(" The last creation failed: {}.", *refill_.last_error()) : "";
+  return service_unavailable(
+             "no sandbox of the pool '{}' came free in time: {} of {} are leased, and this request was "
+             "number {} in "
+             "the queue.{} Retry later, end a session, or raise pool.{}.max.",
+             shape.pool_type, fleet_.count(State::leased), shape.max, position, reason, shape.pool_type)
+      .with_code("pool_exhausted")
+      .with_retry_after(std::chrono::seconds(5));
+}
+
+}  // namespace isa::pool

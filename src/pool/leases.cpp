@@ -1,0 +1,128 @@
+#include "pool/leases.h"
+
+#include "base/log.h"
+#include "pool/shield.h"
+
+#include <algorithm>
+
+namespace isa::pool {
+namespace {
+
+// The runtime's stream on its way to the caller, unread. While it is open the lease is in use.
+class LeasedBody : public net::BodyStream {
+ public:
+  LeasedBody(InstancePtr instance, Clock clock, std::unique_ptr<net::BodyStream> inner)
+      : instance_(std::move(instance)), clock_(std::move(clock)), inner_(std::move(inner)) {
+    ++instance_->open_streams;
+  }
+  LeasedBody(const LeasedBody&) = delete;
+  LeasedBody& operator=(const LeasedBody&) = delete;
+  ~LeasedBody() override {
+    --instance_->open_streams;
+    instance_->used_at = clock_();
+  }
+
+  Task<Result<std::string>> read() override {
+    auto piece = co_await inner_->read();
+    if (!piece) instance_->is_suspect = true;
+    co_return piece;
+  }
+
+ private:
+  InstancePtr instance_;
+  Clock clock_;
+  std::unique_ptr<net::BodyStream> inner_;
+};
+
+}  // namespace
+
+Leases::Leases(Fleet& fleet, TaskGroup& tasks, const Settings& settings)
+    : fleet_(fleet), tasks_(tasks), lease_idle_(settings.lease_idle), sweep_every_(settings.sweep_every) {}
+
+Task<Result<net::OpenResponse>> Leases::stream(InstanceId id, std::optional<std::int64_t> fencing_token,
+                                               sdk::RuntimeChat chat) {
+  ISA_CO_TRY(const auto instance, fleet_.leased(id, fencing_token));
+  instance->used_at = fleet_.now();
+  auto opened = co_await fleet_.runtime().chat(instance->endpoint, chat);
+  if (!opened) {
+    if (!co_await ended_if_dead(instance)) co_return opened;
+    ISA_CO_TRYV(fleet_.leased(id, fencing_token));  // Says what became of it.
+    co_return opened;
+  }
+  opened->body = std::make_unique<LeasedBody>(instance, fleet_.clock(), std::move(opened->body));
+  co_return opened;
+}
+
+Task<Result<LeaseInfo>> Leases::renew(InstanceId id, std::optional<std::int64_t> fencing_token) {
+  ISA_CO_TRY(const auto instance, fleet_.leased(id, fencing_token));
+  instance->used_at = fleet_.now();
+  ISA_CO_TRYV(co_await extend(instance, ends_at(*instance)));
+  co_return LeaseInfo{instance->lease->id, instance->lease->fencing_token, instance->lease->expires_at};
+}
+
+Task<Result<void>> Leases::release(InstanceId id, std::optional<std::int64_t> fencing_token) {
+  const auto instance = fleet_.find(id);
+  if (!instance || !instance->lease) {
+    // Nobody holds what is gone already; what is still warm is not the caller's to end.
+    if (!instance || instance->state != State::warm) co_return ok();
+    co_return conflict("instance {} is warm and holds no lease; there is nothing to release", id.value());
+  }
+  if (fencing_token && *fencing_token != instance->lease->fencing_token)
+    co_return conflict("fencing token {} of instance {} is stale; it is not yours any more", *fencing_token,
+                       id.value());
+  // A removal is not cut off because its caller leaves.
+  co_return co_await shielded(tasks_, "pool.release", fleet_.drain(instance));
+}
+
+Task<void> Leases::run() {
+  while (true) {
+    co_await sleep_for(sweep_every_);
+    co_await sweep();
+  }
+}
+
+Task<void> Leases::sweep() {
+  for (const auto& instance : fleet_.all()) {
+    if (instance->state != State::leased || instance->is_settling) continue;
+    if (instance->is_suspect) {
+      instance->is_suspect = false;
+      if (co_await ended_if_dead(instance)) continue;
+    }
+    const auto until = ends_at(*instance);
+    if (until <= fleet_.now()) {
+      log::info("pool.lease_expired",
+                {{"instance_id", instance->id.value()}, {"session_id", instance->lease->session_id.value()}});
+      if (const auto drained = co_await fleet_.drain(instance); !drained)
+        log::warn("pool.expire_failed",
+                  {{"instance_id", instance->id.value()}, {"error", drained.error().message()}});
+    } else if (until - instance->lease->expires_at > lease_idle_ / 4) {
+      if (const auto extended = co_await extend(instance, until); !extended)
+        log::warn("pool.renew_failed",
+                  {{"instance_id", instance->id.value()}, {"error", extended.error().message()}});
+    }
+  }
+}
+
+Timestamp Leases::ends_at(const Instance& instance) const {
+  const auto used = instance.open_streams > 0 ? fleet_.now() : instance.used_at;
+  return std::max(instance.lease->expires_at, used + lease_idle_);
+}
+
+Task<Result<void>> Leases::extend(InstancePtr instance, Timestamp until) {
+  ISA_CO_TRY(auto renewed,
+             co_await fleet_.store().renew(instance->id, instance->lease->fencing_token, until));
+  instance->lease->expires_at = renewed.expires_at;
+  co_return ok();
+}
+
+Task<bool> Leases::ended_if_dead(InstancePtr instance) {
+  const auto vm = co_await fleet_.vms().find(instance->sandbox_id);
+  if (!vm && vm.error().kind() != ErrorKind::not_found) co_return false;  // Nobody can tell now.
+  if (vm && (vm->status == cloud_os::VmStatus::running || vm->status == cloud_os::VmStatus::paused))
+    co_return false;
+  co_await fleet_.fail(instance,
+                       vm && vm->exit ? "its sandbox ended: " + vm->exit->reason : "its sandbox is gone");
+  co_return true;
+}
+
+}  // namespace isa::pool

@@ -1,0 +1,215 @@
+#include "pool/routes.h"
+
+#include "pool/direct_chat.h"
+#include "pool/wire.h"
+
+#include <charconv>
+#include <stdexcept>
+
+namespace isa::pool {
+namespace {
+
+using net::Method;
+using net::Request;
+using net::Response;
+
+// Longer than any wait that acquire accepts, and than an agent's turn runs.
+constexpr std::chrono::milliseconds kAcquireTimeout = std::chrono::seconds(310);
+constexpr std::chrono::milliseconds kTurnTimeout = std::chrono::minutes(20);
+constexpr std::size_t kChatBodyMax = 16 << 20;  // Bytes: a whole history comes along.
+
+bool may_touch(const Identity& caller, const Instance& instance) {
+  return caller.is_internal || (instance.lease && instance.lease->user_id == caller.user);
+}
+
+// The instance of the path as the caller may see it; null when it does not exist (any more) for the caller.
+Result<InstancePtr> visible(Pool& pool, const Request& request) {
+  auto instance = pool.fleet().find(InstanceId(request.param("instance_id")));
+  if (instance && may_touch(request.identity, *instance)) return instance;
+  return nullptr;
+}
+
+Error unknown_instance(const Request& request) {
+  return not_found("instance {} does not exist", request.param("instance_id"));
+}
+
+// The instance that the caller holds by a lease.
+Result<InstancePtr> held(Pool& pool, const Request& request, std::optional<std::int64_t> fencing_token) {
+  const InstanceId id(request.param("instance_id"));
+  if (const auto instance = pool.fleet().find(id); instance && !may_touch(request.identity, *instance))
+    return unknown_instance(request);
+  return pool.fleet().leased(id, fencing_token);
+}
+
+Result<LeaseBody> lease_body(const Request& request) {
+  if (!request.body.empty()) return json::parse_as<LeaseBody>(request.body);
+  LeaseBody body;  // DELETE has no body: ?fencing_token=
+  const auto text = request.query_value("fencing_token");
+  if (text.empty()) return body;
+  std::int64_t token = 0;
+  const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), token);
+  if (ec != std::errc() || end != text.data() + text.size())
+    return validation_error("fencing_token is not an integer").with_param("/fencing_token");
+  body.fencing_token = token;
+  return body;
+}
+
+InstanceView view_of(Pool& pool, const Instance& instance) {
+  InstanceView view;
+  view.instance_id = instance.id;
+  view.pool_type = pool.fleet().shape().pool_type;
+  view.status = instance.state;
+  if (!instance.sandbox_id.empty()) view.sandbox_id = instance.sandbox_id;
+  view.lease = instance.lease;
+  view.open_streams = static_cast<std::int64_t>(instance.open_streams);
+  view.created_at = instance.created_at;
+  return view;
+}
+
+Task<Result<Response>> get_stats(Service& service, Request& request) {
+  ISA_CO_TRY(const auto stats, co_await service.stats(request.param("type")));
+  co_return Response::json(200, json::write(stats));
+}
+
+Task<Result<Response>> acquire(Service& service, Request& request) {
+  const auto& caller = request.identity;
+  ISA_CO_TRY(auto body, json::parse_as<AcquireBody>(request.body));
+  if (body.pool_type && *body.pool_type != request.param("type"))
+    co_return validation_error("pool_type '{}' is not the pool of the path", *body.pool_type)
+        .with_param("/pool_type");
+  if (caller.is_internal && !body.user_id)
+    co_return validation_error("name the user that the lease is for").with_param("/user_id");
+  if (!caller.is_internal && body.user_id && *body.user_id != caller.user)
+    co_return insufficient_permissions("user_id is somebody else; leave it out").with_param("/user_id");
+  if (!caller.is_internal && body.org_id && !caller.belongs_to(*body.org_id))
+    co_return not_found("organization {} does not exist", body.org_id->value());
+
+  AcquireRequest wanted;
+  wanted.session_id = std::move(body.session_id);
+  wanted.user_id = body.user_id.value_or(caller.user);
+  wanted.org_id = std::move(body.org_id);
+  wanted.agent_config_id = std::move(body.agent_config_id);
+  wanted.config = std::move(body.config);
+  wanted.timeout = body.timeout;
+  ISA_CO_TRY(const auto acquired, co_await service.acquire(request.param("type"), std::move(wanted)));
+  co_return Response::json(200, json::write(acquired));
+}
+
+Task<Result<Response>> execute(Service& service, Request& request) {
+  ISA_CO_TRY(auto* const pool, service.pool(request.param("type")));
+  ISA_CO_TRY(auto body, json::parse_as<ExecuteBody>(request.body));
+  ISA_CO_TRY(auto instance, held(*pool, request, body.fencing_token));
+  ExecuteAnswer answer;
+  if (body.action == ExecuteAction::reset) {
+    instance->conversation.reset();
+    instance->used_at = pool->fleet().now();
+    co_return Response::json(200, json::write(answer));
+  }
+  if (!body.params || body.params->prompt.empty())
+    co_return validation_error("a query needs a prompt").with_param("/params/prompt");
+  auto agent =
+      body.params->context ? body.params->context->agent.value_or(sdk::AgentSpec{}) : sdk::AgentSpec{};
+  ISA_CO_TRY(answer.result.response,
+             co_await query(*pool, std::move(instance), std::move(body.params->prompt), std::move(agent)));
+  co_return Response::json(200, json::write(answer));
+}
+
+Task<void> pass_on(std::shared_ptr<net::OpenResponse> from, net::BodyWriter& to) {
+  while (true) {
+    auto piece = co_await from->body->read();
+    // The head is sent: breaking off is how a server says that there should have been more.
+    if (!piece) throw std::runtime_error("the sandbox's stream broke off: " + piece.error().message());
+    if (piece->empty()) co_return;
+    if (!co_await to.write(std::move(*piece))) co_return;
+  }
+}
+
+Response passing_on(net::OpenResponse opened) {
+  const auto from = std::make_shared<net::OpenResponse>(std::move(opened));
+  auto response = Response::sse([from](net::BodyWriter& to) { return pass_on(from, to); });
+  response.status = from->status;
+  if (const auto type = from->headers.get("Content-Type"); !type.empty())
+    response.headers.set("Content-Type", std::string(type));
+  return response;
+}
+
+Task<Result<Response>> stream(Service& service, Request& request) {
+  ISA_CO_TRY(auto* const pool, service.pool(request.param("type")));
+  ISA_CO_TRY(auto body, json::parse_as<StreamBody>(request.body));
+  ISA_CO_TRY(auto instance, held(*pool, request, body.fencing_token));
+  auto context = std::move(body.context).value_or(ChatContext{});
+  if (context.chat) {
+    ISA_CO_TRY(auto opened,
+               co_await pool->leases().stream(instance->id, body.fencing_token, std::move(*context.chat)));
+    co_return passing_on(std::move(opened));
+  }
+  if (body.prompt.value_or("").empty())
+    co_return validation_error("a chat needs a prompt").with_param("/prompt");
+  auto agent = std::move(context.agent).value_or(sdk::AgentSpec{});
+  ISA_CO_TRY(auto opened,
+             co_await stream_turn(*pool, std::move(instance), std::move(*body.prompt), std::move(agent)));
+  co_return passing_on(std::move(opened));
+}
+
+Task<Result<Response>> release(Service& service, Request& request) {
+  ISA_CO_TRY(auto* const pool, service.pool(request.param("type")));
+  ISA_CO_TRY(const auto body, lease_body(request));
+  const InstanceId id(request.param("instance_id"));
+  const auto instance = pool->fleet().find(id);
+  if (instance && !may_touch(request.identity, *instance)) co_return unknown_instance(request);
+  ISA_CO_TRYV(co_await pool->leases().release(id, body.fencing_token));
+  json::object done{{"instance_id", id.value()}, {"status", "released"}};
+  co_return Response::json(200, done);
+}
+
+Task<Result<Response>> renew(Service& service, Request& request) {
+  ISA_CO_TRY(auto* const pool, service.pool(request.param("type")));
+  ISA_CO_TRY(const auto body, lease_body(request));
+  ISA_CO_TRY(const auto instance, held(*pool, request, body.fencing_token));
+  LeaseView view;
+  ISA_CO_TRY(view.lease, co_await pool->leases().renew(instance->id, body.fencing_token));
+  co_return Response::json(200, json::write(view));
+}
+
+Task<Result<Response>> list_instances(Service& service, Request& request) {
+  ISA_CO_TRY(auto* const pool, service.pool(request.param("type")));
+  InstanceList list;
+  for (const auto& instance : pool->fleet().all())
+    if (may_touch(request.identity, *instance)) list.instances.push_back(view_of(*pool, *instance));
+  co_return Response::json(200, json::write(list));
+}
+
+Task<Result<Response>> get_instance(Service& service, Request& request) {
+  ISA_CO_TRY(auto* const pool, service.pool(request.param("type")));
+  ISA_CO_TRY(const auto instance, visible(*pool, request));
+  if (!instance) co_return unknown_instance(request);
+  co_return Response::json(200, json::write(view_of(*pool, *instance)));
+}
+
+}  // namespace
+
+net::Router make_router(Service& service) {
+  using Call = Task<Result<Response>> (*)(Service&, Request&);
+  const auto to = [&service](Call call) -> net::Handler {
+    return [&service, call](Request& request) { return call(service, request); };
+  };
+  const net::RouteOptions open{.is_public = true};
+  const net::RouteOptions waits{.timeout = kAcquireTimeout};
+  const net::RouteOptions turn{
+      .body_max = kChatBodyMax, .timeout = kTurnTimeout, .cancel_on_disconnect = true};
+  const std::string pool = "/api/v1/pools/{type}";
+  const std::string instance = pool + "/{instance_id}";
+  return net::Router({
+      {Method::get, pool + "/stats", to(get_stats), open},
+      {Method::post, pool + "/acquire", to(acquire), waits},
+      {Method::get, pool + "/instances", to(list_instances)},
+      {Method::get, instance, to(get_instance)},
+      {Method::del, instance, to(release)},
+      {Method::post, instance + "/execute", to(execute), turn},
+      {Method::post, instance + "/stream", to(stream), turn},
+      {Method::post, instance + "/release", to(release)},
+      {Method::post, instance + "/renew", to(renew)},
+  });
+}
+
+}  // namespace isa::pool
