@@ -29,9 +29,9 @@ bool is_tail(std::string_view segment) {
   return is_parameter(segment) && segment.ends_with("...}");
 }
 
-std::string_view tail_of(std::string_view path, std::string_view from) {
-  return from.data() == nullptr ? std::string_view()
-                                : path.substr(static_cast<std::size_t>(from.data() - path.data()));
+// From the segment on, which is a part of the path.
+std::string_view tail_of(std::string_view path, std::string_view segment) {
+  return path.substr(static_cast<std::size_t>(segment.data() - path.data()));
 }
 
 // Walks the tree depth first, literals before parameters before tails, until a node accepts.
@@ -39,7 +39,7 @@ template <class Nodes, class Accept>
 bool walk(const Nodes& nodes, std::size_t at, const std::vector<std::string_view>& segments,
           std::size_t depth, const Accept& accept) {
   const auto& node = nodes[at];
-  if (depth == segments.size()) return accept(node.routes);
+  if (depth == segments.size()) return accept(node.routes) || accept(node.tails);
   const auto literal = node.literals.find(segments[depth]);
   if (literal != node.literals.end() && walk(nodes, literal->second, segments, depth + 1, accept))
     return true;
