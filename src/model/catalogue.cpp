@@ -83,14 +83,17 @@ Task<void> Catalogue::refresh(Entry& entry) const {
     entry.failure = std::move(models).error();
 }
 
-json::object Catalogue::health() const {
-  json::object to;
+std::map<std::string, std::string> Catalogue::dependencies() const {
+  std::map<std::string, std::string> to;
   for (const auto& entry : entries_) {
-    json::object one;
-    one["configured"] = entry.provider->ready().has_value();
-    one["status"] = !entry.was_asked ? "unknown" : entry.failure ? "unavailable" : "ok";
-    if (entry.failure) one["error"] = entry.failure->message();
-    to[entry.provider->name()] = std::move(one);
+    if (entry.provider->name() == "builtin") continue;
+    auto& state = to[std::string(entry.provider->name())];
+    if (!entry.provider->ready())
+      state = "not configured";
+    else if (!entry.was_asked)
+      state = "not asked yet";
+    else
+      state = entry.failure ? entry.failure->message() : "ok";
   }
   return to;
 }

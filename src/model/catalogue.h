@@ -27,9 +27,9 @@ class Catalogue {
   // again; what it answered is kept for a few minutes.
   Task<std::vector<std::string>> list();
 
-  // Of each provider: {"configured", "status": "ok" | "unavailable" | "unknown", "error"?}, as the last
+  // Provider -> "ok", "not configured", "not asked yet", or why it gave no list of its models, as the last
   // list() saw it.
-  json::object health() const;
+  std::map<std::string, std::string> dependencies() const;
 
  private:
   struct Entry {

@@ -42,6 +42,12 @@ net::Router Service::router() {
   });
 }
 
+net::Health Service::health() const {
+  net::Health health;
+  health.dependencies = catalogue_.dependencies();
+  return health;
+}
+
 Task<Result<void>> Service::check(std::string model_id) {
   const auto route = catalogue_.resolve(model_id);
   if (!route) co_return Failure(route.error());

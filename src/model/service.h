@@ -5,7 +5,7 @@
 #include "model/catalogue.h"
 #include "model/client.h"
 #include "model/dialect.h"
-#include "net/router.h"
+#include "net/service_routes.h"
 
 namespace isa::model {
 
@@ -21,8 +21,9 @@ class Service final : public ModelClient {
   // /api/v1/models/resolve?model= (who would serve it). Errors of the /v1/ routes are in the dialect of the
   // route.
   net::Router router();
-  // The dependencies of GET /health: what is known of each provider.
-  json::object health() const { return catalogue_.health(); }
+  // For GET /health. Always ready, since builtin/demo is; the dependencies say what is known of each
+  // provider, from the last time that it was asked for its models.
+  net::Health health() const;
 
   Task<Result<sdk::ChatResult>> chat(sdk::ChatRequest request, sdk::ChatSink sink,
                                      Deadline deadline) override;
