@@ -1,5 +1,6 @@
 #include "agent/recovery.h"
 
+#include "agent/open_calls.h"
 #include "agent/run_ending.h"
 #include "base/log.h"
 
@@ -29,6 +30,7 @@ struct Remains {
   bool has_turn = false;
   std::optional<sdk::Event> terminal;
   std::string text;
+  OpenCalls open_calls;
 };
 
 Remains look_at(const store::Run& run, const Events& events) {
@@ -43,6 +45,7 @@ Remains look_at(const store::Run& run, const Events& events) {
     remains.has_start = remains.has_start || event->type == EventType::session_start;
     remains.has_end = remains.has_end || event->type == EventType::session_end;
     if (event->type == EventType::text && event->content) remains.text += *event->content;
+    remains.open_calls.see(*event);
     if (event->is_terminal()) remains.terminal = std::move(*event);
   }
   remains.has_turn = run.state == store::RunState::running;
@@ -83,7 +86,10 @@ class Writer {
 void complete(const store::Run& run, const Remains& remains, const RunEnding& ending, Events& events) {
   Writer writer(run, events);
   if (!remains.has_start) writer.add(sdk::Event{sdk::EventType::session_start, "", {}});
-  if (!remains.terminal) writer.add(ending.terminal);
+  if (!remains.terminal) {
+    for (const auto& event : remains.open_calls.cut_off()) writer.add(event);
+    writer.add(ending.terminal);
+  }
   if (!remains.has_end) writer.add(ending.session_end);
 }
 

@@ -211,7 +211,7 @@ Task<void> RunEngine::finish(LiveRun& run) {
                   .usage = run.record.usage,
                   .duration_ms = millis_since(run.row.created_at)};
   auto ending = ending_of(std::move(facts));
-  std::vector<sdk::Event> last;
+  auto last = run.recorder.open_calls().cut_off();
   last.push_back(ending.terminal);
   last.push_back(ending.session_end);
   co_await run.stream.end_with(std::move(last));

@@ -14,7 +14,9 @@ Task<Result<void>> TurnRecorder::take(sdk::Event event) {
     co_return ok();
   }
   if (event.type == EventType::text && event.content) text_ += *event.content;
+  const auto said = event;
   auto pushed = co_await stream_.push(std::move(event));
+  if (pushed) open_calls_.see(said);
   if (!pushed && !failure_) failure_ = pushed.error();
   co_return pushed;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "agent/open_calls.h"
 #include "agent/run_stream.h"
 
 #include <optional>
@@ -26,6 +27,7 @@ class TurnRecorder {
   const std::optional<sdk::Event>& terminal() const { return terminal_; }
   // Why the stream took no more, when it did not: the log failed, or the run grew too large.
   const std::optional<Error>& failure() const { return failure_; }
+  const OpenCalls& open_calls() const { return open_calls_; }
   // The text that was streamed so far.
   const std::string& text() const { return text_; }
 
@@ -34,6 +36,7 @@ class TurnRecorder {
   std::optional<sdk::Event> terminal_;
   std::optional<Error> failure_;
   std::string text_;
+  OpenCalls open_calls_;
   bool has_begun_ = false;
   bool is_stopped_ = false;
 };

@@ -30,6 +30,12 @@ Error sandbox_lost(std::string detail) {
       .with_detail(std::move(detail));
 }
 
+// Of an answer that a sandbox which still lives would not give.
+bool is_gone(const Error& error) {
+  return error.kind() == ErrorKind::not_found || error.kind() == ErrorKind::service_unavailable ||
+         error.kind() == ErrorKind::upstream_error;
+}
+
 Result<void> keep_history(std::string_view text, TurnRecord& record) {
   ISA_TRY(auto history, json::parse_as<sdk::RuntimeHistory>(text));
   std::vector<sdk::Message> messages;
@@ -56,7 +62,7 @@ Task<NextEvent> next_of(net::SseReader& events, bool is_finished) {
 Task<Result<void>> PooledExecutor::run(Turn turn, sdk::EventSink sink, TurnRecord& record) {
   ISA_CO_TRY(auto at, co_await acquire(turn, sink));
   auto answer = co_await open(at, turn);
-  if (!answer && at.resumed) {
+  if (!answer && at.resumed && is_gone(answer.error())) {
     // The sandbox that the session had is gone since its last turn. Nothing ran yet: take a new one.
     log::warn("run.sandbox_replaced",
               {{"run_id", turn.run.value()}, {"instance_id", at.instance_id.value()}});
