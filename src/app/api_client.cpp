@@ -3,8 +3,8 @@
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
-
 #include <pwd.h>
+
 #include <unistd.h>
 
 namespace isa::app {
@@ -34,7 +34,9 @@ Result<net::Url> find_role(const ApiAddress& address, std::string_view role, std
 }
 
 ApiClient::ApiClient(net::Client& http, net::Url at, const ApiAddress& address)
-    : http_(http), at_(std::move(at)), user_(address.user.value_or(system_user())),
+    : http_(http),
+      at_(std::move(at)),
+      user_(address.user.value_or(system_user())),
       api_key_(address.api_key.value_or("")) {}
 
 net::ClientRequest ApiClient::request(net::Method method, std::string path,
@@ -42,8 +44,10 @@ net::ClientRequest ApiClient::request(net::Method method, std::string path,
   net::ClientRequest request;
   request.method = method;
   request.target = at_.prefix + path;
-  if (api_key_.empty()) request.headers.set("X-User-Id", user_);
-  else request.headers.set("X-API-Key", api_key_);
+  if (api_key_.empty())
+    request.headers.set("X-User-Id", user_);
+  else
+    request.headers.set("X-API-Key", api_key_);
   if (body) {
     request.headers.set("Content-Type", "application/json");
     request.body = json::serialize(*body);
@@ -53,13 +57,16 @@ net::ClientRequest ApiClient::request(net::Method method, std::string path,
 
 Error ApiClient::explain(Error error) const {
   if (error.kind() != ErrorKind::service_unavailable) return error;
-  return service_unavailable("cannot reach the platform at {}; start it with `isa up`, or say where it is with --url",
-                             at_.endpoint.to_string())
+  return service_unavailable(
+             "cannot reach the platform at {}; start it with `isa up`, or say where it is with --url",
+             at_.endpoint.to_string())
       .with_detail(error.detail());
 }
 
-Task<Result<json::value>> ApiClient::call(net::Method method, std::string path, std::optional<json::value> body) {
-  auto answer = co_await http_.send(at_.endpoint, request(method, std::move(path), body), Deadline::after(kCallTimeout));
+Task<Result<json::value>> ApiClient::call(net::Method method, std::string path,
+                                          std::optional<json::value> body) {
+  auto answer = co_await http_.send(at_.endpoint, request(method, std::move(path), body),
+                                    Deadline::after(kCallTimeout));
   if (!answer) co_return explain(std::move(answer).error());
   if (answer->status >= 400) co_return net::error_of(answer->status, answer->body);
   if (answer->body.empty()) co_return json::value(nullptr);
@@ -67,8 +74,9 @@ Task<Result<json::value>> ApiClient::call(net::Method method, std::string path, 
 }
 
 Task<Result<net::OpenResponse>> ApiClient::open(std::string path, json::value body) {
-  auto answer = co_await http_.open(at_.endpoint, request(net::Method::post, std::move(path), std::move(body)),
-                                    Deadline::after(kCallTimeout));
+  auto answer =
+      co_await http_.open(at_.endpoint, request(net::Method::post, std::move(path), std::move(body)),
+                          Deadline::after(kCallTimeout));
   if (!answer) co_return explain(std::move(answer).error());
   if (answer->status >= 400) {
     ISA_CO_TRY(const auto text, co_await net::read_all(*answer->body, 1 << 20));

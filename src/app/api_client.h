@@ -9,8 +9,8 @@
 namespace isa::app {
 
 struct ApiAddress {
-  std::optional<std::string> url;      // --url or ISA_URL: of the agent service.
-  std::optional<std::string> user;     // --user or ISA_USER; else the name of the user of the operating system.
+  std::optional<std::string> url;   // --url or ISA_URL: of the agent service.
+  std::optional<std::string> user;  // --user or ISA_USER; else the name of the user of the operating system.
   std::optional<std::string> api_key;  // ISA_API_KEY
   std::string data_dir;                // Where a platform of this machine writes endpoints.json.
 };
@@ -28,7 +28,8 @@ class ApiClient {
   Task<Result<net::OpenResponse>> open(std::string path, json::value body);
 
  private:
-  net::ClientRequest request(net::Method method, std::string path, const std::optional<json::value>& body) const;
+  net::ClientRequest request(net::Method method, std::string path,
+                             const std::optional<json::value>& body) const;
   Error explain(Error error) const;
 
   net::Client& http_;

@@ -46,7 +46,8 @@ Task<Result<std::string>> agent_id(ApiClient& api, std::string agent) {
     found = text_of(item.as_object(), "id");
   }
   if (found.empty())
-    co_return not_found("there is no agent '{}'; `isa agents list` shows yours, `isa agents create` makes one", agent);
+    co_return not_found(
+        "there is no agent '{}'; `isa agents list` shows yours, `isa agents create` makes one", agent);
   co_return found;
 }
 
@@ -60,7 +61,8 @@ class ChatPrinter {
         std::fflush(stdout);
         printed_text_ = true;
         return ok();
-      case sdk::EventType::tool_use: return note("> " + text_of(event.metadata, "tool") + arguments(event)), ok();
+      case sdk::EventType::tool_use:
+        return note("> " + text_of(event.metadata, "tool") + arguments(event)), ok();
       case sdk::EventType::tool_result: return note("< " + event.content.value_or("")), ok();
       case sdk::EventType::result:
         if (!printed_text_) std::fputs(event.content.value_or("").c_str(), stdout);
@@ -80,7 +82,8 @@ class ChatPrinter {
   }
   static void note(const std::string& line) {
     const bool is_terminal = isatty(STDERR_FILENO) == 1;
-    std::fprintf(stderr, "%s%s%s\n", is_terminal ? "\033[2m" : "", line.c_str(), is_terminal ? "\033[0m" : "");
+    std::fprintf(stderr, "%s%s%s\n", is_terminal ? "\033[2m" : "", line.c_str(),
+                 is_terminal ? "\033[0m" : "");
   }
   bool printed_text_ = false;
 };
@@ -96,7 +99,8 @@ Task<Result<void>> chat(ApiClient& api, ChatCommand command) {
   ChatPrinter printer;
   for (;;) {
     ISA_CO_TRY(const auto event, co_await events.next());
-    if (!event) co_return upstream_error("the connection ended before the answer did; the run goes on without us");
+    if (!event)
+      co_return upstream_error("the connection ended before the answer did; the run goes on without us");
     if (event->data == "[DONE]") co_return ok();
     if (command.json) {
       std::printf("%s\n", event->data.c_str());
@@ -136,14 +140,16 @@ Task<Result<void>> create_agent(ApiClient& api, CreateCommand command) {
 
 Task<Result<void>> show_agent(ApiClient& api, std::string agent) {
   ISA_CO_TRY(const auto id, co_await agent_id(api, std::move(agent)));
-  ISA_CO_TRY(const auto found, co_await api.call(net::Method::get, fmt::format("{}/{}", kConfigs, net::percent_encode(id))));
+  ISA_CO_TRY(const auto found,
+             co_await api.call(net::Method::get, fmt::format("{}/{}", kConfigs, net::percent_encode(id))));
   print_json(found);
   co_return ok();
 }
 
 Task<Result<void>> delete_agent(ApiClient& api, std::string agent) {
   ISA_CO_TRY(const auto id, co_await agent_id(api, std::move(agent)));
-  ISA_CO_TRY(const auto answer, co_await api.call(net::Method::del, fmt::format("{}/{}", kConfigs, net::percent_encode(id))));
+  ISA_CO_TRY(const auto answer,
+             co_await api.call(net::Method::del, fmt::format("{}/{}", kConfigs, net::percent_encode(id))));
   static_cast<void>(answer);
   std::printf("Deleted %s..\n", id.c_str());
   co_return ok();
@@ -151,7 +157,8 @@ Task<Result<void>> delete_agent(ApiClient& api, std::string agent) {
 
 Task<Result<void>> show_pool_stats(ApiClient& pool, std::string pool_type) {
   ISA_CO_TRY(const auto stats,
-             co_await pool.call(net::Method::get, fmt::format("/api/v1/pools/{}/stats", net::percent_encode(pool_type))));
+             co_await pool.call(net::Method::get,
+                                fmt::format("/api/v1/pools/{}/stats", net::percent_encode(pool_type))));
   print_json(stats);
   co_return ok();
 }

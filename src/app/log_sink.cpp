@@ -11,7 +11,8 @@
 namespace isa::app {
 namespace {
 
-constexpr std::size_t kQueuedLinesMax = 8192;  // Past it the oldest lines go: a blocked log never stops the platform.
+constexpr std::size_t kQueuedLinesMax =
+    8192;  // Past it the oldest lines go: a blocked log never stops the platform.
 
 spdlog::level::level_enum to_spdlog(log::Level level) {
   switch (level) {
@@ -34,9 +35,9 @@ log::Level level_named(std::string_view name) {
 
 void install_log_sink(std::string_view level) {
   spdlog::init_thread_pool(kQueuedLinesMax, 1);
-  auto logger = std::make_shared<spdlog::async_logger>("isa", std::make_shared<spdlog::sinks::stderr_sink_mt>(),
-                                                       spdlog::thread_pool(),
-                                                       spdlog::async_overflow_policy::overrun_oldest);
+  auto logger = std::make_shared<spdlog::async_logger>(
+      "isa", std::make_shared<spdlog::sinks::stderr_sink_mt>(), spdlog::thread_pool(),
+      spdlog::async_overflow_policy::overrun_oldest);
   logger->set_pattern("%v");
   logger->set_level(spdlog::level::trace);
   logger->flush_on(spdlog::level::warn);

@@ -38,11 +38,13 @@ std::size_t distance(std::string_view a, std::string_view b) {
   return row[b.size()];
 }
 
-Error unknown_setting(std::string_view name, std::string_view origin, const std::vector<config::Description>& known) {
+Error unknown_setting(std::string_view name, std::string_view origin,
+                      const std::vector<config::Description>& known) {
   const auto closest = std::ranges::min_element(
       known, {}, [&](const config::Description& setting) { return distance(name, setting.name); });
   std::string hint = "`isa config --explain` lists them all";
-  if (closest != known.end() && distance(name, closest->name) <= 4) hint = "did you mean " + closest->name + "?";
+  if (closest != known.end() && distance(name, closest->name) <= 4)
+    hint = "did you mean " + closest->name + "?";
   return validation_error("there is no setting '{}' (from {}); {}", name, origin, hint);
 }
 
@@ -76,7 +78,8 @@ Result<void> read_file(const std::string& file, config::Source& to) {
   try {
     const auto document = YAML::LoadFile(file);
     if (document.IsNull()) return ok();
-    if (!document.IsMap()) return validation_error("{}: the settings file must be a map of names to values", file);
+    if (!document.IsMap())
+      return validation_error("{}: the settings file must be a map of names to values", file);
     return flatten(document, "", file, to);
   } catch (const YAML::BadFile&) {
     return validation_error("{}: cannot read the settings file; check that it exists and may be read", file);
@@ -96,7 +99,8 @@ Result<void> read_environment(const std::vector<std::string>& environment,
     for (const auto& [provider, setting] : kProviderVariables) {
       if (variable == provider && !value.empty()) to.try_emplace(std::string(setting), value, variable);
     }
-    if (!variable.starts_with("ISA_") || std::ranges::contains(kOtherVariables, std::string_view(variable))) continue;
+    if (!variable.starts_with("ISA_") || std::ranges::count(kOtherVariables, std::string_view(variable)) > 0)
+      continue;
     const auto found = names.find(variable);
     if (found == names.end()) {
       std::string guess = variable.substr(4);
@@ -117,7 +121,8 @@ std::string environment_name(std::string_view setting) {
   return name;
 }
 
-Result<config::Source> merge_settings(const SettingsInput& input, const std::vector<config::Description>& known) {
+Result<config::Source> merge_settings(const SettingsInput& input,
+                                      const std::vector<config::Description>& known) {
   config::Source merged;
   std::error_code ignored;
   if (input.config_file) {
@@ -129,8 +134,7 @@ Result<config::Source> merge_settings(const SettingsInput& input, const std::vec
   for (const auto& [name, value] : input.flags) merged[name] = {value, "the command line"};
   for (const auto& assignment : input.assignments) {
     const auto equals = assignment.find('=');
-    if (equals == std::string::npos)
-      return validation_error("--set {}: write it as name=value", assignment);
+    if (equals == std::string::npos) return validation_error("--set {}: write it as name=value", assignment);
     merged[assignment.substr(0, equals)] = {assignment.substr(equals + 1), "--set"};
   }
   for (const auto& [name, value] : merged) {

@@ -35,8 +35,9 @@ TEST_F(SettingsSourceTest, AFlagBeatsTheEnvironmentWhichBeatsTheFile) {
 }
 
 TEST_F(SettingsSourceTest, AListInTheFileIsJoinedByCommas) {
-  EXPECT_EQ(merge_settings(with_file("egress: {hosts: [a.example, b.example]}\n"), kKnown)->at("egress.hosts").text,
-            "a.example,b.example");
+  EXPECT_EQ(
+      merge_settings(with_file("egress: {hosts: [a.example, b.example]}\n"), kKnown)->at("egress.hosts").text,
+      "a.example,b.example");
 }
 
 TEST_F(SettingsSourceTest, AMisspeltSettingIsAnErrorThatGuessesTheRightOne) {
@@ -61,7 +62,8 @@ TEST_F(SettingsSourceTest, TheProvidersOwnVariablesAreUnderstoodButNotPreferred)
 }
 
 TEST_F(SettingsSourceTest, BrokenYamlNamesTheLine) {
-  EXPECT_NE(merge_settings(with_file("a: b\n  c: [\n"), kKnown).error().message().find("isa.yaml:"), std::string::npos);
+  EXPECT_NE(merge_settings(with_file("a: b\n  c: [\n"), kKnown).error().message().find("isa.yaml:"),
+            std::string::npos);
 }
 
 }  // namespace

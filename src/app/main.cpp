@@ -1,0 +1,223 @@
+// The `isa` program: a table of commands. What they do is in the files that they are named for.
+#include "app/client_commands.h"
+#include "app/doctor.h"
+#include "app/platform_config.h"
+#include "app/serve.h"
+#include "net/event_loop.h"
+
+#include <CLI/CLI.hpp>
+
+#include <cstdio>
+#include <functional>
+
+#include <unistd.h>
+
+namespace isa::app {
+namespace {
+
+constexpr std::uint16_t kAgentPort = 8080;
+constexpr std::uint16_t kPoolPort = 8090;
+
+struct Globals {
+  std::string data_dir;
+  std::string config_file;
+  std::vector<std::string> assignments;
+  std::string url;
+  std::string user;
+};
+
+int fail(const Error& error) {
+  std::fprintf(stderr, "isa: %s\n", error.message().c_str());
+  if (!error.detail().empty()) std::fprintf(stderr, "     (%s)\n", error.detail().c_str());
+  return 1;
+}
+
+Result<PlatformConfig> load(const Globals& globals) {
+  SettingsInput input;
+  if (!globals.config_file.empty()) input.config_file = globals.config_file;
+  if (!globals.data_dir.empty()) input.flags.emplace_back("data_dir", globals.data_dir);
+  input.assignments = globals.assignments;
+  for (char** entry = environ; *entry; ++entry) input.environment.emplace_back(*entry);
+  return load_config(input);
+}
+
+std::optional<std::string> from_environment(const std::string& flag, const char* variable) {
+  if (!flag.empty()) return flag;
+  const char* value = std::getenv(variable);
+  if (value && *value) return value;
+  return std::nullopt;
+}
+
+// Runs one conversation with a running platform to its end.
+int with_api(const Globals& globals, std::string role, std::uint16_t usual_port,
+             std::function<Task<Result<void>>(ApiClient&)> command) {
+  ApiAddress address;
+  address.url = from_environment(globals.url, "ISA_URL");
+  address.user = from_environment(globals.user, "ISA_USER");
+  address.api_key = from_environment("", "ISA_API_KEY");
+  address.data_dir = globals.data_dir.empty() ? default_data_dir() : globals.data_dir;
+  auto at = find_role(address, role, usual_port);
+  if (!at) return fail(at.error());
+
+  net::EventLoop loop("client");
+  Result<void> outcome;
+  auto whole = [](auto action, net::Url url, ApiAddress who, Result<void>& to) -> Task<void> {
+    net::Client http;
+    ApiClient api(http, std::move(url), who);
+    to = co_await action(api);
+  };
+  loop.run(whole(std::move(command), std::move(*at), std::move(address), outcome));
+  return outcome ? 0 : fail(outcome.error());
+}
+
+void add_agents(CLI::App& app, Globals& globals, std::function<int()>& action) {
+  auto* agents = app.add_subcommand("agents", "List, create, show and delete your agents");
+  agents->require_subcommand(1);
+
+  auto* list = agents->add_subcommand("list", "Your agents, newest first");
+  auto as_json = std::make_shared<bool>(false);
+  list->add_flag("--json", *as_json, "Print JSON");
+  list->callback([&, as_json] {
+    action = [&, as_json] {
+      return with_api(globals, "agent", kAgentPort,
+                      [as_json](ApiClient& api) { return list_agents(api, *as_json); });
+    };
+  });
+
+  auto* create = agents->add_subcommand("create", "Make an agent");
+  auto command = std::make_shared<CreateCommand>();
+  create->add_option("name", command->name, "What you call it")->required();
+  const auto field = [create, command](const std::string& flag, const std::string& name,
+                                       const std::string& help) {
+    create->add_option_function<std::string>(
+        flag, [command, name](const std::string& value) { command->fields[name] = value; }, help);
+  };
+  field("--model", "model_id", "builtin/demo, gpt-..., claude-..., provider/name");
+  field("--prompt", "system_prompt", "The system prompt");
+  field("--template", "template_id", "Begin from a template, e.g. basic-assistant");
+  field("--description", "description", "A sentence");
+  field("--mode", "mode", "REACTIVE, COLLABORATIVE or PROACTIVE");
+  field("--env", "env", "cloud_pool or cloud_shared");
+  create->add_option("--tools", command->tools, "Names of tools, separated by commas")->delimiter(',');
+  create->callback([&, command] {
+    action = [&, command] {
+      return with_api(globals, "agent", kAgentPort,
+                      [command](ApiClient& api) { return create_agent(api, *command); });
+    };
+  });
+
+  const auto on_one = [&](const char* name, const char* help,
+                          Task<Result<void>> (*act)(ApiClient&, std::string)) {
+    auto* one = agents->add_subcommand(name, help);
+    auto agent = std::make_shared<std::string>();
+    one->add_option("agent", *agent, "Id or name")->required();
+    one->callback([&globals, &action, agent, act] {
+      action = [&globals, agent, act] {
+        return with_api(globals, "agent", kAgentPort,
+                        [agent, act](ApiClient& api) { return act(api, *agent); });
+      };
+    });
+  };
+  on_one("show", "One agent as JSON", show_agent);
+  on_one("delete", "Delete an agent", delete_agent);
+}
+
+void add_chat(CLI::App& app, Globals& globals, std::function<int()>& action) {
+  auto* sub = app.add_subcommand("chat", "Send a message to an agent and print its answer as it comes");
+  auto command = std::make_shared<ChatCommand>();
+  sub->add_option("agent", command->agent, "Id or name")->required();
+  sub->add_option("message", command->message, "What to say")->required();
+  sub->add_option("--session", command->session, "Continue this session");
+  sub->add_flag("--json", command->json, "Print the events as JSON lines");
+  sub->callback([&, command] {
+    action = [&, command] {
+      return with_api(globals, "agent", kAgentPort,
+                      [command](ApiClient& api) { return chat(api, *command); });
+    };
+  });
+}
+
+void add_pools(CLI::App& app, Globals& globals, std::function<int()>& action) {
+  auto* pools = app.add_subcommand("pools", "The pools of warm sandboxes");
+  pools->require_subcommand(1);
+  auto* stats = pools->add_subcommand("stats", "Figures of one pool");
+  auto type = std::make_shared<std::string>("agent");
+  stats->add_option("type", *type, "agent");
+  stats->callback([&, type] {
+    action = [&, type] {
+      return with_api(globals, "pool", kPoolPort,
+                      [type](ApiClient& api) { return show_pool_stats(api, *type); });
+    };
+  });
+}
+
+void add_platform(CLI::App& app, Globals& globals, std::function<int()>& action) {
+  const auto run_roles = [&globals](std::vector<std::string> roles) {
+    auto config = load(globals);
+    if (!config) return fail(config.error());
+    const auto served = serve(*config, roles);
+    return served ? 0 : fail(served.error());
+  };
+  app.add_subcommand("up", "Run the whole platform in the foreground")->callback([&action, run_roles] {
+    action = [run_roles] { return run_roles(all_roles()); };
+  });
+
+  auto* one = app.add_subcommand("serve", "Run one role alone, over HTTP to the others");
+  auto role = std::make_shared<std::string>();
+  one->add_option("role", *role, "agent, pool, cloud_os or model")
+      ->required()
+      ->check(CLI::IsMember(all_roles()));
+  one->callback([&action, run_roles, role] { action = [run_roles, role] { return run_roles({*role}); }; });
+
+  app.add_subcommand("doctor", "Say what this machine can and cannot do, and what to install")->callback([&] {
+    action = [&globals] {
+      auto config = load(globals);
+      return config ? doctor(*config) : fail(config.error());
+    };
+  });
+
+  auto* settings = app.add_subcommand("config", "Show the settings in force");
+  auto explain = std::make_shared<bool>(false);
+  settings->add_flag("--explain", *explain, "With a sentence on each");
+  settings->callback([&, explain] {
+    action = [&globals, explain] {
+      const auto config = load(globals);
+      if (!config) return fail(config.error());
+      print_settings(*config, *explain);
+      return 0;
+    };
+  });
+}
+
+int run(int argc, char** argv) {
+  CLI::App app{"isA: a self-hosted platform for AI agents"};
+  app.require_subcommand(1);
+  app.fallthrough();
+  app.set_version_flag("--version", ISA_VERSION);
+  Globals globals;
+  app.add_option("--data-dir", globals.data_dir, "Where everything is kept (" + default_data_dir() + ")");
+  app.add_option("--config", globals.config_file, "Settings file (default: ./isa.yaml when it exists)");
+  app.add_option("--set", globals.assignments, "name=value; beats the environment and the file")->take_all();
+  app.add_option("--url", globals.url, "Of the agent service, for client commands (ISA_URL)");
+  app.add_option("--user", globals.user, "Who asks, for client commands (ISA_USER)");
+
+  std::function<int()> action;
+  add_platform(app, globals, action);
+  add_chat(app, globals, action);
+  add_agents(app, globals, action);
+  add_pools(app, globals, action);
+  CLI11_PARSE(app, argc, argv);
+  return action();
+}
+
+}  // namespace
+}  // namespace isa::app
+
+int main(int argc, char** argv) {
+  try {
+    return isa::app::run(argc, argv);
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "isa: a bug stopped the program: %s\n", e.what());
+    return 70;  // EX_SOFTWARE
+  }
+}

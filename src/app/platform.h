@@ -1,0 +1,40 @@
+// The roles of one process and the event loops that they live on (docs/decisions/0002-loops-and-roles.md).
+#pragma once
+
+#include "app/listeners.h"
+#include "app/platform_config.h"
+
+#include <memory>
+#include <set>
+#include <string>
+
+namespace isa::app {
+
+class FrontLoop;
+class BackLoop;
+
+class Platform {
+ public:
+  // `roles`: agent, pool, cloud_os, model or some of them; what is missing is reached over HTTP by its URL.
+  Platform(PlatformConfig config, std::set<std::string> roles);
+  ~Platform();
+
+  // Brings up the stores, then the roles from the bottom, then the listeners. On an error nothing keeps
+  // running.
+  Result<void> start();
+  // Graceful: runs end or are interrupted, then the roles stop from the top. Under `isa up` no sandbox
+  // survives.
+  void stop();
+  const Endpoints& endpoints() const;
+
+ private:
+  Result<void> prepare_data_dir();
+
+  PlatformConfig config_;
+  std::set<std::string> roles_;
+  std::unique_ptr<Listeners> listeners_;
+  std::unique_ptr<BackLoop> back_;
+  std::unique_ptr<FrontLoop> front_;
+};
+
+}  // namespace isa::app
