@@ -93,8 +93,9 @@ Task<Response> Session::respond(Head head, RequestParser& parser, const Route*& 
   is_cancellable_ = false;
   watchdog_.rest();
   const auto stopped = std::exchange(stop_, Stop::none);
-  // Without this the next co_await would throw: the cancellation was for the handler, which has unwound.
-  if (stopped != Stop::none) co_await asio::this_coro::reset_cancellation_state();
+  // A cancellation that was for the handler, which has unwound, would make the next co_await throw; and a
+  // handler may have turned cancellation off for itself.
+  co_await asio::this_coro::reset_cancellation_state();
   is_expired_ = false;
   if (!result && stopped == Stop::deadline)
     result = timeout("the request did not finish within {} ms", route->options.timeout.count());

@@ -108,10 +108,8 @@ Task<bool> Session::send_stream(const Request& request, Response& response, bool
     failure = e.what();
   }
   is_cancellable_ = false;
-  if (std::exchange(stop_, Stop::none) != Stop::none) {
-    co_await asio::this_coro::reset_cancellation_state();
-    co_return false;
-  }
+  co_await asio::this_coro::reset_cancellation_state();
+  if (std::exchange(stop_, Stop::none) != Stop::none) co_return false;
   if (!failure.empty())
     log::error("http.stream_failed",
                {{"request_id", request.request_id}, {"path", request.path}, {"detail", failure}});
