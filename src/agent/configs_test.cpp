@@ -218,6 +218,22 @@ TEST(Templates, BuiltInOnesArePublicAndUnchangeable) {
   });
 }
 
+TEST(Templates, TheEightOfTheDesignLoad) {
+  const auto loaded = load_templates(std::filesystem::path(ISA_SOURCE_DIR) / "templates");
+  ASSERT_TRUE(loaded) << loaded.error().message();
+  std::map<std::string, store::AgentTemplate> by_id;
+  for (const auto& item : *loaded) by_id[item.id.value()] = item;
+
+  for (const auto* id : {"basic-assistant", "researcher", "data-analyst", "report-writer", "code-reviewer",
+                         "debugger", "content-creator", "customer-support"})
+    EXPECT_TRUE(by_id.contains(id)) << id;
+  const std::vector<std::string> basic{"read_file", "write_file", "edit_file", "bash_execute", "glob_files"};
+  EXPECT_EQ(by_id["basic-assistant"].tools, basic);
+  const std::vector<std::string> web{"web_search", "web_crawl", "read_file", "write_file"};
+  EXPECT_EQ(by_id["researcher"].tools, web);
+  EXPECT_EQ(by_id["researcher"].mode, store::Mode::COLLABORATIVE);
+}
+
 TEST(Templates, UsersKeepTheirOwn) {
   with_platform([](Platform& p) -> Task<void> {
     const auto made = co_await p.post(kTemplates, R"({"id":"mine","name":"Mine","tools":["read_file"]})");

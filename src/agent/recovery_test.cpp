@@ -186,6 +186,26 @@ TEST(Recovery, ARunWhoseResultWasShownKeepsIt) {
   isa::testing::run(killed_after_the_result());
 }
 
+Task<void> killed_during_a_tool_call() {
+  const TempFolder folder;
+  Stores stores(folder.path());
+  const auto run = co_await unfinished_run(stores);
+  std::vector<store::LoggedEvent> events;
+  events.push_back(logged(run, 1, {sdk::EventType::session_start, "", {}}));
+  events.push_back(logged(run, 2, {sdk::EventType::tool_use, "", {{"tool_use_id", "a"}, {"tool", "t"}}}));
+  events.push_back(logged(run, 3, {sdk::EventType::tool_use, "", {{"tool_use_id", "b"}, {"tool", "t"}}}));
+  events.push_back(logged(run, 4, {sdk::EventType::tool_result, "", {{"tool_use_id", "a"}, {"tool", "t"}}}));
+  EXPECT_TRUE(co_await stores.log->append(run.id, events));
+
+  const auto types = co_await recovered_types(stores, run);
+  const std::vector<std::string> added{"tool_result", "error", "session_end"};
+  EXPECT_EQ(std::vector(types.begin() + 4, types.end()), added);
+}
+
+TEST(Recovery, AToolCallThatWasCutOffIsAnswered) {
+  isa::testing::run(killed_during_a_tool_call());
+}
+
 Task<void> killed_during_recovery() {
   const TempFolder folder;
   Stores stores(folder.path());

@@ -14,9 +14,10 @@ Task<Result<void>> TurnRecorder::take(sdk::Event event) {
     co_return ok();
   }
   if (event.type == EventType::text && event.content) text_ += *event.content;
-  const auto said = event;
+  const bool is_call = event.type == EventType::tool_use || event.type == EventType::tool_result;
+  const auto call = is_call ? event : sdk::Event{};  // Tokens, of which there are many, are not copied.
   auto pushed = co_await stream_.push(std::move(event));
-  if (pushed) open_calls_.see(said);
+  if (pushed && is_call) open_calls_.see(call);
   if (!pushed && !failure_) failure_ = pushed.error();
   co_return pushed;
 }
