@@ -13,7 +13,8 @@ class AnthropicWriter final : public AnswerWriter {
   std::string delta(const sdk::ChatDelta& delta) override { return events_.delta(delta); }
   std::string last(const sdk::ChatResult& result) override { return events_.last(result); }
   std::string failed(const Error& error) override {
-    return fmt::format("event: error\ndata: {}\n\n", json::serialize(anthropic::to_error(error, request_id_)));
+    return fmt::format("event: error\ndata: {}\n\n",
+                       json::serialize(anthropic::to_error(error, request_id_)));
   }
 
  private:
@@ -40,7 +41,8 @@ class AnthropicDialect final : public Dialect {
     auto response = net::Response::json(anthropic::status_of(error), anthropic::to_error(error, request_id));
     response.headers.set("request-id", std::string(request_id));
     if (error.kind() == ErrorKind::quota_exceeded) response.headers.set("x-should-retry", "false");
-    if (error.retry_after()) response.headers.set("Retry-After", std::to_string(error.retry_after()->count()));
+    if (error.retry_after())
+      response.headers.set("Retry-After", std::to_string(error.retry_after()->count()));
     return response;
   }
 
