@@ -18,24 +18,24 @@ net::ServerOptions server_options() {
   return options;
 }
 
-// Everything that could tell the platform or a provider who is asking.
-bool claims_identity(std::string_view name) {
+// What a request may carry outside. A list of what is known to be harmless, not of what is known to be a
+// credential or a claim of identity: those have too many names.
+constexpr std::string_view kHarmless[] = {"accept",         "content-type",     "user-agent",
+                                          "x-request-id",   "idempotency-key",  "openai-beta",
+                                          "anthropic-beta", "anthropic-version"};
+
+bool is_harmless(std::string_view name) {
   std::string lower(name);
   std::ranges::transform(lower, lower.begin(),
                          [](char c) { return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c; });
-  constexpr std::string_view kExact[] = {"authorization", "proxy-authorization", "cookie",    "x-api-key",
-                                         "api-key",       "x-goog-api-key",      "forwarded", "x-user-id",
-                                         "x-org-id"};
-  constexpr std::string_view kPrefixes[] = {"x-internal-", "x-isa-", "x-forwarded-", "x-user-", "x-auth-"};
-  return std::ranges::find(kExact, lower) != std::end(kExact) ||
-         std::ranges::any_of(kPrefixes, [&](std::string_view prefix) { return lower.starts_with(prefix); });
+  return std::ranges::find(kHarmless, lower) != std::end(kHarmless);
 }
 
-void drop_claims(net::Headers& headers) {
-  std::vector<std::string> names;
+net::Headers harmless_of(const net::Headers& headers) {
+  net::Headers kept;
   for (const auto& [name, value] : headers.all())
-    if (claims_identity(name)) names.push_back(name);
-  for (const auto& name : names) headers.remove(name);
+    if (is_harmless(name)) kept.add(name, value);
+  return kept;
 }
 
 // Another server may resolve /v1/../x to /x.
@@ -69,9 +69,7 @@ net::Router Broker::routes() {
   net::Router router;
   for (const auto method :
        {Method::get, Method::head, Method::post, Method::put, Method::patch, Method::del, Method::options}) {
-    router.add(
-        {method, "/v1/{path...}", [this](net::Request& request) { return forward(request); }, options});
-    router.add({method, "/{path...}", [this](net::Request& request) { return refuse(request); }, options});
+    router.add({method, "/{path...}", [this](net::Request& request) { return forward(request); }, options});
   }
   return router;
 }
@@ -87,28 +85,21 @@ Task<Result<net::Response>> Broker::forward(net::Request& request) {
   if (!binding_)
     co_return refused(
         request, "unbound",
-        insufficient_permissions("this sandbox is not bound to a session yet, so that it cannot call models")
+        insufficient_permissions("this sandbox is not bound to a session yet; nothing is reachable from it")
             .with_code("sandbox_not_bound"));
   if (climbs(request.path))
     co_return refused(request, "path", invalid_request("the path holds empty or dot segments"));
-  drop_claims(request.headers);
+  if (!request.path.starts_with("/v1/"))
+    co_return refused(
+        request, "no such service",
+        insufficient_permissions("a sandbox reaches the model service at /v1/ and nothing else; {} is not "
+                                 "part of it",
+                                 request.path)
+            .with_code("not_reachable"));
+  request.headers = harmless_of(request.headers);
   auto identity = identity_of(*binding_);
   request.identity = identity;
   co_return co_await models_.forward(std::move(request), std::move(identity));
-}
-
-Task<Result<net::Response>> Broker::refuse(net::Request& request) {
-  ++counters_.requests;
-  if (!binding_)
-    co_return refused(request, "unbound",
-                      insufficient_permissions("this sandbox is not bound to a session yet")
-                          .with_code("sandbox_not_bound"));
-  co_return refused(
-      request, "no such service",
-      insufficient_permissions("a sandbox reaches the model service at /v1/ and nothing else; {} is not "
-                               "part of it",
-                               request.path)
-          .with_code("not_reachable"));
 }
 
 Error Broker::refused(const net::Request& request, std::string_view why, Error error) {

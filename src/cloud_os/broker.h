@@ -36,7 +36,6 @@ class Broker {
  private:
   net::Router routes();
   Task<Result<net::Response>> forward(net::Request& request);
-  Task<Result<net::Response>> refuse(net::Request& request);
   Error refused(const net::Request& request, std::string_view why, Error error);
 
   SandboxId sandbox_;

@@ -1,22 +1,196 @@
 #include "cloud_os/testing.h"
 
+#include <sys/stat.h>
+
 namespace isa::cloud_os::testing {
 namespace {
+
+using std::chrono::seconds;
 
 TEST(Service, CreatesASandboxThatAnswersAndRemovesItWithoutATrace) {
   ISA_NEEDS_SANDBOXES();
   with_service([](Service& service) -> Task<void> {
-    const auto vm = co_await service.create(VmCreate{}, soon());
-    if (!vm) throw std::runtime_error(vm.error().message() + vm.error().detail());
-    EXPECT_EQ(vm->status, VmStatus::running);
-    EXPECT_EQ(co_await shell(*vm, "echo hello"), "hello\n[0]");
-    const auto removed = co_await service.remove(vm->vm_id);
-    EXPECT_TRUE(removed.has_value());
-    const auto again = co_await service.remove(vm->vm_id);
-    EXPECT_TRUE(again.has_value());
-    const auto found = co_await service.find(vm->vm_id);
-    EXPECT_EQ(found.error().kind(), ErrorKind::not_found);
+    const auto vm = co_await created(service);
+    EXPECT_EQ(vm.status, VmStatus::running);
+    EXPECT_TRUE(vm.started_at.has_value());
+    EXPECT_EQ(co_await shell(vm, "echo hello"), "hello\n[0]");
+    EXPECT_TRUE((co_await service.remove(vm.vm_id)).has_value());
+    EXPECT_EQ(traces_of(SandboxDir{*vm.endpoint->unix_}.root.parent_path().parent_path().parent_path()),
+              std::vector<std::string>());
+    EXPECT_EQ((co_await service.find(vm.vm_id)).error().kind(), ErrorKind::not_found);
   });
+}
+
+TEST(Service, RemovingWhatDoesNotExistSucceeds) {
+  ISA_NEEDS_SANDBOXES();
+  with_service([](Service& service) -> Task<void> {
+    EXPECT_TRUE((co_await service.remove(SandboxId("vm_unknown"))).has_value());
+  });
+}
+
+TEST(Service, ListsBySeveralLabels) {
+  ISA_NEEDS_SANDBOXES();
+  with_service([](Service& service) -> Task<void> {
+    VmCreate spec;
+    spec.labels = {{"pool", "agent"}, {"zone", "a"}};
+    const auto vm = co_await created(service, spec);
+    std::map<std::string, std::string> both{{"pool", "agent"}, {"zone", "a"}};
+    std::map<std::string, std::string> other{{"pool", "agent"}, {"zone", "b"}};
+    const auto found = co_await service.list(both);
+    EXPECT_EQ(found->size(), 1U);
+    EXPECT_EQ((co_await service.list(other))->size(), 0U);
+  });
+}
+
+TEST(Service, AStoppedSandboxKeepsItsWorkspaceAndStartsAgain) {
+  ISA_NEEDS_SANDBOXES();
+  with_service([](Service& service) -> Task<void> {
+    const auto vm = co_await created(service);
+    co_await shell(vm, "echo kept > /workspace/note; echo lost > /tmp/note");
+    const auto stopped = co_await service.stop(vm.vm_id);
+    EXPECT_EQ(stopped->status, VmStatus::stopped);
+    EXPECT_EQ(stopped->exit->reason, "stopped");
+    EXPECT_TRUE(find_shims(std::filesystem::path(*vm.endpoint->unix_).parent_path().parent_path()).empty());
+    const auto again = co_await service.start(vm.vm_id, soon());
+    EXPECT_EQ(again->status, VmStatus::running);
+    EXPECT_FALSE(again->exit.has_value());
+    EXPECT_EQ(co_await shell(*again, "cat /workspace/note; test -e /tmp/note"), "kept\n[1]");
+  });
+}
+
+TEST(Service, StartingARunningSandboxDoesNothing) {
+  ISA_NEEDS_SANDBOXES();
+  with_service([](Service& service) -> Task<void> {
+    const auto vm = co_await created(service);
+    co_await shell(vm, "echo here > /tmp/note");
+    EXPECT_TRUE((co_await service.start(vm.vm_id, soon())).has_value());
+    EXPECT_EQ(co_await shell(vm, "cat /tmp/note"), "here\n[0]");
+  });
+}
+
+TEST(Service, ASandboxThatEndsBadlyIsFailedWithItsCode) {
+  ISA_NEEDS_SANDBOXES();
+  with_service([](Service& service) -> Task<void> {
+    const auto vm = co_await created(service);
+    co_await post(vm, "/exit/3", "");
+    const auto ended = co_await await_status(service, vm.vm_id, VmStatus::failed);
+    EXPECT_EQ(ended.exit->code, 3);
+    EXPECT_EQ(ended.exit->reason, "exited");
+  });
+}
+
+TEST(Service, ASandboxThatEndsWellIsStopped) {
+  ISA_NEEDS_SANDBOXES();
+  with_service([](Service& service) -> Task<void> {
+    const auto vm = co_await created(service);
+    co_await post(vm, "/exit/0", "");
+    const auto ended = co_await await_status(service, vm.vm_id, VmStatus::stopped);
+    EXPECT_EQ(ended.exit->code, 0);
+  });
+}
+
+TEST(Service, ManySandboxesAreCreatedAtTheSameTimeAndDiffer) {
+  ISA_NEEDS_SANDBOXES();
+  with_service([](Service& service) -> Task<void> {
+    std::vector<Vm> made;
+    TaskGroup group(co_await asio::this_coro::executor);
+    const auto one = [](Service& from, std::vector<Vm>& to) -> Task<void> {
+      to.push_back(co_await created(from));
+    };
+    for (int i = 0; i < 8; ++i) group.spawn("create", one(service, made));
+    co_await group.join();
+    EXPECT_EQ(made.size(), 8U);
+    std::set<std::string> users;
+    for (const auto& vm : made) {
+      struct stat status{};
+      const auto workspace = SandboxDir{std::filesystem::path(*vm.endpoint->unix_).parent_path()}.workspace();
+      EXPECT_EQ(::stat(workspace.c_str(), &status), 0);
+      users.insert(std::to_string(status.st_uid));
+    }
+    EXPECT_EQ(users.size(), ::geteuid() == 0 ? 8U : 1U);
+  });
+}
+
+TEST(Service, ACreateThatIsTooLateLeavesNothing) {
+  ISA_NEEDS_SANDBOXES();
+  with_service([](Service& service) -> Task<void> {
+    const auto vm = co_await service.create(VmCreate{}, Deadline::after(std::chrono::milliseconds(0)));
+    EXPECT_EQ(vm.error().kind(), ErrorKind::timeout);
+    EXPECT_EQ((co_await service.list({}))->size(), 0U);
+  });
+}
+
+TEST(Service, ACreateWhoseCallerGoesAwayLeavesNothing) {
+  ISA_NEEDS_SANDBOXES();
+  with_service([](Service& service) -> Task<void> {
+    const auto create = [](Service& from) -> Task<void> { co_await from.create(VmCreate{}, soon()); };
+    TaskGroup group(co_await asio::this_coro::executor);
+    group.spawn("create", create(service));
+    while ((co_await service.list({}))->empty()) co_await sleep_for(std::chrono::milliseconds(1));
+    co_await group.stop();
+    while (!(co_await service.list({}))->empty()) co_await sleep_for(std::chrono::milliseconds(1));
+  });
+}
+
+TEST(Service, ASandboxWhoseTimeIsOverIsRemoved) {
+  ISA_NEEDS_SANDBOXES();
+  with_service([](Service& service) -> Task<void> {
+    VmCreate spec;
+    spec.timeout_s = 1;
+    const auto vm = co_await created(service, spec);
+    const auto deadline = soon();
+    while ((co_await service.find(vm.vm_id)) && !deadline.passed())
+      co_await sleep_for(std::chrono::milliseconds(20));
+    EXPECT_FALSE(deadline.passed());
+  });
+}
+
+TEST(Service, KeepsTheEndOfWhatASandboxWrote) {
+  ISA_NEEDS_SANDBOXES();
+  with_service([](Service& service) -> Task<void> {
+    const auto vm = co_await created(service);
+    const auto deadline = soon();
+    auto log = co_await service.logs(vm.vm_id);
+    while (log->find("test runtime: up") == std::string::npos && !deadline.passed()) {
+      co_await sleep_for(std::chrono::milliseconds(2));
+      log = co_await service.logs(vm.vm_id);
+    }
+    EXPECT_FALSE(deadline.passed());
+  });
+}
+
+TEST(Service, RefusesWhatTheBackendLacksAndNamesTheField) {
+  ISA_NEEDS_SANDBOXES();
+  with_service([](Service& service) -> Task<void> {
+    VmCreate bridge;
+    bridge.network_mode = NetworkMode::bridge;
+    const auto refused = co_await service.create(bridge, soon());
+    EXPECT_EQ(refused.error().kind(), ErrorKind::not_implemented);
+    EXPECT_EQ(refused.error().param(), "/network_mode");
+    VmCreate tiny;
+    tiny.limits.memory_mb = 1;
+    const auto invalid = co_await service.create(tiny, soon());
+    EXPECT_EQ(invalid.error().kind(), ErrorKind::validation_error);
+    EXPECT_EQ(invalid.error().param(), "/limits/memory_mb");
+    VmCreate key;
+    key.env = {{"OPENAI_API_KEY", "mine"}};
+    const auto reserved = co_await service.create(key, soon());
+    EXPECT_EQ(reserved.error().param(), "/env/OPENAI_API_KEY");
+  });
+}
+
+TEST(Service, PassesTheEnvironmentAndNothingOfTheHosts) {
+  ISA_NEEDS_SANDBOXES();
+  ::setenv("ISA_TEST_SECRET", "of the host", 1);
+  with_service([](Service& service) -> Task<void> {
+    VmCreate spec;
+    spec.env = {{"GREETING", "two\nlines"}};
+    const auto vm = co_await created(service, spec);
+    EXPECT_EQ(co_await shell(vm, "echo \"$GREETING\""), "two\nlines\n[0]");
+    EXPECT_EQ(co_await shell(vm, "echo \"$ISA_TEST_SECRET$SERVICE_PORT$ISA_WORKSPACE\""),
+              "8888/workspace\n[0]");
+  });
+  ::unsetenv("ISA_TEST_SECRET");
 }
 
 }  // namespace

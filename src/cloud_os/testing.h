@@ -105,21 +105,45 @@ inline std::vector<std::string> traces_of(const std::filesystem::path& data_dir)
   return traces;
 }
 
-// A service that is started, used and emptied again.
+enum class AtEnd { empty, leave_running };
+
+// A service over that folder: started, used, and then either emptied or stopped as for a restart.
+template <class Use>
+void serve(const std::filesystem::path& data_dir, AtEnd at_end, Use use) {
+  isa::testing::run([](const std::filesystem::path& folder, AtEnd end, Use& body) -> Task<void> {
+    EchoModels models;
+    Service service(co_await asio::this_coro::executor, folder, test_settings(), backend_for(folder), models);
+    const auto started = co_await service.start();
+    if (!started) throw std::runtime_error(started.error().message());
+    std::exception_ptr failure;
+    try {
+      co_await body(service);
+    } catch (...) {
+      failure = std::current_exception();
+    }
+    if (end == AtEnd::leave_running && !failure) co_return co_await service.stop();
+    const auto emptied = co_await service.stop_all();
+    EXPECT_TRUE(emptied.has_value()) << emptied.error().message();
+    if (failure) std::rethrow_exception(failure);
+  }(data_dir, at_end, use));
+}
+
 template <class Use>
 void with_service(Use use) {
   const TempFolder folder;
-  isa::testing::run([](const std::filesystem::path& data_dir, Use& body) -> Task<void> {
-    EchoModels models;
-    Service service(co_await asio::this_coro::executor, data_dir, test_settings(), backend_for(data_dir),
-                    models);
-    const auto started = co_await service.start();
-    if (!started) throw std::runtime_error(started.error().message());
-    co_await body(service);
-    const auto emptied = co_await service.stop_all();
-    EXPECT_TRUE(emptied.has_value()) << emptied.error().message();
-  }(folder.path(), use));
+  serve(folder.path(), AtEnd::empty, std::move(use));
   EXPECT_EQ(traces_of(folder.path()), std::vector<std::string>());
+}
+
+// A sandbox that must come up.
+inline Task<Vm> created(Service& service, VmCreate spec = {}) {
+  auto vm = co_await service.create(std::move(spec), soon());
+  if (!vm) throw std::runtime_error(vm.error().message() + "\n" + vm.error().detail());
+  co_return std::move(*vm);
+}
+
+inline VmBinding binding_of(std::string user, std::string lease = "lease_1") {
+  return {std::move(lease), UserId(std::move(user)), OrgId("org_a"), std::nullopt, "sess_1"};
 }
 
 }  // namespace isa::cloud_os::testing
