@@ -241,6 +241,16 @@ TEST(Pooled, ACancelReachesTheProgramAndAnswersItsOpenCalls) {
   });
 }
 
+TEST(Pooled, AProgramThatHangsAfterItsResultIsNotWaitedFor) {
+  with_custom_agent([](Scene& s) -> Task<void> {
+    s.agent.lines = {kText, kResult};
+    s.agent.hangs = true;
+    const auto answer = co_await s.platform.ask(chat(R"(,"stream":false)"));
+    EXPECT_EQ(answer.at("response").as_string(), "4");
+    co_await s.agent.wait_for_cancel();
+  });
+}
+
 TEST(Pooled, DeletingASessionGivesItsSandboxBack) {
   with_custom_agent([](Scene& s) -> Task<void> {
     s.agent.lines = {kText, kResult, kDone};
