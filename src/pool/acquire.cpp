@@ -233,6 +233,8 @@ Task<InstancePtr> Acquirer::resume(const AcquireRequest& request) {
     }
   }
   if (instance->state != State::leased || instance->is_settling) co_return nullptr;
+  if (!instance->is_bound && !co_await settle_in(instance, request, Deadline::after(bind_timeout_)))
+    co_return nullptr;
   instance->is_suspect = false;
   instance->used_at = fleet_.now();
   co_return instance;
@@ -292,7 +294,12 @@ Task<Result<void>> Acquirer::bind(InstancePtr instance, const AcquireRequest& re
            initialised);
   co_await (std::move(bind_it) && std::move(init_it));
   ISA_CO_TRYV(std::move(bound));
-  co_return initialised;
+  // The binding holds for this very lease, so it was for this lease that somebody initialised before us.
+  const bool was_adopted = instance->is_adopted;
+  if (!initialised && !(was_adopted && initialised.error().kind() == ErrorKind::conflict))
+    co_return initialised;
+  instance->is_bound = true;
+  co_return ok();
 }
 
 store::Lease Acquirer::new_lease(const AcquireRequest& request) const {

@@ -180,6 +180,7 @@ InstancePtr Fleet::adopt(const store::PoolInstance& row, const cloud_os::Vm* vm)
   // What has no place among the living is only there to be removed.
   const bool lives = row.state == State::warm || row.state == State::leased || row.state == State::draining;
   instance->state = lives ? row.state : State::failed;
+  instance->is_adopted = true;
   instance->lease = row.lease;
   instance->created_at = row.created_at;
   instance->used_at = row.lease ? row.lease->acquired_at : row.changed_at;

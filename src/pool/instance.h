@@ -30,7 +30,9 @@ struct Instance {
   std::size_t open_streams = 0;  // A lease with an open stream does not expire.
   int failed_probes = 0;         // In a row.
   bool is_suspect = false;       // A stream broke off: look before it is used again.
-  bool is_settling = false;      // Its removal is under way.
+  bool is_bound = false;  // Known to be: an adopted lease may stem from an acquire that a crash cut in half.
+  bool is_adopted = false;   // From an earlier life of the pool manager.
+  bool is_settling = false;  // Its removal is under way.
   Conversation conversation;
 };
 

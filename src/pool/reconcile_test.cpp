@@ -59,6 +59,9 @@ TEST(Reconcile, AdoptsWarmInstancesAndLeasesOfAFormerLife) {
     EXPECT_TRUE(resumed.resumed);
     EXPECT_EQ(resumed.instance_id, leased.id);
     EXPECT_EQ(resumed.lease.fencing_token, claimed->lease->fencing_token);
+    // Nobody knows whether the former life came to bind it.
+    EXPECT_EQ(world.vms.binding(leased.sandbox_id).lease_id, resumed.lease.id.value());
+    EXPECT_EQ(world.vms.init(leased.sandbox_id).session_id, "s1");
     const auto got = co_await acquired(world, request_of("s2"));
     EXPECT_TRUE(got.warm);
     EXPECT_EQ(got.instance_id, warm.id);
