@@ -36,6 +36,7 @@ class ReplayServer {
   std::deque<Scripted> script;
   std::vector<net::Request> requests;
   bool was_left = false;  // A stream that stays open was cancelled.
+  std::function<void()> on_left = [] {};
 
   net::Router router() {
     net::RouteOptions options;
@@ -49,8 +50,11 @@ class ReplayServer {
 
  private:
   struct Leaving {
-    bool& flag;
-    ~Leaving() { flag = true; }
+    ReplayServer& server;
+    ~Leaving() {
+      server.was_left = true;
+      server.on_left();
+    }
   };
 
   Task<Result<net::Response>> answer(net::Request& request) {
@@ -73,7 +77,7 @@ class ReplayServer {
       rest.remove_prefix(piece.size());
     }
     if (!now.stays_open) co_return;
-    const Leaving leaving{was_left};
+    const Leaving leaving{*this};
     co_await sleep_until(Deadline::after(std::chrono::minutes(1)));
   }
 };
