@@ -64,7 +64,6 @@ Result<void> serve(const PlatformConfig& given, const std::vector<std::string>& 
   config.app.data_dir = std::filesystem::absolute(config.app.data_dir, ec).string();
   config.agent.templates_dir = find_templates(config.agent.templates_dir);
   config.agent.default_model = config.model.default_model;
-  config.agent.version = ISA_VERSION;
 
   const auto signals = block_signals();
   install_log_sink(config.app.log_level);

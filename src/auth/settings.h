@@ -8,7 +8,7 @@
 namespace isa::auth {
 
 struct Settings {
-  bool trust_user_header = false;
+  bool trust_user_header = true;
   std::string internal_secret;
 
   static constexpr auto settings() {
