@@ -3,6 +3,7 @@
 #include <boost/json/basic_parser_impl.hpp>
 #include <boost/json/serialize.hpp>
 
+#include <cmath>
 #include <set>
 
 namespace isa::json {
@@ -71,7 +72,11 @@ struct Builder {
   bool on_number_part(View, Code&) { return true; }
   bool on_int64(std::int64_t number, View, Code&) { return add(number), true; }
   bool on_uint64(std::uint64_t number, View, Code&) { return add(number), true; }
-  bool on_double(double number, View, Code&) { return add(number), true; }
+  bool on_double(double number, View, Code& ec) {
+    // 1e999 would become an infinity, which JSON cannot say back.
+    if (!std::isfinite(number)) return ec = boost::json::error::exponent_overflow, false;
+    return add(number), true;
+  }
   bool on_bool(bool flag, Code&) { return add(flag), true; }
   bool on_null(Code&) { return add(nullptr), true; }
   bool on_comment_part(View, Code&) { return true; }
@@ -105,7 +110,8 @@ Result<value> parse(std::string_view text, Limits limits) {
   boost::json::error_code ec;
   const std::size_t used = parser.write_some(false, text.data(), text.size(), ec);
   if (!parser.handler().duplicate.empty())
-    return invalid_request("the JSON document has the key '{}' twice in one object", parser.handler().duplicate);
+    return invalid_request("the JSON document has the key '{}' twice in one object",
+                           parser.handler().duplicate);
   if (!ec && used < text.size()) ec = boost::json::error::extra_data;
   if (ec) return invalid_request("the JSON document is malformed at byte {}: {}", used, ec.message());
   return std::move(parser.handler().root);
@@ -120,9 +126,12 @@ std::string Path::pointer() const {
   std::string text = parent->pointer() + "/";
   if (key.empty()) return text + std::to_string(index);
   for (const char c : key) {
-    if (c == '~') text += "~0";
-    else if (c == '/') text += "~1";
-    else text += c;
+    if (c == '~')
+      text += "~0";
+    else if (c == '/')
+      text += "~1";
+    else
+      text += c;
   }
   return text;
 }
@@ -183,7 +192,8 @@ Result<void> read(const value& from, array& to, const Path& at) {
   return ok();
 }
 
-Result<void> read_integer(const value& from, std::int64_t min, std::int64_t max, std::int64_t& to, const Path& at) {
+Result<void> read_integer(const value& from, std::int64_t min, std::int64_t max, std::int64_t& to,
+                          const Path& at) {
   if (from.is_int64()) {
     to = from.get_int64();
   } else if (from.is_uint64() && from.get_uint64() <= static_cast<std::uint64_t>(max)) {

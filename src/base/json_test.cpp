@@ -71,6 +71,12 @@ TEST(Json, RefusesWhatIsMalformedOrTooDeep) {
   EXPECT_FALSE(parse("\"\xff\xfe\""));
 }
 
+TEST(Json, RefusesANumberThatNoDoubleHolds) {
+  EXPECT_FALSE(parse("[1e999]"));
+  EXPECT_FALSE(parse("-1e999"));
+  EXPECT_TRUE(parse("[1e308, 1e-999]"));
+}
+
 TEST(Json, KeepsDefaultsWhereAStructAllowsThem) {
   EXPECT_EQ(parse_as<Limits2>("{}")->turns, 50);
   EXPECT_EQ(parse_as<Limits2>(R"({"turns":70000})").error().message(), "/turns: must be an integer from 0 to 65535");
