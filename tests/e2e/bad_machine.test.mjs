@@ -7,6 +7,7 @@ import http from 'node:http';
 import path from 'node:path';
 import { describe, test } from 'node:test';
 
+import { results } from './events.mjs';
 import {
   binary,
   createAgent,
@@ -78,9 +79,9 @@ describe('settings that are wrong', () => {
 
   test('an unknown role or command is refused with the known ones', async () => {
     expectRefusal(await run(['serve', 'kitchen']), /agent/);
-    const unknown = await run(['dance']);
-    assert.ok(unknown.status > 0);
-    assert.match(unknown.stderr + unknown.stdout, /up/);
+    for (const words of [['dance'], ['agents', 'dance']]) {
+      expectRefusal(await run(words), /dance/, /isa --help/);
+    }
   });
 });
 
@@ -107,20 +108,44 @@ describe('a place that is taken', () => {
   });
 
   test(
-    'a data directory that another platform uses is refused, and that one goes on',
+    'a data directory that another platform uses is refused, and that one loses nothing',
     { skip: noSandbox },
-    async () => {
-      const first = await Platform.up({ settings: { 'pool.agent.warm': '1' } });
-      expectRefusal(
-        await up(first.dataDir),
-        /data directory|data_dir|another|already/,
-        new RegExp(`${first.dataDir}|${first.child.pid}`),
-      );
-      assert.equal((await first.as('ada').get('/api/v1/agents/configs')).status, 200);
+    async (t) => {
+      const first = await Platform.up({ settings: { 'pool.agent.warm': '1' } }, t);
+      await first.warm();
+      const user = first.as('ada');
+      const agent = await createAgent(user, { tools: ['bash_execute', 'write_file'] });
+      const say = (message, more) => user.chatAll({ agent_config_id: agent.id, message, ...more });
+      const [{ session_id: session }] = await say('Write "mine" to a.txt');
+
+      expectRefusal(await up(first.dataDir), /data (directory|folder)|data_dir|another|already/);
+
       assert.ok(await first.isReady(), 'its endpoints.json is still its own');
+      const events = await say('Run the command `cat a.txt`', { session_id: session });
+      assert.match(results(events)[0].content, /mine/, 'its sandboxes were left alone');
       await first.stopAndLeaveNothing();
     },
   );
+
+  test('a start that fails after a crash takes no sandbox with it', { skip: noSandbox }, async (t) => {
+    const platform = await Platform.up({ settings: { 'pool.agent.warm': '1' } }, t);
+    const agent = await createAgent(platform.as('ada'), { tools: ['bash_execute', 'write_file'] });
+    const say = (message, more) =>
+      platform.as('ada').chatAll({ agent_config_id: agent.id, message, ...more });
+    const [{ session_id: session }] = await say('Write "mine" to a.txt');
+    await platform.kill();
+    const holder = http.createServer().listen(0, '127.0.0.1');
+    await until('the port to be held', () => holder.listening);
+
+    const taken = { 'agent.listen': `127.0.0.1:${holder.address().port}` };
+    expectRefusal(await up(platform.dataDir, taken), /in use/);
+
+    holder.close();
+    await platform.start();
+    const events = await say('Run the command `cat a.txt`', { session_id: session });
+    assert.match(results(events)[0].content, /mine/);
+    await platform.stopAndLeaveNothing();
+  });
 });
 
 describe('a machine that lacks something', () => {
@@ -170,8 +195,8 @@ describe('a machine that lacks something', () => {
     expectRefusal(await up(path.join(file, 'd')), new RegExp(file), /directory|folder/i);
   });
 
-  test('a database that is none is refused, not overwritten', { skip: noSandbox }, async () => {
-    const platform = await Platform.up({ settings: { 'pool.agent.warm': '0' } });
+  test('a database that is none is refused, not overwritten', { skip: noSandbox }, async (t) => {
+    const platform = await Platform.up({ settings: { 'pool.agent.warm': '0' } }, t);
     await platform.stopAndLeaveNothing();
     const databases = fs.readdirSync(platform.dataDir).filter((name) => /\.(db|sqlite3?)$/.test(name));
     assert.ok(databases.length > 0, fs.readdirSync(platform.dataDir).join());
@@ -197,55 +222,44 @@ test(
   async (t) => {
     const disk = tinyDisk();
     if (!disk) return t.skip('a file system of our own cannot be mounted here');
-    const platform = new Platform({
-      dataDir: path.join(disk.folder, 'd'),
-      settings: { 'pool.agent.warm': '1' },
+    t.after(disk.unmount);
+    const dataDir = path.join(disk.folder, 'd');
+    const platform = await Platform.up({ dataDir, settings: { 'pool.agent.warm': '1' } }, t);
+    const user = platform.as('ada');
+    const kept = await createAgent(user, { name: 'Kept' });
+    const filler = path.join(disk.folder, 'filler');
+    spawnSync('dd', ['if=/dev/zero', `of=${filler}`, 'bs=64k']);
+
+    const refused = await until('a write to be refused', async () => {
+      const answer = await user.post('/api/v1/agents/configs', {
+        name: 'Too much',
+        system_prompt: 'x'.repeat(90_000),
+      });
+      return answer.status !== 200 && answer;
     });
-    try {
-      await platform.start();
-      const user = platform.as('ada');
-      const kept = await createAgent(user, { name: 'Kept' });
-      const filler = path.join(disk.folder, 'filler');
-      spawnSync('dd', ['if=/dev/zero', `of=${filler}`, 'bs=64k']);
+    assert.ok([503, 507].includes(refused.status), refused.text);
+    assert.match(refused.json.error.message, /disk|space|full/i);
+    assert.deepEqual((await user.get(`/api/v1/agents/configs/${kept.id}`)).json, kept, 'reading still works');
+    assert.equal(platform.ended, undefined, 'it still runs');
+    const chat = await user.post('/api/v1/agents/chat', {
+      agent_config_id: kept.id,
+      message: 'What is 2+2?',
+      stream: false,
+    });
+    assert.ok(chat.status === 200 || /disk|space|full|store/i.test(chat.json.error.message), chat.text);
 
-      const refused = await until('a write to be refused', async () => {
-        const answer = await user.post('/api/v1/agents/configs', {
-          name: 'Too much',
-          system_prompt: 'x'.repeat(90_000),
-        });
-        return answer.status !== 200 && answer;
-      });
-      assert.ok([503, 507].includes(refused.status), refused.text);
-      assert.match(refused.json.error.message, /disk|space|full/i);
-      assert.deepEqual(
-        (await user.get(`/api/v1/agents/configs/${kept.id}`)).json,
-        kept,
-        'reading still works',
-      );
-      assert.equal(platform.ended, undefined, 'it still runs');
-      const chat = await user.post('/api/v1/agents/chat', {
-        agent_config_id: kept.id,
-        message: 'What is 2+2?',
-        stream: false,
-      });
-      assert.ok(chat.status === 200 || /disk|space|full|store/i.test(chat.json.error.message), chat.text);
-
-      fs.rmSync(filler);
-      await until(
-        'writes to work again',
-        async () =>
-          (await user.patch(`/api/v1/agents/configs/${kept.id}`, { description: 'after' })).status === 200,
-      );
-      const answer = await user.post('/api/v1/agents/chat', {
-        agent_config_id: kept.id,
-        message: 'What is 2+2?',
-        stream: false,
-      });
-      assert.equal(answer.status, 200, answer.text);
-      await platform.stopAndLeaveNothing();
-    } finally {
-      if (!platform.ended) await platform.kill();
-      disk.unmount();
-    }
+    fs.rmSync(filler);
+    await until(
+      'writes to work again',
+      async () =>
+        (await user.patch(`/api/v1/agents/configs/${kept.id}`, { description: 'after' })).status === 200,
+    );
+    const answer = await user.post('/api/v1/agents/chat', {
+      agent_config_id: kept.id,
+      message: 'What is 2+2?',
+      stream: false,
+    });
+    assert.equal(answer.status, 200, answer.text);
+    await platform.stopAndLeaveNothing();
   },
 );

@@ -226,7 +226,7 @@ test('doctor says what this machine can do', { skip }, async () => {
   const { status, stdout, stderr } = await run(['doctor', '--data-dir', path.join(temporaryFolder(), 'd')]);
   assert.equal(status, 0, stdout + stderr);
   assert.match(stdout, /bubblewrap/);
-  assert.match(stdout, /cgroup/);
+  assert.match(stdout, /control groups/);
   assert.match(stdout, /seccomp/);
 });
 

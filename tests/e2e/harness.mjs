@@ -29,6 +29,9 @@ export function environment(extra = {}) {
   return { ...Object.fromEntries(kept), ...extra };
 }
 
+// Thrown by a probe: waiting longer is of no use.
+class Hopeless extends Error {}
+
 // Polls until `probe` gives something truthy and returns that. `what` completes "gave up waiting for ...".
 export async function until(what, probe, patienceMs = kPatienceMs) {
   const end = Date.now() + patienceMs;
@@ -39,6 +42,7 @@ export async function until(what, probe, patienceMs = kPatienceMs) {
       if (found) return found;
       last = undefined;
     } catch (error) {
+      if (error instanceof Hopeless) throw error;
       last = error;
     }
     await new Promise((resume) => setTimeout(resume, 25));
@@ -47,7 +51,12 @@ export async function until(what, probe, patienceMs = kPatienceMs) {
 }
 
 const folders = [];
-process.on('exit', () => folders.forEach((folder) => fs.rmSync(folder, { recursive: true, force: true })));
+const platforms = [];
+// A test that failed may have left something running: it is ended here, whatever happened.
+process.on('exit', () => {
+  platforms.forEach((platform) => platform.sweep());
+  folders.forEach((folder) => fs.rmSync(folder, { recursive: true, force: true }));
+});
 
 export function temporaryFolder() {
   const folder = fs.mkdtempSync('/tmp/isa-');
@@ -96,12 +105,20 @@ export class Platform {
     this.command = command;
     this.logFile = path.join(this.folder, 'log');
     this.traces = new Traces(this.dataDir);
+    platforms.push(this);
   }
 
-  static async up(options) {
+  // Started and ready. With the context of one test it is ended with that test, however that ends.
+  static async up(options, test) {
     const platform = new Platform(options);
+    test?.after(() => platform.sweep());
     await platform.start();
     return platform;
+  }
+
+  sweep() {
+    if (this.child && !this.ended) this.child.kill('SIGKILL');
+    if (this.traces.remaining().length > 0) this.traces.sweep();
   }
 
   async start() {
@@ -130,7 +147,7 @@ export class Platform {
   }
 
   async isReady() {
-    if (this.ended) throw new Error(`it exited with ${JSON.stringify(this.ended)}`);
+    if (this.ended) throw new Hopeless(`it exited with ${JSON.stringify(this.ended)}`);
     const endpoints = JSON.parse(fs.readFileSync(path.join(this.dataDir, 'endpoints.json'), 'utf8'));
     if (endpoints.pid !== this.child.pid) return false; // Of the process before this one.
     this.endpoints = endpoints;
@@ -186,8 +203,9 @@ export class Platform {
     return end;
   }
 
-  // The end of a test file: stops, and fails when anything of the platform is left.
+  // Stops, and fails when anything of the platform is left.
   async stopAndLeaveNothing() {
+    if (this.ended?.code === 0) return this.expectNothingLeft();
     const end = await this.stop();
     assert.deepEqual(
       end,

@@ -134,10 +134,13 @@ describe('who asks', { skip }, () => {
 });
 
 describe('trust in the user header', () => {
-  test('when it is off, the header is worth nothing and the secret still works', { skip }, async () => {
-    const strict = await Platform.up({
-      settings: { 'auth.trust_user_header': 'false', 'pool.agent.warm': '0' },
-    });
+  test('when it is off, the header is worth nothing and the secret still works', { skip }, async (t) => {
+    const strict = await Platform.up(
+      {
+        settings: { 'auth.trust_user_header': 'false', 'pool.agent.warm': '0' },
+      },
+      t,
+    );
     const refused = await strict.as('ada').get('/api/v1/agents/configs');
     assert.equal(refused.status, 401, refused.text);
     assert.match(refused.json.error.message, /auth\.trust_user_header|trust/);
@@ -170,10 +173,13 @@ describe('trust in the user header', () => {
     }
   });
 
-  test('with it off, every address may be bound', { skip }, async () => {
-    const open = await Platform.up({
-      settings: { 'auth.trust_user_header': 'false', 'agent.listen': '0.0.0.0:0', 'pool.agent.warm': '0' },
-    });
+  test('with it off, every address may be bound', { skip }, async (t) => {
+    const open = await Platform.up(
+      {
+        settings: { 'auth.trust_user_header': 'false', 'agent.listen': '0.0.0.0:0', 'pool.agent.warm': '0' },
+      },
+      t,
+    );
     const port = new URL(open.endpoints.agent).port;
     assert.equal((await request(`http://127.0.0.1:${port}/health`)).status, 200);
     assert.equal(

@@ -19,10 +19,28 @@ before(async () => {
   const model = await serve('model');
   const cloudOs = await serve('cloud_os', { 'cloud_os.model_url': model });
   const pool = await serve('pool', { 'pool.cloud_os_url': cloudOs });
-  await serve('agent', { 'agent.pool_url': pool, 'agent.model_url': model });
+  await serve('agent', {
+    'agent.pool_url': pool,
+    'agent.model_url': model,
+    'auth.trust_user_header': 'true',
+  });
 });
+// Sandboxes in use outlive the services that made them; whoever stops for good removes them first.
+async function removeSandboxes() {
+  const cloudOs = roles.cloud_os.internal('cloud_os');
+  for (const { vm_id: id } of (await cloudOs.get('/api/v1/vms')).json.vms) {
+    assert.equal((await cloudOs.delete(`/api/v1/vms/${id}`)).status, 200);
+  }
+}
+
 after(async () => {
-  for (const role of ['agent', 'pool', 'cloud_os', 'model']) await roles[role]?.stopAndLeaveNothing();
+  if (skip) return;
+  await roles.agent.stopAndLeaveNothing();
+  if (roles.pool.ended) await roles.pool.start();
+  await roles.pool.stopAndLeaveNothing();
+  await removeSandboxes();
+  await roles.cloud_os.stopAndLeaveNothing();
+  await roles.model.stopAndLeaveNothing();
 });
 
 const user = () => roles.agent.as('ada');

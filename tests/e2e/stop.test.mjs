@@ -10,8 +10,8 @@ import { processOf, uniqueSleep } from './traces.mjs';
 const skip = noSandbox;
 
 describe('the platform is stopped', { skip }, () => {
-  test('SIGTERM with a run going on gives it its end, and leaves nothing', async () => {
-    const platform = await Platform.up({ settings: { 'agent.drain_timeout': '200ms' } });
+  test('SIGTERM with a run going on gives it its end, and leaves nothing', async (t) => {
+    const platform = await Platform.up({ settings: { 'agent.drain_timeout': '200ms' } }, t);
     const user = platform.as('ada');
     const agent = await createAgent(user, { tools: ['bash_execute'] });
     const command = uniqueSleep();
@@ -30,13 +30,13 @@ describe('the platform is stopped', { skip }, () => {
     assert.equal(processOf(command), undefined);
   });
 
-  test('SIGTERM while the pool fills leaves nothing', async () => {
-    const platform = await Platform.up({ settings: { 'pool.agent.warm': '6' } });
+  test('SIGTERM while the pool fills leaves nothing', async (t) => {
+    const platform = await Platform.up({ settings: { 'pool.agent.warm': '6' } }, t);
     await platform.stopAndLeaveNothing();
   });
 
-  test('kill -9, a start and SIGTERM leave nothing', async () => {
-    const platform = await Platform.up({ settings: { 'pool.agent.warm': '3' } });
+  test('kill -9, a start and SIGTERM leave nothing', async (t) => {
+    const platform = await Platform.up({ settings: { 'pool.agent.warm': '3' } }, t);
     await platform.warm();
     const user = platform.as('ada');
     const agent = await createAgent(user, { tools: ['bash_execute'] });
@@ -46,16 +46,16 @@ describe('the platform is stopped', { skip }, () => {
     await platform.stopAndLeaveNothing();
   });
 
-  test('kill -9 while the pool fills, a start and SIGTERM leave nothing', async () => {
-    const platform = await Platform.up({ settings: { 'pool.agent.warm': '6' } });
+  test('kill -9 while the pool fills, a start and SIGTERM leave nothing', async (t) => {
+    const platform = await Platform.up({ settings: { 'pool.agent.warm': '6' } }, t);
     await platform.kill();
     await platform.start();
     await platform.warm();
     await platform.stopAndLeaveNothing();
   });
 
-  test('warm sandboxes that survived kill -9 are used again instead of made anew', async () => {
-    const platform = await Platform.up({ settings: { 'pool.agent.warm': '3' } });
+  test('warm sandboxes that survived kill -9 are used again instead of made anew', async (t) => {
+    const platform = await Platform.up({ settings: { 'pool.agent.warm': '3' } }, t);
     await platform.warm();
     const names = async () =>
       (await platform.internal('cloud_os').get('/api/v1/vms')).json.vms.map(({ vm_id: id }) => id).sort();

@@ -1,4 +1,5 @@
 // What a platform leaves on the machine: processes, cgroups, mounts, sockets. Nothing of it may outlive the platform.
+import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 
@@ -124,5 +125,21 @@ export class Traces {
       else if (entry.isDirectory()) left.push(...this.files(full));
     }
     return left;
+  }
+
+  // Ends what is still there, without looking at how: for tests that failed, so that they leave nothing either.
+  sweep() {
+    this.observe();
+    for (const key of this.seen.keys()) {
+      const [pid, start] = key.split(':');
+      if (processes().some((process) => process.pid === Number(pid) && process.start === start))
+        process.kill(Number(pid), 'SIGKILL');
+    }
+    const mounts = [...read('/proc/self/mounts').matchAll(/^\S+ (\S+)/gm)].map(([, where]) => where);
+    for (const where of mounts.reverse())
+      if (where.startsWith(`${this.dataDir}/`)) spawnSync('umount', ['-l', where]);
+    for (const group of [...this.cgroups].sort().reverse()) {
+      if (path.basename(group) !== 'isa') spawnSync('rmdir', [group]);
+    }
   }
 }
