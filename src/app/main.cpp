@@ -17,6 +17,7 @@ namespace {
 
 constexpr std::uint16_t kAgentPort = 8080;
 constexpr std::uint16_t kPoolPort = 8090;
+constexpr int kUsage = 64;  // EX_USAGE of sysexits.h
 
 struct Globals {
   std::string data_dir;
@@ -206,7 +207,17 @@ int run(int argc, char** argv) {
   add_chat(app, globals, action);
   add_agents(app, globals, action);
   add_pools(app, globals, action);
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::RequiredError& e) {
+    // CLI11 says that a command is missing also when one is there that it does not know.
+    const auto unknown = app.remaining(true);
+    if (unknown.empty()) return app.exit(e);
+    std::fprintf(stderr, "isa: there is no command '%s'; `isa --help` lists them\n", unknown.front().c_str());
+    return kUsage;
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e);
+  }
   return action();
 }
 

@@ -4,6 +4,7 @@
 #include "app/front_loop.h"
 
 #include <filesystem>
+#include <utility>
 
 #include <unistd.h>
 
@@ -57,15 +58,20 @@ Result<void> Platform::start() {
   }
   if (started)
     started = write_endpoints(config_.app.data_dir, listeners_->endpoints(), !config_.app.tls_key.empty());
-  if (!started) stop();
+  is_published_ = started.has_value();
+  // The sandboxes that were found here belong to the platform that will start, not to the one that could not.
+  if (!started) shut_down(false);
   return started;
 }
 
 void Platform::stop() {
-  const bool owns_sandboxes = roles_.contains("cloud_os") && roles_.contains("pool");
-  if (listeners_) remove_endpoints(config_.app.data_dir);
-  if (front_) front_->stop(owns_sandboxes);
-  if (back_) back_->stop(owns_sandboxes);
+  shut_down(roles_.contains("cloud_os") && roles_.contains("pool"));
+}
+
+void Platform::shut_down(bool remove_sandboxes) {
+  if (std::exchange(is_published_, false)) remove_endpoints(config_.app.data_dir);
+  if (front_) front_->stop(remove_sandboxes);
+  if (back_) back_->stop(remove_sandboxes);
   front_.reset();
   back_.reset();
 }

@@ -29,12 +29,14 @@ class Platform {
 
  private:
   Result<void> prepare_data_dir();
+  void shut_down(bool remove_sandboxes);
 
   PlatformConfig config_;
   std::set<std::string> roles_;
   std::unique_ptr<Listeners> listeners_;
   std::unique_ptr<BackLoop> back_;
   std::unique_ptr<FrontLoop> front_;
+  bool is_published_ = false;  // endpoints.json is ours.
 };
 
 }  // namespace isa::app
