@@ -6,6 +6,13 @@
 namespace isa::model {
 namespace {
 
+// Whoever asked for a chat has no use for our addresses.
+Error unreachable(Error error) {
+  if (error.kind() != ErrorKind::service_unavailable) return error;
+  return service_unavailable("the model service cannot be reached; try again in a moment")
+      .with_detail(error.message());
+}
+
 using namespace std::chrono_literals;
 
 constexpr std::size_t kAnswerMax = 32 << 20;
@@ -50,9 +57,9 @@ Task<Result<void>> HttpModelClient::check(std::string model_id) {
   net::ClientRequest request;
   request.target = base_.prefix + "/api/v1/models/resolve?model=" + net::percent_encode(model_id);
   request.headers = headers_;
-  ISA_CO_TRY(const auto response,
-             co_await client_.send(base_.endpoint, std::move(request), Deadline::after(kCheckTimeout)));
-  if (response.status != 200) co_return net::error_of(response.status, response.body);
+  auto response = co_await client_.send(base_.endpoint, std::move(request), Deadline::after(kCheckTimeout));
+  if (!response) co_return unreachable(std::move(response).error());
+  if (response->status != 200) co_return net::error_of(response->status, response->body);
   co_return ok();
 }
 
@@ -75,8 +82,10 @@ Task<Result<net::Response>> HttpModelClient::pass_on(net::Request request, Ident
   to.headers.set("X-User-Id", identity.user.value());
   if (!request.request_id.empty()) to.headers.set("X-Request-Id", request.request_id);
   to.body = std::move(request.body);
-  ISA_CO_TRY(auto from,
-             co_await client_.open(base_.endpoint, std::move(to), request.deadline.tightened(kHeadTimeout)));
+  auto opened =
+      co_await client_.open(base_.endpoint, std::move(to), request.deadline.tightened(kHeadTimeout));
+  if (!opened) co_return unreachable(std::move(opened).error());
+  auto from = std::move(*opened);
   net::Response response;
   response.status = from.status;
   for (const auto* name : {"Content-Type", "Retry-After", "x-should-retry", "request-id"})
