@@ -145,6 +145,7 @@ Task<Result<void>> Service::stop_all() {
   for (const auto& id : ids)
     if (const auto removed = co_await remove(id); !removed) failures.push_back(removed.error().message());
   co_await stop();
+  backend_->retire();
   if (failures.empty()) co_return ok();
   co_return internal_error("{} of {} sandboxes could not be removed: {}", failures.size(), ids.size(),
                            failures.front());

@@ -33,6 +33,8 @@ class Backend {
   virtual Result<void> reclaim(const SandboxDir& dir) = 0;
   // Whatever of this server's sandboxes exists on the host, known or not.
   virtual std::vector<SandboxId> enumerate() = 0;
+  // Takes away what sandboxes share on the host, when there are none any more and none will come.
+  virtual void retire() = 0;
 };
 
 }  // namespace isa::cloud_os

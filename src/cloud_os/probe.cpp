@@ -135,7 +135,8 @@ Result<void> Prober::run_trial() {
   std::ignore = backend.kill(dir);
   const auto exit = backend.exit_of(dir);
   auto said = read_text(dir.log()).value_or("");
-  fs::remove_all(config.sandboxes, error);
+  fs::remove_all(dir.root, error);
+  fs::remove(config.sandboxes, error);  // Unless another probe has its own below it.
   if (!shim) return Failure(shim.error());
   if (exit.code == 0) return ok();
   while (said.ends_with('\n')) said.pop_back();

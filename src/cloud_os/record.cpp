@@ -24,7 +24,8 @@ Result<std::string> read_text(const std::filesystem::path& path, std::size_t max
   return text;
 }
 
-Result<void> write_atomically(const std::filesystem::path& path, std::string_view text, int mode) {
+Result<void> write_atomically(const std::filesystem::path& path, std::string_view text, int mode,
+                              Durable durable) {
   const std::string temporary = path.string() + ".new";
   const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
   if (fd < 0) return from_errno(errno, fmt::format("cannot write {}", temporary));
@@ -34,7 +35,7 @@ Result<void> write_atomically(const std::filesystem::path& path, std::string_vie
     written = count > 0;
     if (written) at += static_cast<std::size_t>(count);
   }
-  written = written && ::fdatasync(fd) == 0;
+  if (durable == Durable::yes) written = written && ::fdatasync(fd) == 0;
   const int error = errno;
   ::close(fd);
   if (!written || std::rename(temporary.c_str(), path.c_str()) != 0)
@@ -43,7 +44,11 @@ Result<void> write_atomically(const std::filesystem::path& path, std::string_vie
 }
 
 Result<void> save(const SandboxDir& dir, const Record& record) {
-  return write_atomically(dir.record(), json::serialize(json::write(record)), 0600);
+  const auto status = record.vm.status;
+  // A power cut ends every running sandbox, and with it what its record and its binding said.
+  const bool outlives_power_cut = status == VmStatus::stopped || status == VmStatus::failed;
+  return write_atomically(dir.record(), json::serialize(json::write(record)), 0600,
+                          outlives_power_cut ? Durable::yes : Durable::no);
 }
 
 Result<Record> load(const SandboxDir& dir) {

@@ -38,11 +38,14 @@ struct Record {
 };
 BOOST_DESCRIBE_STRUCT(Record, (), (vm, slot, env, placeholder_key, expires_at, binding))
 
-// These block. A save replaces the whole file atomically and is on disk when it returns.
+// These block. A save replaces the whole file atomically. What must be known after the host itself crashed is
+// on disk when it returns: a sandbox on its way in or out is not, because nothing of it is to be kept.
 Result<void> save(const SandboxDir& dir, const Record& record);
 Result<Record> load(const SandboxDir& dir);  // not_found: no record. internal_error: unreadable.
 
 Result<std::string> read_text(const std::filesystem::path& path, std::size_t max = 4 << 20);
-Result<void> write_atomically(const std::filesystem::path& path, std::string_view text, int mode);
+enum class Durable { no, yes };
+Result<void> write_atomically(const std::filesystem::path& path, std::string_view text, int mode,
+                              Durable durable);
 
 }  // namespace isa::cloud_os

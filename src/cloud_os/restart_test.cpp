@@ -59,7 +59,8 @@ TEST(Restart, ASandboxOutlivesAKilledServerAndIsAdopted) {
       const auto vm = co_await service.find(made[i].vm_id);
       if (!vm) throw std::runtime_error(vm.error().message());
       EXPECT_EQ(vm->status, VmStatus::running);
-      EXPECT_EQ(co_await shell(*vm, "echo still here"), "still here\n[0]");
+      EXPECT_EQ(co_await shell(*vm, "echo still here; id -un; head -c 4 /etc/ld.so.cache | wc -c"),
+                "still here\nagent\n4\n[0]");
       // Its channel speaks for the same user as before, over a socket that the new server listens on.
       EXPECT_TRUE((co_await service.bind(vm->vm_id, binding_of("user_" + std::to_string(i)))).has_value());
       const auto other = co_await service.bind(vm->vm_id, binding_of("somebody else", "lease_2"));

@@ -99,7 +99,9 @@ inline std::vector<std::string> traces_of(const std::filesystem::path& data_dir)
     if (entry.path().filename() != ".lock") traces.push_back(entry.path().string());
   for (const auto& shim : find_shims(data_dir / "sandboxes"))
     traces.push_back("process " + shim.dir.string());
-  for (const auto& id : backend_for(data_dir)->enumerate()) traces.push_back("group of " + id.value());
+  const auto backend = backend_for(data_dir);
+  for (const auto& id : backend->enumerate()) traces.push_back("group of " + id.value());
+  backend->retire();
   const auto mounts = read_text("/proc/self/mountinfo").value_or("");
   if (mounts.find(data_dir.string()) != std::string::npos) traces.push_back("a mount");
   return traces;

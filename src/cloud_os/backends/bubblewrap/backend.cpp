@@ -28,10 +28,6 @@ Error unsupported(std::string_view what, std::string_view field) {
 BubblewrapBackend::BubblewrapBackend(BubblewrapConfig config, SeccompFilter filter, Cgroups cgroups)
     : config_(std::move(config)), filter_(std::move(filter)), cgroups_(std::move(cgroups)) {}
 
-BubblewrapBackend::~BubblewrapBackend() {
-  cgroups_.remove_parents();
-}
-
 std::string_view BubblewrapBackend::isolation() const {
   return drops_root() ? "namespaces, system call filter, no network, a host user of its own"
                       : "namespaces, system call filter, no network, the server's own host user";
@@ -65,7 +61,7 @@ Result<void> BubblewrapBackend::prepare_files(const SandboxDir& dir, const Recor
   }
   const auto options =
       bwrap_options(from, config_.features, {}, record.vm.limits, sandbox_environment(record));
-  return write_atomically(dir.program_options(), options, 0600);
+  return write_atomically(dir.program_options(), options, 0600, Durable::no);
 }
 
 std::vector<std::string> BubblewrapBackend::shim_arguments(const SandboxDir& dir, const Record& record,

@@ -22,7 +22,6 @@ struct BubblewrapConfig {
 class BubblewrapBackend final : public Backend {
  public:
   BubblewrapBackend(BubblewrapConfig config, SeccompFilter filter, Cgroups cgroups);
-  ~BubblewrapBackend() override;
 
   std::string_view name() const override { return "bubblewrap"; }
   std::string_view isolation() const override;
@@ -34,6 +33,7 @@ class BubblewrapBackend final : public Backend {
   Result<void> kill(const SandboxDir& dir) override;
   Result<void> reclaim(const SandboxDir& dir) override { return cgroups_.remove(dir.id()); }
   std::vector<SandboxId> enumerate() override;
+  void retire() override { cgroups_.remove_parents(); }
 
  private:
   // As root a sandbox is another user of the host; otherwise it is this process's own.

@@ -60,6 +60,11 @@ void add_etc(Options& to, const fs::path& etc) {
   }
 }
 
+Result<void> write_if_different(const fs::path& path, std::string_view text) {
+  if (read_text(path).value_or("none yet") == text) return ok();
+  return write_atomically(path, text, 0644, Durable::no);
+}
+
 }  // namespace
 
 std::string bwrap_options(const BwrapSources& from, const BwrapFeatures& features,
@@ -131,7 +136,6 @@ Result<void> check_environment(const std::map<std::string, std::string>& env) {
 
 Result<void> write_etc(const fs::path& folder) {
   std::error_code error;
-  fs::remove_all(folder, error);
   fs::create_directories(folder, error);
   if (error) return internal_error("cannot make {}", folder.string()).with_detail(error.message());
   const std::pair<const char*, const char*> files[] = {
@@ -145,13 +149,13 @@ Result<void> write_etc(const fs::path& folder) {
       {"resolv.conf", ""},
       {"nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\n"},
   };
-  for (const auto& [name, text] : files) ISA_TRYV(write_atomically(folder / name, text, 0644));
+  for (const auto& [name, text] : files) ISA_TRYV(write_if_different(folder / name, text));
   for (const auto name : kSharedEtc) {
     const auto on_host = fs::path("/etc") / name;
     if (fs::is_directory(on_host, error))
       fs::create_directories(folder / name, error);
     else if (fs::exists(on_host, error))
-      ISA_TRYV(write_atomically(folder / name, "", 0644));
+      ISA_TRYV(write_if_different(folder / name, ""));
   }
   return ok();
 }

@@ -42,7 +42,8 @@ std::map<std::string, std::string> sandbox_environment(const Record& record);
 // validation_error when a variable is malformed or one that the platform sets.
 Result<void> check_environment(const std::map<std::string, std::string>& env);
 
-// Makes the small /etc that all sandboxes share: users, names, nothing of the host. Replaces what is there.
+// Makes the small /etc that all sandboxes share: users, names, nothing of the host. Changes only what
+// differs, since sandboxes that outlived an earlier server have this very folder mounted.
 Result<void> write_etc(const std::filesystem::path& folder);
 
 }  // namespace isa::cloud_os
