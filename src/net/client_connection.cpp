@@ -23,6 +23,16 @@ Task<Result<Socket>> connect_unix(Endpoint to) {
   co_return socket;
 }
 
+// The system's resolver cannot be interrupted: whoever gives up on it leaves it this, and goes.
+struct Lookup {
+  explicit Lookup(const asio::any_io_executor& executor)
+      : resolver(executor), done(executor, asio::steady_timer::time_point::max()) {}
+  asio::ip::tcp::resolver resolver;
+  asio::steady_timer done;
+  std::vector<asio::ip::tcp::endpoint> addresses;
+  ErrorCode error;
+};
+
 // An address as it stands needs no resolver, which costs a thread's round trip.
 Task<Result<std::vector<asio::ip::tcp::endpoint>>> addresses_of(Endpoint to) {
   std::vector<asio::ip::tcp::endpoint> addresses;
@@ -32,10 +42,17 @@ Task<Result<std::vector<asio::ip::tcp::endpoint>>> addresses_of(Endpoint to) {
     addresses.emplace_back(literal, to.port);
     co_return addresses;
   }
-  asio::ip::tcp::resolver resolver(co_await asio::this_coro::executor);
-  const auto [ec, found] = co_await resolver.async_resolve(to.host, std::to_string(to.port), no_throw);
-  if (ec) co_return cannot_connect(to, ec);
-  for (const auto& entry : found) addresses.push_back(entry.endpoint());
+  auto lookup = std::make_shared<Lookup>(co_await asio::this_coro::executor);
+  lookup->resolver.async_resolve(to.host, std::to_string(to.port),
+                                 [lookup](const ErrorCode& ec, const auto& found) {
+                                   lookup->error = ec;
+                                   for (const auto& entry : found)
+                                     lookup->addresses.push_back(entry.endpoint());
+                                   lookup->done.cancel();
+                                 });
+  co_await lookup->done.async_wait(no_throw);
+  if (lookup->error) co_return cannot_connect(to, lookup->error);
+  addresses = lookup->addresses;
   co_return addresses;
 }
 
@@ -78,7 +95,7 @@ Task<Result<std::unique_ptr<Connection>>> connect_to(Endpoint to, TlsConnector* 
 }
 
 Task<bool> Connection::receive() {
-  const auto buffer = input.prepare(8192);
+  const auto buffer = input.prepare(8 << 10);
   const auto [ec, count] = co_await stream->read_some(buffer);
   input.commit(count);
   co_return !ec && !is_expired;

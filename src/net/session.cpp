@@ -84,14 +84,14 @@ Task<void> Session::watch(std::shared_ptr<Session> session) {
 }
 
 // False at the end of the connection and when the watchdog barked.
-Task<bool> Session::receive() {
+Task<bool> Session::receive(std::size_t room) {
   if (is_watching_) {
     const auto before = input_.data().size();
     co_await watch_end_.async_wait(no_throw);
     if (input_.data().size() > before) co_return true;
   }
   if (has_left_ || is_expired_) co_return false;
-  const auto buffer = input_.prepare();
+  const auto buffer = input_.prepare(room);
   const auto [ec, count] = co_await stream_->read_some(buffer);
   input_.commit(count);
   co_return !ec && !is_expired_;

@@ -42,7 +42,7 @@ class Session : public std::enable_shared_from_this<Session> {
 
   // session.cpp: the connection
   Task<bool> serve_one();
-  Task<bool> receive();
+  Task<bool> receive(std::size_t room = 1024);
   void on_expiry();
   void watch_peer();
   static Task<void> watch(std::shared_ptr<Session> session);

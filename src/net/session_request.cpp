@@ -14,6 +14,8 @@ namespace {
 namespace bhttp = boost::beast::http;
 constexpr std::size_t kRequestIdMax = 128;
 constexpr std::size_t kChunkHeadMax = 8 << 10;
+constexpr std::uint64_t kBodyPieceMin = 4 << 10;
+constexpr std::uint64_t kBodyPieceMax = 64 << 10;
 
 std::string accepted_request_id(std::string_view offered) {
   const bool is_sane =
@@ -46,6 +48,7 @@ void log_failure(const Request& request, const Route* route, const Error& error)
 Task<Session::Head> Session::read_head(RequestParser& parser) {
   phase_ = Phase::idle;
   is_expired_ = false;
+  input_.shrink();
   watchdog_.expire_after(limits().idle_timeout);
   bool has_begun = false;
   for (;;) {
@@ -168,9 +171,10 @@ Task<Result<void>> Session::read_body(RequestParser& parser, const Route& route)
     phase_ = Phase::reading;
     watchdog_.expire_after(limits().body_timeout);
   }
+  const auto room = std::min<std::uint64_t>(length.value_or(kBodyPieceMin), kBodyPieceMax);
   bool needs_more = input_.empty();
   while (!parser.is_done()) {
-    if (needs_more && !co_await receive()) {
+    if (needs_more && !co_await receive(static_cast<std::size_t>(room))) {
       if (is_expired_)
         co_return timeout("the body did not arrive within {} ms", limits().body_timeout.count())
             .with_code("request_timeout");
@@ -182,7 +186,7 @@ Task<Result<void>> Session::read_body(RequestParser& parser, const Route& route)
     needs_more = ec == bhttp::error::need_more || input_.empty();
     if (ec && ec != bhttp::error::need_more)
       co_return invalid_request("the body is not valid HTTP/1.1 framing");
-    if (ec && input_.data().size() > kChunkHeadMax)
+    if (ec == bhttp::error::need_more && input_.data().size() > kChunkHeadMax)
       co_return invalid_request("the body's chunk header is too long");
   }
   co_return ok();

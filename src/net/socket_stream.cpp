@@ -56,6 +56,13 @@ class SocketStream final : public Stream {
 
 }  // namespace
 
+namespace {
+
+constexpr std::size_t kSizeMin = 4 << 10;
+constexpr std::size_t kSizeKept = 16 << 10;
+
+}  // namespace
+
 std::unique_ptr<Stream> make_socket_stream(Socket socket) {
   return std::make_unique<SocketStream>(std::move(socket));
 }
@@ -75,14 +82,18 @@ void Input::consume(std::size_t count) {
   if (begin_ == end_) begin_ = end_ = 0;
 }
 
-asio::mutable_buffer Input::prepare(std::size_t size) {
-  if (end_ == bytes_.size() && begin_ > 0) {
+asio::mutable_buffer Input::prepare(std::size_t room) {
+  if (bytes_.size() - end_ < room && begin_ > 0) {
     std::memmove(bytes_.data(), bytes_.data() + begin_, end_ - begin_);
     end_ -= begin_;
     begin_ = 0;
   }
-  if (end_ == bytes_.size()) bytes_.resize(std::max(bytes_.size() * 2, size));
+  if (bytes_.size() - end_ < room) bytes_.resize(std::max({bytes_.size() * 2, end_ + room, kSizeMin}));
   return {bytes_.data() + end_, bytes_.size() - end_};
+}
+
+void Input::shrink() {
+  if (empty() && bytes_.size() > kSizeKept) bytes_ = {};
 }
 
 }  // namespace isa::net

@@ -69,10 +69,11 @@ class Input {
   std::string_view data() const { return {bytes_.data() + begin_, end_ - begin_}; }
   bool empty() const { return begin_ == end_; }
   void consume(std::size_t count);
-  // Room for at least one more byte, with the pieces moved to the front; `size` is the least room to make
-  // when the buffer must grow.
-  asio::mutable_buffer prepare(std::size_t size = 4096);
+  // Where the next bytes go: room for at least `room` of them.
+  asio::mutable_buffer prepare(std::size_t room);
   void commit(std::size_t count) { end_ += count; }
+  // Gives back what a large body made it grow by.
+  void shrink();
 
  private:
   std::vector<char> bytes_;
