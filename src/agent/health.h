@@ -2,26 +2,23 @@
 
 #include "agent/settings.h"
 #include "model/client.h"
+#include "net/service_routes.h"
 #include "pool/client.h"
 #include "store/agent_config.h"
 
 namespace isa::agent {
 
-// GET /health: how the service and what it depends on are; GET /ready: whether it serves.
-class Health {
+// How the service is: not ready without its store, since nothing works then; a pool or a default model that
+// does not answer is said among the dependencies.
+class HealthProbe {
  public:
-  Health(store::AgentConfigStore& configs, pool::PoolClient& pool, model::ModelClient& model,
-         const AgentServiceConfig& config)
-      : configs_(configs),
-        pool_(pool),
-        model_(model),
-        version_(config.version),
-        default_model_(config.default_model) {}
+  HealthProbe(store::AgentConfigStore& configs, pool::PoolClient& pool, model::ModelClient& model,
+              std::string default_model)
+      : configs_(configs), pool_(pool), model_(model), default_model_(std::move(default_model)) {}
 
-  void set_ready(bool is_ready) { is_ready_ = is_ready; }
-
-  Task<Result<net::Response>> health(net::Request& request);
-  Task<Result<net::Response>> ready(net::Request& request);
+  // Between the end of recovery and the beginning of the stop.
+  void set_serving(bool is_serving) { is_serving_ = is_serving; }
+  Task<net::Health> ask();
 
  private:
   Task<std::string> store_state();
@@ -31,10 +28,8 @@ class Health {
   store::AgentConfigStore& configs_;
   pool::PoolClient& pool_;
   model::ModelClient& model_;
-  std::string version_;
   std::string default_model_;
-  bool is_ready_ = false;
-  Deadline::Clock::time_point started_ = Deadline::Clock::now();
+  bool is_serving_ = false;
 };
 
 }  // namespace isa::agent

@@ -53,7 +53,7 @@ struct Served {
 TEST(Http, EveryRouteButThePublicOnesAsksWhoIsThere) {
   with_platform([](Platform& p) -> Task<void> {
     Served served(co_await asio::this_coro::executor, p);
-    const std::set<std::string> open{"/health", "/ready", "/api/v1/agents/templates",
+    const std::set<std::string> open{"/health", "/ready", "/metrics", "/api/v1/agents/templates",
                                      "/api/v1/agents/templates/{id}"};
     for (const auto& route : p.router.routes()) {
       auto target = route.pattern;

@@ -106,7 +106,7 @@ TEST(OpenApi, RealAnswersHoldWhatTheirSchemasPromise) {
     expect_matches(openapi, "Event", events.at("events").as_array().at(0));
     expect_matches(openapi, "QueryAnswer", co_await p.post("/query", R"({"prompt":"m"})"));
     expect_matches(openapi, "Health", co_await p.get("/health"));
-    expect_matches(openapi, "Ready", co_await p.get("/ready"));
+    expect_matches(openapi, "Health", co_await p.get("/ready"));
     expect_matches(openapi, "Error", co_await p.get("/api/v1/agents/configs/nope"));
   });
 }

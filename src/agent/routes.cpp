@@ -21,9 +21,6 @@ const net::RouteOptions kChat{
 std::vector<net::Route> routes(Handlers& h) {
   using enum net::Method;
   return {
-      {get, "/health", on(h.health, &Health::health), kPublic},
-      {get, "/ready", on(h.health, &Health::ready), kPublic},
-
       {get, "/api/v1/agents/configs", on(h.configs, &ConfigRoutes::list)},
       {post, "/api/v1/agents/configs", on(h.configs, &ConfigRoutes::create), kConfigBody},
       {get, "/api/v1/agents/configs/{id}", on(h.configs, &ConfigRoutes::get)},

@@ -2,7 +2,6 @@
 
 #include "agent/chat_routes.h"
 #include "agent/config_routes.h"
-#include "agent/health.h"
 #include "agent/run_routes.h"
 #include "agent/session_routes.h"
 #include "agent/template_routes.h"
@@ -11,7 +10,6 @@
 namespace isa::agent {
 
 struct Handlers {
-  Health health;
   ConfigRoutes configs;
   TemplateRoutes templates;
   SessionRoutes sessions;

@@ -37,8 +37,8 @@ struct Service::Impl {
                  {store::ExecutionEnv::deployment, &custom}}},
                config),
         planner(parts.configs, parts.sessions, parts.model, config.default_model),
-        handlers{.health = Health(parts.configs, parts.pool, parts.model, config),
-                 .configs = ConfigRoutes(parts.configs, catalog, config.default_model),
+        probe(parts.configs, parts.pool, parts.model, config.default_model),
+        handlers{.configs = ConfigRoutes(parts.configs, catalog, config.default_model),
                  .templates = TemplateRoutes(catalog, parts.guard),
                  .sessions = SessionRoutes(parts.sessions, parts.runs, parts.configs, engine),
                  .runs = RunRoutes(parts.runs, engine),
@@ -64,6 +64,7 @@ struct Service::Impl {
   PooledExecutor custom;
   RunEngine engine;
   ChatPlanner planner;
+  HealthProbe probe;
   Handlers handlers;
   TaskGroup background;
 };
@@ -84,8 +85,12 @@ Task<Result<void>> Service::start() {
   if (recovered.ended > 0 || recovered.released > 0)
     log::warn("agent.recovered", {{"runs_ended", recovered.ended}, {"runs_released", recovered.released}});
   impl_->background.spawn("agents.purge", impl_->purge_deleted());
-  impl_->handlers.health.set_ready(true);
+  impl_->probe.set_serving(true);
   co_return ok();
+}
+
+Task<net::Health> Service::health() {
+  return impl_->probe.ask();
 }
 
 net::Router Service::router() {
@@ -93,7 +98,7 @@ net::Router Service::router() {
 }
 
 Task<void> Service::stop() {
-  impl_->handlers.health.set_ready(false);
+  impl_->probe.set_serving(false);
   co_await impl_->engine.stop();
   co_await impl_->background.stop();
 }

@@ -4,6 +4,7 @@
 #include "model/client.h"
 #include "net/router.h"
 #include "net/server.h"
+#include "net/service_routes.h"
 #include "pool/client.h"
 #include "store/agent_config.h"
 #include "store/agent_template.h"
@@ -38,7 +39,9 @@ class Service {
 
   // Ends the runs that a crash cut off. Serve nothing before it returned.
   Task<Result<void>> start();
-  // Every route of the role, /health and /ready included. Refers to the service.
+  // For GET /health and /ready, which every role has alike (net/service_routes.h).
+  Task<net::Health> health();
+  // Every other route of the role. Refers to the service.
   net::Router router();
   // Refuses new runs, waits up to agent.drain_timeout for the live ones, then interrupts them. Streams end by
   // themselves then: stop the server afterwards, or at the same time.

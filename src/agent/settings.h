@@ -14,9 +14,8 @@ struct AgentServiceConfig {
   std::chrono::milliseconds drain_timeout{10'000};
   std::chrono::milliseconds deleted_retention{std::chrono::hours(24 * 30)};
 
-  // Known elsewhere, needed here: set by src/app.
-  std::string default_model = "builtin/demo";  // Setting model.default, which the model role owns.
-  std::string version = "development";         // Of the program; shown by /health.
+  std::string default_model =
+      "builtin/demo";  // Setting model.default, which the model role owns: set by src/app.
 
   static constexpr auto settings() {
     using config::setting;

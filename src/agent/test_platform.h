@@ -5,7 +5,7 @@
 #include "agent/service.h"
 #include "agent/signal.h"
 #include "base/testing.h"
-#include "net/router.h"
+#include "net/service_routes.h"
 #include "net/sse.h"
 #include "store/file_event_log.h"
 #include "store/sqlite/sqlite_store.h"
@@ -160,6 +160,10 @@ class Platform {
                          {}};
     service = Service::open(executor, parts, config).value();
     router = service->router();
+    net::ServiceInfo info{.role = "agent", .version = "test"};
+    info.health = [this] { return service->health(); };
+    info.metrics_page = [] { return std::string(); };
+    net::add_service_routes(router, std::move(info));
   }
 
   Task<net::Response> send(Call call) {
