@@ -46,17 +46,20 @@ Refill::Refill(Fleet& fleet, WaitQueue& queue, TaskGroup& tasks, const Settings&
 
 Task<void> Refill::run() {
   while (true) {
-    start_creations();
-    queue_.call();
+    const auto seen = fleet_.changed().changes();
+    // Read once: a pause that ended between two readings would be waited for without end.
     const auto now = Deadline::Clock::now();
-    const auto pause =
-        pace_.not_before() > now ? Deadline::after(pace_.not_before() - now) : Deadline::never();
+    const bool may_create = now >= pace_.not_before();
+    if (may_create) start_creations();
+    queue_.call();
+    // A creation can fail before spawn() has returned: look again.
+    if (fleet_.changed().changes() != seen) continue;
+    const auto pause = may_create ? Deadline::never() : Deadline::after(pace_.not_before() - now);
     co_await fleet_.changed().wait_until(pause);
   }
 }
 
 void Refill::start_creations() {
-  if (Deadline::Clock::now() < pace_.not_before()) return;
   const auto creating = fleet_.count(State::creating);
   const auto wanted =
       creations_wanted({.creating = creating,

@@ -80,7 +80,7 @@ TEST(Refill, SaysWhyThePoolDoesNotFillAndRecovers) {
     co_await until(world, [&] { return world.vms.failing_creates < 3; });
     auto stats = co_await world.service->stats("agent");
     EXPECT_EQ(stats->last_error, "the backend is out of order");
-    co_await world.service->wait_until_filled(soon());
+    EXPECT_TRUE(co_await world.service->wait_until_filled(soon()));
     stats = co_await world.service->stats("agent");
     EXPECT_EQ(stats->last_error, std::nullopt);
     EXPECT_EQ(stats->failed_total, 3);

@@ -5,19 +5,25 @@
 
 #include <boost/asio/steady_timer.hpp>
 
+#include <cstdint>
 #include <list>
 
 namespace isa::pool {
 
-// Says that something changed to coroutines of one event loop. It remembers nothing: a waiter checks its
-// condition and waits in a loop, and since both run on the same loop no change falls between the two.
+// Says that something changed to coroutines of one event loop. It wakes only who waits already. A waiter that
+// merely looks at its condition before it waits misses nothing; one that does something in between, such as
+// spawning a task, which may run at once and change things, compares changes() from before with changes()
+// from after.
 class Signal {
  public:
   explicit Signal(asio::any_io_executor executor) : executor_(std::move(executor)) {}
   Signal(const Signal&) = delete;
   Signal& operator=(const Signal&) = delete;
 
+  std::uint64_t changes() const { return changes_; }
+
   void notify_all() {
+    ++changes_;
     for (auto* timer : waiting_) timer->cancel();
   }
 
@@ -46,6 +52,7 @@ class Signal {
 
   asio::any_io_executor executor_;
   Timers waiting_;
+  std::uint64_t changes_ = 0;
 };
 
 }  // namespace isa::pool
