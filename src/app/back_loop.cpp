@@ -6,6 +6,13 @@
 #include "model/http_client.h"
 
 namespace isa::app {
+namespace {
+
+Task<net::Health> health_of(const model::Service& models) {
+  co_return models.health();
+}
+
+}  // namespace
 
 BackLoop::BackLoop(const PlatformConfig& config, std::set<std::string> roles, std::string internal_secret)
     : config_(config), roles_(std::move(roles)), internal_secret_(std::move(internal_secret)) {}
@@ -31,7 +38,8 @@ Task<Result<void>> BackLoop::bring_up(Listeners& listeners, std::unique_ptr<clou
   client_ = std::make_unique<net::Client>(net::ClientOptions{}, tls_.get());
   if (roles_.contains("model")) {
     model_ = std::make_unique<model::Service>(config_.model, *client_);
-    ISA_CO_TRY(model_server_, co_await listeners.serve("model", model_->router()));
+    net::HealthCheck health = [models = model_.get()] { return health_of(*models); };
+    ISA_CO_TRY(model_server_, co_await listeners.serve("model", model_->router(), std::move(health)));
   }
   if (!roles_.contains("cloud_os")) co_return ok();
   if (!model_) {

@@ -27,8 +27,14 @@ FrontLoop::~FrontLoop() = default;
 
 Result<void> FrontLoop::open_stores() {
   const std::filesystem::path data_dir = config_.app.data_dir;
-  ISA_TRY(store_, store::sqlite::SqliteStore::open(data_dir / "isa.db"));
+  // Sandboxes of this host do not survive a power cut, so their leases need not either
+  // (docs/decisions/0004-warm-acquire.md).
+  if (roles_.contains("pool")) {
+    ISA_TRY(leases_,
+            store::sqlite::SqliteStore::open(data_dir / "pool.db", store::sqlite::Durability::process_death));
+  }
   if (!roles_.contains("agent")) return ok();
+  ISA_TRY(store_, store::sqlite::SqliteStore::open(data_dir / "isa.db"));
   store::FileEventLogOptions options;
   options.folder = data_dir / "events";
   ISA_TRY(log_, store::open_file_event_log(std::move(options)));
@@ -60,7 +66,7 @@ Task<Result<void>> FrontLoop::bring_up_pool(Listeners& listeners, BackLoop& back
     ISA_CO_TRY(auto url, net::Url::parse(config_.app.pool_cloud_os_url));
     vms_ = std::make_unique<cloud_os::HttpVmClient>(*client_, std::move(url), internal_secret_);
   }
-  pool_ = std::make_unique<pool::Service>(executor, config_.pool, store_->pool(), *vms_);
+  pool_ = std::make_unique<pool::Service>(executor, config_.pool, leases_->pool(), *vms_);
   ISA_CO_TRY(pool_server_, co_await listeners.serve("pool", pool::make_router(*pool_)));
   co_await pool_->start();
   co_return ok();

@@ -39,6 +39,7 @@ class FrontLoop {
   std::set<std::string> roles_;
   std::string internal_secret_;
   std::unique_ptr<store::sqlite::SqliteStore> store_;
+  std::unique_ptr<store::sqlite::SqliteStore> leases_;  // A file of its own: see open_stores().
   std::unique_ptr<store::EventLog> log_;
   net::EventLoop loop_{"isa-front"};
   std::unique_ptr<net::TlsConnector> tls_;

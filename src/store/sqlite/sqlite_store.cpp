@@ -34,13 +34,15 @@ class Store final : public SqliteStore {
   std::unique_ptr<PoolStore> pool_ = make_pool_store(engine_);
 };
 
-// A commit returns when the write-ahead log is on the disk. The log's file is cut back after a burst.
-Result<Database> open_writer(const std::filesystem::path& file) {
+// With power_cut a commit returns when the write-ahead log is on the disk, else when the operating system has it
+// (https://www.sqlite.org/pragma.html#pragma_synchronous). The log's file is cut back after a burst.
+Result<Database> open_writer(const std::filesystem::path& file, Durability durability) {
   ISA_TRY(auto db, Database::open(file));
   ISA_TRYV(check_ownership(db));
   ISA_TRYV(
-      db.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
-                 "PRAGMA journal_size_limit = 67108864"));
+      db.execute("PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON; PRAGMA journal_size_limit = 67108864"));
+  ISA_TRYV(db.execute(durability == Durability::power_cut ? "PRAGMA synchronous = FULL"
+                                                          : "PRAGMA synchronous = NORMAL"));
   ISA_TRYV(migrate(db));
   return db;
 }
@@ -58,12 +60,12 @@ Result<Database> open_reader(const std::filesystem::path& file) {
   return db;
 }
 
-Result<std::unique_ptr<SqliteStore>> open_all(const std::filesystem::path& file) {
+Result<std::unique_ptr<SqliteStore>> open_all(const std::filesystem::path& file, Durability durability) {
   auto lock_file = file;
   lock_file += ".lock";
   ISA_TRY(auto lock, FileLock::take(lock_file, fmt::format("the database {}", file.string())));
   create_private(file);
-  ISA_TRY(auto writing, open_writer(file));
+  ISA_TRY(auto writing, open_writer(file, durability));
   std::vector<Database> reading;
   for (int i = 0; i < kReaders; ++i) {
     ISA_TRY(auto reader, open_reader(file));
@@ -74,8 +76,8 @@ Result<std::unique_ptr<SqliteStore>> open_all(const std::filesystem::path& file)
 
 }  // namespace
 
-Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::filesystem::path& file) {
-  auto store = open_all(file);
+Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::filesystem::path& file, Durability durability) {
+  auto store = open_all(file, durability);
   if (store) return store;
   auto detail = fmt::format("{}: {}", file.string(), store.error().detail());
   return std::move(store.error()).with_detail(std::move(detail));

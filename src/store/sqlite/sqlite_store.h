@@ -13,6 +13,10 @@
 
 namespace isa::store::sqlite {
 
+// What a commit that has returned survives. Rows about things that a power cut ends anyway (the leases of this
+// host's sandboxes) need not wait for the disk.
+enum class Durability { power_cut, process_death };
+
 // Every aggregate over one database file. One thread owns the writing connection and commits whatever has
 // queued up as one transaction (each statement under its own savepoint); readers have a connection and a
 // thread of their own. Methods of the stores may be called from any event loop and resume on the caller's.
@@ -21,7 +25,8 @@ class SqliteStore {
   // Opens or creates the file and brings its schema up to date. Errors say what to do: unwritable folder,
   // full disk, a newer schema than this program knows, a file that is no database, another platform that has
   // it open.
-  static Result<std::unique_ptr<SqliteStore>> open(const std::filesystem::path& file);
+  static Result<std::unique_ptr<SqliteStore>> open(const std::filesystem::path& file,
+                                                   Durability durability = Durability::power_cut);
   virtual ~SqliteStore() = default;
 
   virtual AgentConfigStore& agent_configs() = 0;
