@@ -78,7 +78,7 @@ class Broker {
 // A running isa-runtime, its broker and a client of both.
 class Sandbox {
  public:
-  explicit Sandbox(asio::any_io_executor executor, bool by_inherited_socket = false)
+  Sandbox(const asio::any_io_executor& executor, bool by_inherited_socket)
       : broker(executor, folder / "broker"), program_(folder.path(), by_inherited_socket) {}
 
   isa::testing::TempFolder folder;
@@ -92,10 +92,12 @@ class Sandbox {
     if (!response) throw std::runtime_error(response.error().message());
     co_return *std::move(response);
   }
-  // Binds the sandbox; its first word proves that it serves.
-  Task<void> init() {
+  // Waits until the program serves.
+  Task<void> ready() {
     while (!std::filesystem::exists(folder / "control") || (co_await health()) != 200)
       co_await sleep_for(std::chrono::milliseconds(1));
+  }
+  Task<void> init() {
     const auto bound =
         co_await send(Method::post, "/init", R"({"session_id":"sess_1","env":{"COLOUR":"red"}})");
     EXPECT_EQ(bound.status, 200) << bound.body;
@@ -158,21 +160,28 @@ std::string chat_body(const json::array& tools, json::array history = {}, bool s
       {"message", "hello"}, {"agent", agent}, {"history", std::move(history)}, {"stream", stream}});
 }
 
+struct Setting {
+  bool by_inherited_socket = false;
+  bool is_bound = true;
+};
+
+Task<void> drive(Task<void> (*body)(Sandbox&), Setting setting) {
+  Sandbox sandbox(co_await asio::this_coro::executor, setting.by_inherited_socket);
+  std::exception_ptr failure;
+  try {
+    co_await sandbox.ready();
+    if (setting.is_bound) co_await sandbox.init();
+    co_await body(sandbox);
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  co_await sandbox.stop();
+  if (failure) std::rethrow_exception(failure);
+}
+
 // Runs `body` with a fresh sandbox and stops everything after it, also when it throws.
-void with_sandbox(Task<void> (*body)(Sandbox&), bool by_inherited_socket = false) {
-  const auto drive = [](Task<void> (*test)(Sandbox&), bool inherited) -> Task<void> {
-    Sandbox sandbox(co_await asio::this_coro::executor, inherited);
-    std::exception_ptr failure;
-    try {
-      co_await sandbox.init();
-      co_await test(sandbox);
-    } catch (...) {
-      failure = std::current_exception();
-    }
-    co_await sandbox.stop();
-    if (failure) std::rethrow_exception(failure);
-  };
-  isa::testing::run(drive(body, by_inherited_socket));
+void with_sandbox(Task<void> (*body)(Sandbox&), Setting setting = {}) {
+  isa::testing::run(drive(body, setting));
 }
 
 Task<void> answers_and_hands_over_the_history(Sandbox& sandbox) {
@@ -194,7 +203,7 @@ TEST(Runtime, AnswersAndHandsOverTheHistory) {
   with_sandbox(answers_and_hands_over_the_history);
 }
 TEST(Runtime, ServesTheSocketThatItInherits) {
-  with_sandbox(answers_and_hands_over_the_history, true);
+  with_sandbox(answers_and_hands_over_the_history, {.by_inherited_socket = true});
 }
 
 Task<void> runs_tools_in_the_workspace(Sandbox& sandbox) {
@@ -332,14 +341,10 @@ TEST(Runtime, ForwardsByteByByteToTheBroker) {
   with_sandbox(forwards_to_the_broker);
 }
 
-Task<void> refuses_the_linkers_variables(asio::any_io_executor executor) {
-  Sandbox sandbox(executor);
-  while (!std::filesystem::exists(sandbox.folder / "control"))
-    co_await sleep_for(std::chrono::milliseconds(1));
+Task<void> refuses_the_linkers_variables(Sandbox& sandbox) {
   const auto early = co_await sandbox.send(Method::post, "/api/v1/agents/chat", chat_body({}));
   const auto refused = co_await sandbox.send(Method::post, "/init", R"({"env":{"LD_PRELOAD":"/x.so"}})");
   const auto bound = co_await sandbox.send(Method::post, "/init", "{}");
-  co_await sandbox.stop();
 
   EXPECT_EQ(early.status, 409);
   EXPECT_EQ(refused.status, 422);
@@ -347,10 +352,7 @@ Task<void> refuses_the_linkers_variables(asio::any_io_executor executor) {
   EXPECT_EQ(bound.status, 200);
 }
 TEST(Runtime, RefusesTheLinkersVariablesAndAChatBeforeInit) {
-  const auto drive = []() -> Task<void> {
-    co_await refuses_the_linkers_variables(co_await asio::this_coro::executor);
-  };
-  isa::testing::run(drive());
+  with_sandbox(refuses_the_linkers_variables, {.is_bound = false});
 }
 
 }  // namespace

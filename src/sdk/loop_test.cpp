@@ -244,15 +244,15 @@ TEST_F(Loop, AConfiguredToolThatIsNotHereIsSaid) {
 // Two calls that wait for each other: only a parallel run ends.
 struct Meeting {
   std::optional<asio::steady_timer> all_there;
-  int waiting = 0;
 
   Task<ToolOutput> join() {
-    if (!all_there)
-      all_there.emplace(co_await asio::this_coro::executor, asio::steady_timer::time_point::max());
-    if (++waiting == 2)
+    if (all_there) {
       all_there->cancel();
-    else
+    } else {
+      all_there.emplace(co_await asio::this_coro::executor, asio::steady_timer::time_point::max());
       co_await all_there->async_wait(no_throw);
+      all_there.reset();  // It must not outlive the event loop.
+    }
     co_return ToolOutput{.text = "met"};
   }
 };
