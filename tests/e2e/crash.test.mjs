@@ -5,7 +5,7 @@ import { after, before, describe, test } from 'node:test';
 
 import { createAgent, noSandbox, Platform, until } from './harness.mjs';
 import { expectWhole, find, raw, results, systemEvent, textOf, texts, types } from './events.mjs';
-import { firstProcessOfSandbox, processOf, uniqueSleep } from './traces.mjs';
+import { firstProcessOf, firstProcessOfSandbox, processOf, uniqueSleep } from './traces.mjs';
 
 const skip = noSandbox;
 
@@ -14,7 +14,9 @@ describe('the whole platform is killed with -9', { skip }, () => {
   let user;
   let agent;
   before(async () => {
-    platform = await Platform.up({ settings: { 'model.demo.delay': '40ms' } });
+    platform = await Platform.up({
+      settings: { 'model.demo.delay': '40ms', 'pool.reconcile_every': '500ms', 'pool.orphan_grace': '3s' },
+    });
     user = platform.as('ada');
     agent = await createAgent(user, { tools: ['bash_execute', 'read_file', 'write_file'] });
   });
@@ -155,17 +157,22 @@ describe('the whole platform is killed with -9', { skip }, () => {
     }
   });
 
-  test('the pool is whole again afterwards, with no instance that is not there', async () => {
+  test('the pool is whole again afterwards: every instance has its sandbox, every sandbox its instance', async () => {
     await platform.warm();
-    const stats = await platform.poolStats();
-    const vms = (await platform.internal('cloud_os').get('/api/v1/vms')).json.vms;
-    await until('the pool and cloud_os to agree', async () => {
-      const now = await platform.poolStats();
-      const running = (await platform.internal('cloud_os').get('/api/v1/vms')).json.vms.filter(
-        ({ status }) => status === 'running',
-      );
-      return now.warm_instances + now.active_instances === running.length;
-    }).catch((error) => assert.fail(`${error.message}: ${JSON.stringify(stats)} ${JSON.stringify(vms)}`));
+    const sandboxes = async () => (await platform.internal('cloud_os').get('/api/v1/vms')).json.vms;
+    const instances = async () =>
+      (await platform.internal('pool').get('/api/v1/pools/agent/instances')).json.instances;
+    const known = async () => (await instances()).map(({ sandbox_id: id }) => id).sort();
+    const alive = async () =>
+      (await sandboxes())
+        .filter(({ status }) => status === 'running')
+        .map(({ vm_id: id }) => id)
+        .sort();
+    await until(
+      'the pool and cloud_os to agree',
+      async () => String(await known()) === String(await alive()),
+      20_000,
+    ).catch(async () => assert.deepEqual(await known(), await alive()));
   });
 
   test('agents and their versions are still there', async () => {
@@ -229,20 +236,19 @@ describe('a sandbox is killed in the middle of a run', { skip }, () => {
   });
 
   test('a sandbox that dies between two messages is replaced without the client noticing', async () => {
-    const command = uniqueSleep();
-    const first = await (
-      await chat(`Run the command \`(${command} >/dev/null 2>&1 &) ; echo started\``)
-    ).all();
-    const pid =
-      processOf(command) ??
-      (await until('the background command', () => processOf(command), 3000).catch(() => undefined));
-    if (!pid) return; // The runtime ends what a command leaves running: there is nothing to find the sandbox by.
-    process.kill(firstProcessOfSandbox(pid), 'SIGKILL');
+    const first = await (await chat('Run the command `echo first`')).all();
+    const instance = systemEvent(first, 'sandbox.acquired').metadata.instance_id;
+    const { sandbox_id: sandbox } = (await platform.internal('pool').get(`/api/v1/pools/agent/${instance}`))
+      .json;
+    process.kill(firstProcessOf(sandbox), 'SIGKILL');
+
     const next = await (
       await chat('Run the command `echo again`', { session_id: first[0].session_id })
     ).all();
+
     expectWhole(next);
     assert.match(results(next)[0].content, /again/);
+    assert.notEqual(systemEvent(next.reverse(), 'sandbox.acquired').metadata.instance_id, instance);
   });
 
   test("the agent cannot kill its own sandbox's first process", async () => {

@@ -57,6 +57,21 @@ export function firstProcessOfSandbox(pid) {
   throw new Error(`process ${pid} is in no sandbox`);
 }
 
+// The first process of a sandbox that cloud_os knows by this id: below its supervisor, whose command names it.
+export function firstProcessOf(vmId) {
+  const table = processes();
+  const supervisor = table.find(({ command }) => command.includes(`/sandboxes/${vmId}`));
+  const depth = namespacePids(supervisor.pid).length;
+  const members = new Set([supervisor.pid]);
+  for (const { pid, parent } of table.sort((a, b) => a.start - b.start || a.pid - b.pid)) {
+    if (!members.has(parent)) continue;
+    members.add(pid);
+    const inner = namespacePids(pid);
+    if (inner.length > depth && inner.at(-1) === 1) return pid;
+  }
+  throw new Error(`the sandbox ${vmId} has no process`);
+}
+
 function mentions(pid, text) {
   return read(`/proc/${pid}/cmdline`).includes(text) || read(`/proc/${pid}/environ`).includes(text);
 }
@@ -88,8 +103,10 @@ export class Traces {
       this.seen.set(`${pid}:${start}`, command);
       for (const line of read(`/proc/${pid}/cgroup`).trim().split('\n')) {
         const [, controllers, group] = line.split(':');
-        if (!group || !/isa/.test(group)) continue;
-        this.cgroups.add(path.join(kCgroupRoot, controllers.replace(/^name=/, ''), group));
+        if (!group || !/\bisa\b/.test(group)) continue;
+        // "" is version 2: the root, or `unified` beside the controllers of version 1.
+        const places = controllers ? [controllers.replace(/^name=/, '')] : ['', 'unified'];
+        for (const place of places) this.cgroups.add(path.join(kCgroupRoot, place, group));
       }
     }
   }
