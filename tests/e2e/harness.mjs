@@ -97,12 +97,14 @@ export const setFlags = (settings) =>
 
 // One `isa up` (or `isa serve ROLE`) on a data directory that survives its restarts.
 export class Platform {
-  constructor({ settings = {}, env = {}, command = ['up'], dataDir } = {}) {
+  constructor({ settings = {}, env = {}, command = ['up'], dataDir, program = binary, user = {} } = {}) {
     this.folder = temporaryFolder();
     this.dataDir = dataDir ?? path.join(this.folder, 'd');
     this.settings = { ...defaults, ...settings };
     this.env = env;
     this.command = command;
+    this.program = program;
+    this.user = user; // { uid, gid } of somebody else than who runs the tests.
     this.logFile = path.join(this.folder, 'log');
     this.traces = new Traces(this.dataDir);
     platforms.push(this);
@@ -124,7 +126,8 @@ export class Platform {
   async start() {
     const log = fs.openSync(this.logFile, 'a');
     const args = [...this.command, '--data-dir', this.dataDir, ...setFlags(this.settings)];
-    this.child = spawn(binary, args, {
+    this.child = spawn(this.program, args, {
+      ...this.user,
       env: environment(this.env),
       cwd: this.folder,
       stdio: ['ignore', log, log],

@@ -9,9 +9,11 @@ import { after, before, test } from 'node:test';
 
 import { expectPaired, expectWhole, find, results, systemEvent, textOf } from './events.mjs';
 import { createAgent, noSandbox, Platform, until } from './harness.mjs';
+import { request } from './http.mjs';
 import { processOf, uniqueSleep } from './traces.mjs';
 
 const skip = noSandbox;
+const noCurl = spawnSync('curl', ['--version']).error ? 'curl is not installed' : false;
 const fileTools = ['read_file', 'write_file', 'bash_execute', 'ls_directory'];
 
 let platform;
@@ -125,6 +127,34 @@ test(
     const environment = await ask('env; cat /proc/self/environ');
     assert.doesNotMatch(environment, /internal-secret/);
     assert.doesNotMatch(environment, new RegExp(platform.dataDir));
+  },
+);
+
+test(
+  'a program in the sandbox reaches the models with a worthless key, and nothing else',
+  { skip: skip || noCurl },
+  async () => {
+    const ask = async (command) =>
+      JSON.parse(results(await chat(`Run the command \`${command}\``))[0].content).stdout;
+
+    const key = (await ask('echo $OPENAI_API_KEY')).trim();
+    assert.match(key, /^\S{8,}$/, 'client libraries want a key');
+    const body = '{"model":"builtin/demo","messages":[{"role":"user","content":"What is 6*7?"}]}';
+    const call = `curl -s -m 20 $OPENAI_BASE_URL/chat/completions -H "Authorization: Bearer $OPENAI_API_KEY"`;
+    const answer = JSON.parse(await ask(`${call} -H "Content-Type: application/json" -d '${body}'`));
+    assert.match(answer.choices[0].message.content, /42/);
+    const outside = await platform.internal('model').get('/v1/models');
+    assert.equal(outside.status, 200);
+    const worthless = await request(`${platform.endpoints.model}/v1/models`, {
+      headers: { Authorization: `Bearer ${key}` },
+    });
+    assert.equal(worthless.status, 401, 'the key opens nothing outside');
+
+    const status = (url) => ask(`curl -s -m 5 -o /dev/null -w "%{http_code}" ${url}`);
+    for (const path of ['/metrics', '/api/v1/vms', '/api/v1/agents/configs'])
+      assert.match(await status(`http://127.0.0.1:8082${path}`), /^(403|404)$/, path);
+    for (const role of ['agent', 'pool', 'cloud_os', 'model'])
+      assert.equal(await status(`${platform.endpoints[role]}/health`), '000', `${role} cannot be reached`);
   },
 );
 
