@@ -101,6 +101,21 @@ bool kill_frozen(const fs::path& group, bool v2) {
   });
 }
 
+// Twice, because another process that looks around may just be removing the empty parent.
+bool make_group(const CgroupHierarchy& hierarchy, const fs::path& group) {
+  std::error_code error;
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    fs::create_directories(hierarchy.parent, error);
+    if (hierarchy.version == 2) {
+      enable_controllers(hierarchy.parent.parent_path());
+      enable_controllers(hierarchy.parent);
+    }
+    fs::create_directories(group, error);
+    if (!error) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 bool CgroupHierarchy::has(std::string_view controller) const {
@@ -134,11 +149,9 @@ Result<std::vector<fs::path>> Cgroups::create(const std::string& name, const VmL
   std::vector<fs::path> groups;
   for (const auto& hierarchy : hierarchies_) {
     const auto group = hierarchy.parent / name;
-    std::error_code error;
-    fs::create_directories(group, error);
-    auto made = error ? Result<void>(internal_error("cannot make the control group {}", group.string())
-                                         .with_detail(error.message()))
-                      : apply(hierarchy, group, limits);
+    auto made = make_group(hierarchy, group)
+                    ? apply(hierarchy, group, limits)
+                    : internal_error("cannot make the control group {}", group.string());
     if (!made) {
       std::ignore = remove(name);
       return Failure(std::move(made).error());

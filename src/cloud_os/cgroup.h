@@ -26,6 +26,9 @@ struct CgroupHierarchy {
   bool has(std::string_view controller) const;
 };
 
+// Lets the children of a group of version 2 have limits. An errno; EBUSY: the group holds processes itself.
+int enable_controllers(const std::filesystem::path& group);
+
 class Cgroups {
  public:
   // Finds and prepares the hierarchies that this process can use. Never fails: see hierarchies() and
@@ -49,7 +52,7 @@ class Cgroups {
   Result<void> remove(const std::string& name) const;
   bool ran_out_of_memory(const std::string& name) const;
   std::vector<std::string> names() const;
-  // The folders above the sandboxes' groups, when nobody else uses them.
+  // The folders above the sandboxes' groups, when nobody uses them.
   void remove_parents() const;
 
  private:

@@ -77,14 +77,6 @@ fs::path own_group(const fs::path& mount_point) {
   return mount_point;
 }
 
-int enable_controllers(const fs::path& group) {
-  int first_error = 0;
-  for (const auto controller : kWanted)
-    if (const int error = write_text(group / "cgroup.subtree_control", fmt::format("+{}", controller)))
-      if (first_error == 0 || error == EBUSY) first_error = error;
-  return first_error;
-}
-
 std::vector<std::string> controllers_of(const fs::path& group) {
   std::string text = read_text(group / "cgroup.controllers").value_or("");
   std::ranges::replace(text, '\n', ' ');
@@ -100,7 +92,6 @@ std::optional<CgroupHierarchy> prepare_v2(const Mount& mount, std::string_view m
   if (!make_folder(parent)) return std::nullopt;
   enable_controllers(base / "isa");
   const auto usable = controllers_of(parent);
-  enable_controllers(parent);
   return CgroupHierarchy{2, parent, usable};
 }
 
@@ -114,6 +105,14 @@ std::optional<CgroupHierarchy> prepare_v1(const Mount& mount, std::string_view m
 }
 
 }  // namespace
+
+int enable_controllers(const fs::path& group) {
+  int first_error = 0;
+  for (const auto controller : kWanted)
+    if (const int error = write_text(group / "cgroup.subtree_control", fmt::format("+{}", controller)))
+      if (first_error == 0 || error == EBUSY) first_error = error;
+  return first_error;
+}
 
 Cgroups Cgroups::probe(std::string_view mark) {
   std::vector<CgroupHierarchy> usable;
@@ -136,7 +135,9 @@ Cgroups Cgroups::probe(std::string_view mark) {
           fmt::format("the limit of {} does not hold: no control group with that controller is writable; run "
                       "as root, or under systemd with Delegate=yes",
                       controller));
-  return Cgroups(std::move(usable), std::move(missing));
+  Cgroups found(std::move(usable), std::move(missing));
+  found.remove_parents();  // They were made to see that they can be; create() makes them again.
+  return found;
 }
 
 }  // namespace isa::cloud_os

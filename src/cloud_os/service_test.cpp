@@ -159,6 +159,20 @@ TEST(Service, KeepsTheEndOfWhatASandboxWrote) {
   });
 }
 
+TEST(Service, TheLogOfATalkativeSandboxIsBounded) {
+  ISA_NEEDS_SANDBOXES();
+  with_service([](Service& service) -> Task<void> {
+    const auto vm = co_await created(service);
+    co_await post(vm, "/loud", "yes | head -c 3000000; echo the end");
+    const auto deadline = soon();
+    std::string log;
+    while (!log.ends_with("the end\n") && !deadline.passed()) log = (co_await service.logs(vm.vm_id)).value();
+    EXPECT_FALSE(deadline.passed());
+    EXPECT_LE(log.size(), static_cast<std::size_t>(test_settings().log_bytes));
+    EXPECT_GE(log.size(), static_cast<std::size_t>(test_settings().log_bytes) / 2);
+  });
+}
+
 TEST(Service, RefusesWhatTheBackendLacksAndNamesTheField) {
   ISA_NEEDS_SANDBOXES();
   with_service([](Service& service) -> Task<void> {

@@ -1,6 +1,6 @@
 // The first process of the sandboxes of tests: answers GET /health, and runs what is posted to /sh as a shell
-// command inside, so that a test can look at the world from there. Other posts: /exit/<code>,
-// /eat/<megabytes>.
+// command inside, so that a test can look at the world from there. Other posts: /loud (its output goes to the log),
+// /exit/<code>, /eat/<megabytes>.
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -51,6 +51,7 @@ void eat(std::size_t megabytes) {
 std::string answer(const std::string& path, const std::string& body) {
   if (path == "/health") return R"({"status":"ready"})";
   if (path == "/sh") return run_shell(body);
+  if (path == "/loud") return std::to_string(std::system(body.c_str()));
   if (path.rfind("/exit/", 0) == 0) _exit(std::atoi(path.c_str() + 6));
   if (path.rfind("/eat/", 0) == 0) eat(std::strtoul(path.c_str() + 5, nullptr, 10));
   return "done";

@@ -1,0 +1,65 @@
+#include "cloud_os/probe.h"
+
+#include "cloud_os/testing.h"
+
+#include <algorithm>
+
+namespace isa::cloud_os::testing {
+namespace {
+
+// The message of the start-up that must be refused.
+std::string refusal(const Settings& settings, const std::filesystem::path& data_dir) {
+  auto backend = probe(settings, data_dir).take_backend();
+  return backend ? "it was not refused" : backend.error().message();
+}
+
+class EmptyPath {
+ public:
+  EmptyPath() : kept_(std::getenv("PATH")) { ::setenv("PATH", "/nonexistent", 1); }
+  ~EmptyPath() { ::setenv("PATH", kept_.c_str(), 1); }
+
+ private:
+  std::string kept_;
+};
+
+TEST(Probe, WithoutBubblewrapItNamesThePackage) {
+  const TempFolder folder;
+  const EmptyPath no_programs;
+  EXPECT_NE(refusal(test_settings(), folder.path()).find("install the package `bubblewrap`"),
+            std::string::npos);
+}
+
+TEST(Probe, AProgramThatIsMissingIsNamedWithItsSetting) {
+  const TempFolder folder;
+  auto settings = test_settings();
+  settings.runtime_path = "/nonexistent/isa-runtime";
+  const auto message = refusal(settings, folder.path());
+  EXPECT_NE(message.find("/nonexistent/isa-runtime"), std::string::npos) << message;
+  EXPECT_NE(message.find("cloud_os.runtime_path"), std::string::npos) << message;
+}
+
+TEST(Probe, ADataFolderTooDeepForSocketsIsRefused) {
+  const TempFolder folder;
+  const auto message = refusal(test_settings(), folder / std::string(80, 'd'));
+  EXPECT_NE(message.find("choose a shorter one"), std::string::npos) << message;
+}
+
+TEST(Probe, ABackendThatDoesNotExistIsRefused) {
+  const TempFolder folder;
+  auto settings = test_settings();
+  settings.backend = "chroot";
+  EXPECT_NE(refusal(settings, folder.path()).find("chroot"), std::string::npos);
+}
+
+TEST(Probe, LeavesNothingBehindButItsFolders) {
+  ISA_NEEDS_SANDBOXES();
+  const TempFolder folder;
+  const auto found = probe(test_settings(), folder.path());
+  EXPECT_FALSE(std::filesystem::exists(folder / "trial"));
+  EXPECT_TRUE(std::filesystem::is_empty(folder / "sandboxes"));
+  EXPECT_EQ(traces_of(folder.path()), std::vector<std::string>());
+  for (const auto& finding : found.findings) EXPECT_FALSE(finding.message.empty()) << finding.what;
+}
+
+}  // namespace
+}  // namespace isa::cloud_os::testing
