@@ -126,6 +126,11 @@ Task<Result<void>> RunEngine::create_rows(LiveRun& run) {
                        .agent_version = order.session.agent_version,
                        .message = order.message,
                        .created_at = now()};
+  // A run that waits for nobody begins with its row: one commit instead of two before its first event.
+  if (registry_.ahead_of(run) == 0) {
+    run.row.state = store::RunState::running;
+    run.row.started_at = run.row.created_at;
+  }
   co_return co_await parts_.runs.create(run.row);
 }
 
@@ -152,6 +157,7 @@ Task<void> RunEngine::begin(LiveRun& run) {
   if (!said) run.turn_error = std::move(said).error();
   while (registry_.ahead_of(run) > 0 && run.stop == StopReason::none) co_await run.changed.wait();
   if (run.stop != StopReason::none || run.turn_error) co_return;
+  if (run.row.state == store::RunState::running) co_return;
   run.row.started_at = now();
   run.row.state = store::RunState::running;
   if (auto marked = co_await parts_.runs.mark_running(run.id, *run.row.started_at); !marked)
