@@ -1,7 +1,7 @@
 // The live events of one run: given their place, written to the log, shown to readers, in this order.
 #pragma once
 
-#include "agent/signal.h"
+#include "base/signal.h"
 #include "base/task_group.h"
 #include "net/http.h"
 #include "sdk/event.h"

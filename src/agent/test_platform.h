@@ -3,7 +3,7 @@
 #pragma once
 
 #include "agent/service.h"
-#include "agent/signal.h"
+#include "base/signal.h"
 #include "base/testing.h"
 #include "net/service_routes.h"
 #include "net/sse.h"

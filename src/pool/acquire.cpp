@@ -142,7 +142,7 @@ Task<void> Acquirer::fly(Acquirer& self, std::shared_ptr<Flight> flight) {
     ~Landing() {
       if (!flight->result) flight->result = service_unavailable("the pool manager is shutting down");
       self.flights_.erase(flight->request.session_id);
-      flight->done.notify_all();
+      flight->done.notify();
       self.release_if_unheard(flight);
     }
   } landing{self, flight};

@@ -188,7 +188,7 @@ InstancePtr Fleet::adopt(const store::PoolInstance& row, const cloud_os::Vm* vm)
   instances_.emplace(row.id, instance);
   ++counts_[static_cast<std::size_t>(instance->state)];
   if (row.state == State::leased && row.lease) by_session_[row.lease->session_id] = instance;
-  changed_.notify_all();
+  changed_.notify();
   return instance;
 }
 
@@ -234,14 +234,14 @@ void Fleet::make_step(Instance& instance, State to) {
     const auto held = by_session_.find(instance.lease->session_id);
     if (held != by_session_.end() && held->second->id == instance.id) by_session_.erase(held);
   }
-  changed_.notify_all();
+  changed_.notify();
 }
 
 void Fleet::forget(const Instance& instance) {
   --counts_[static_cast<std::size_t>(instance.state)];
   const auto id = instance.id;  // The map may hold the last reference.
   instances_.erase(id);
-  changed_.notify_all();
+  changed_.notify();
 }
 
 void Fleet::remember_loss(const InstanceId& id, std::string reason) {

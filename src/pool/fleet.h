@@ -1,11 +1,11 @@
 // The sandboxes of one pool: what there is, and each step of their lives.
 #pragma once
 
+#include "base/signal.h"
 #include "cloud_os/client.h"
 #include "pool/instance.h"
 #include "pool/runtime_link.h"
 #include "pool/settings.h"
-#include "pool/signal.h"
 #include "pool/stats.h"
 
 #include <array>

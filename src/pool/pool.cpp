@@ -43,7 +43,7 @@ Task<void> Pool::stop(bool remove_leased) {
 
 Task<bool> Pool::wait_until_filled(Deadline deadline) {
   const auto is_filled = [this] { return fleet_.count(State::warm) >= fleet_.shape().warm; };
-  while (!is_filled() && !deadline.passed()) co_await fleet_.changed().wait_until(deadline);
+  while (!is_filled() && !deadline.passed()) co_await fleet_.changed().wait(deadline);
   co_return is_filled();
 }
 

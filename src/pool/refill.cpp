@@ -55,7 +55,7 @@ Task<void> Refill::run() {
     // A creation can fail before spawn() has returned: look again.
     if (fleet_.changed().changes() != seen) continue;
     const auto pause = may_create ? Deadline::never() : Deadline::after(pace_.not_before() - now);
-    co_await fleet_.changed().wait_until(pause);
+    co_await fleet_.changed().wait(pause);
   }
 }
 

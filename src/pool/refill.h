@@ -49,7 +49,7 @@ class Refill {
 
   // Runs until cancelled; wakes when the fleet changes or somebody joins the queue.
   Task<void> run();
-  void poke() { fleet_.changed().notify_all(); }
+  void poke() { fleet_.changed().notify(); }
 
   // Why instances cannot be made, while that is so: after several failures in a row and before the next
   // attempt. Waiting longer would not help a caller now.

@@ -1,7 +1,7 @@
 #pragma once
 
+#include "base/signal.h"
 #include "base/task_group.h"
-#include "pool/signal.h"
 
 #include <memory>
 #include <optional>
@@ -20,7 +20,7 @@ inline Task<Result<void>> shielded(TaskGroup& tasks, std::string name, Task<Resu
     State& state;
     ~Finish() {
       if (!state.result) state.result = service_unavailable("the service is shutting down");
-      state.done.notify_all();
+      state.done.notify();
     }
   };
   const auto state = std::make_shared<State>(tasks.executor());

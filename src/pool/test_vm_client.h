@@ -2,11 +2,11 @@
 // of the runtime protocol on a Unix socket of its own. The pool over real sandboxes is real_sandbox_test.cpp.
 #pragma once
 
+#include "base/signal.h"
 #include "base/testing.h"
 #include "cloud_os/client.h"
 #include "net/server.h"
 #include "net/sse.h"
-#include "pool/signal.h"
 #include "sdk/runtime_protocol.h"
 
 #include <memory>
@@ -26,23 +26,23 @@ class TestVmClient : public cloud_os::VmClient {
   void hold_creates() { is_held_ = true; }
   void let_creates_go() {
     is_held_ = false;
-    gate_.notify_all();
+    gate_.notify();
   }
   // The sandbox dies: its runtime answers no more and its status says so.
   Task<void> kill(SandboxId id) {
     auto& sandbox = *sandboxes_.at(id);
     sandbox.vm.status = cloud_os::VmStatus::failed;
     sandbox.vm.exit = cloud_os::VmExit{.code = {}, .signal = 9, .reason = "killed"};
-    sandbox.hold.notify_all();
+    sandbox.hold.notify();
     co_await sandbox.server->stop();
   }
   void end_turns(SandboxId id) {
     sandboxes_.at(id)->is_turn_held = false;
-    sandboxes_.at(id)->hold.notify_all();
+    sandboxes_.at(id)->hold.notify();
   }
   Task<void> stop_all() {
     for (const auto& [id, sandbox] : sandboxes_) {
-      sandbox->hold.notify_all();
+      sandbox->hold.notify();
       co_await sandbox->server->stop();
     }
     sandboxes_.clear();
@@ -94,7 +94,7 @@ class TestVmClient : public cloud_os::VmClient {
     if (found == sandboxes_.end()) co_return ok();
     const auto sandbox = found->second;
     sandboxes_.erase(found);
-    sandbox->hold.notify_all();
+    sandbox->hold.notify();
     co_await sandbox->server->stop();
     co_return ok();
   }

@@ -84,7 +84,7 @@ Task<void> until(World& world, Holds holds) {
   const auto deadline = soon();
   while (!holds()) {
     if (deadline.passed()) throw std::runtime_error("the pool does not reach the expected state");
-    co_await world.fleet().changed().wait_until(deadline);
+    co_await world.fleet().changed().wait(deadline);
   }
 }
 

@@ -9,7 +9,7 @@ WaitQueue::Ticket::Ticket(WaitQueue& queue)
     : queue_(queue), signal_(queue.executor_), at_(queue.tickets_.insert(queue.tickets_.end(), this)) {}
 
 Task<void> WaitQueue::Ticket::wait_until(Deadline deadline) {
-  if (!is_called_) co_await signal_.wait_until(deadline);
+  if (!is_called_) co_await signal_.wait(deadline);
 }
 
 bool WaitQueue::Ticket::take_call() {
@@ -33,12 +33,12 @@ void WaitQueue::call() {
     if (left == 0) return;
     --left;
     ticket->is_called_ = true;
-    ticket->signal_.notify_all();
+    ticket->signal_.notify();
   }
 }
 
 void WaitQueue::wake_all() {
-  for (auto* ticket : tickets_) ticket->signal_.notify_all();
+  for (auto* ticket : tickets_) ticket->signal_.notify();
 }
 
 }  // namespace isa::pool

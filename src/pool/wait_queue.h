@@ -1,6 +1,6 @@
 #pragma once
 
-#include "pool/signal.h"
+#include "base/signal.h"
 
 #include <functional>
 #include <list>

@@ -1,6 +1,6 @@
-#include "agent/signal.h"
+#include "base/signal.h"
 
-namespace isa::agent {
+namespace isa {
 namespace {
 
 class Place {
@@ -19,6 +19,7 @@ class Place {
 }  // namespace
 
 void Signal::notify() {
+  ++changes_;
   for (auto* timer : waiting_) timer->cancel();
 }
 
@@ -28,4 +29,4 @@ Task<void> Signal::wait(Deadline deadline) {
   co_await timer.async_wait(no_throw);
 }
 
-}  // namespace isa::agent
+}  // namespace isa
