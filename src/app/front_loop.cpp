@@ -91,7 +91,8 @@ Task<Result<void>> FrontLoop::bring_up_agent(Listeners& listeners) {
       listeners.guard()};
   ISA_CO_TRY(agent_, agent::Service::open(executor, std::move(parts), config_.agent));
   ISA_CO_TRYV(co_await agent_->start());
-  ISA_CO_TRY(agent_server_, co_await listeners.serve("agent", agent_->router(), [this] { return agent_->health(); }));
+  ISA_CO_TRY(agent_server_,
+             co_await listeners.serve("agent", agent_->router(), [this] { return agent_->health(); }));
   co_return ok();
 }
 

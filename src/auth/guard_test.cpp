@@ -139,7 +139,8 @@ TEST(Guard, DoesNotBelieveTheUserHeaderFromElsewhere) {
 }
 
 TEST(Guard, DoesNotBelieveTheUserHeaderUnlessToldTo) {
-  expect_refused(ask({.trust_user_header = false}, nullptr, request_with({{"X-User-Id", "ada"}})), "auth.trust_user_header");
+  expect_refused(ask({.trust_user_header = false}, nullptr, request_with({{"X-User-Id", "ada"}})),
+                 "auth.trust_user_header");
 }
 
 TEST(Guard, RefusesUserHeadersThatContradictEachOther) {

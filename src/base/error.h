@@ -1,13 +1,13 @@
 // What went wrong, in the caller's terms.
 #pragma once
 
+#include <fmt/core.h>
+
 #include <chrono>
 #include <expected>
 #include <optional>
 #include <string>
 #include <string_view>
-
-#include <fmt/core.h>
 
 namespace isa {
 

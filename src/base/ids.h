@@ -31,10 +31,10 @@ class Id {
   std::string value_;
 };
 
-#define ISA_ID(Name, text)                               \
-  struct Name##Tag {                                     \
-    static constexpr std::string_view prefix = text;     \
-  };                                                     \
+#define ISA_ID(Name, text)                           \
+  struct Name##Tag {                                 \
+    static constexpr std::string_view prefix = text; \
+  };                                                 \
   using Name = Id<Name##Tag>
 ISA_ID(AgentId, "agent_");
 ISA_ID(TemplateId, "");

@@ -117,7 +117,8 @@ template <class T>
 struct is_optional<Presence<T>> : std::true_type {};
 
 template <class T>
-using Members = boost::describe::describe_members<T, boost::describe::mod_any_access | boost::describe::mod_inherited>;
+using Members =
+    boost::describe::describe_members<T, boost::describe::mod_any_access | boost::describe::mod_inherited>;
 
 Result<void> read(const value& from, bool& to, const Path& at);
 Result<void> read(const value& from, double& to, const Path& at);
@@ -126,7 +127,8 @@ Result<void> read(const value& from, Timestamp& to, const Path& at);
 Result<void> read(const value& from, value& to, const Path& at);
 Result<void> read(const value& from, object& to, const Path& at);
 Result<void> read(const value& from, array& to, const Path& at);
-Result<void> read_integer(const value& from, std::int64_t min, std::int64_t max, std::int64_t& to, const Path& at);
+Result<void> read_integer(const value& from, std::int64_t min, std::int64_t max, std::int64_t& to,
+                          const Path& at);
 Error unknown_field(const Path& at, std::string_view key);
 Error missing_field(const Path& at, std::string_view key);
 Error not_one_of(const Path& at, const std::vector<std::string_view>& names, const value& found);
@@ -135,7 +137,8 @@ template <std::integral T>
 Result<void> read(const value& from, T& to, const Path& at) {
   constexpr auto top = sizeof(T) < 8 ? static_cast<std::int64_t>(std::numeric_limits<T>::max())
                                      : std::numeric_limits<std::int64_t>::max();
-  constexpr auto bottom = std::is_unsigned_v<T> ? 0 : static_cast<std::int64_t>(std::numeric_limits<T>::min());
+  constexpr auto bottom =
+      std::is_unsigned_v<T> ? 0 : static_cast<std::int64_t>(std::numeric_limits<T>::min());
   std::int64_t number = 0;
   ISA_TRYV(read_integer(from, bottom, top, number, at));
   to = static_cast<T>(number);
@@ -247,14 +250,30 @@ Result<void> read(const value& from, T& to, const Path& at) {
   return ok();
 }
 
-inline value write(bool from) { return from; }
-inline value write(double from) { return from; }
-inline value write(const std::string& from) { return value(from); }
-inline value write(std::string_view from) { return value(from); }
-inline value write(Timestamp from) { return value(to_rfc3339(from)); }
-inline value write(const value& from) { return from; }
-inline value write(const object& from) { return from; }
-inline value write(const array& from) { return from; }
+inline value write(bool from) {
+  return from;
+}
+inline value write(double from) {
+  return from;
+}
+inline value write(const std::string& from) {
+  return value(from);
+}
+inline value write(std::string_view from) {
+  return value(from);
+}
+inline value write(Timestamp from) {
+  return value(to_rfc3339(from));
+}
+inline value write(const value& from) {
+  return from;
+}
+inline value write(const object& from) {
+  return from;
+}
+inline value write(const array& from) {
+  return from;
+}
 template <std::integral T>
 value write(T from) {
   return value(from);

@@ -36,7 +36,8 @@ std::string message(std::string_view text) {
 
 TEST(Json, ReadsNestedStructsEnumsAndLists) {
   const auto body =
-      parse_as<Body>(R"({"name":"a","mode":"REACTIVE","tools":[{"name":"t","calls":2}],"flags":{"x":true}})").value();
+      parse_as<Body>(R"({"name":"a","mode":"REACTIVE","tools":[{"name":"t","calls":2}],"flags":{"x":true}})")
+          .value();
 
   EXPECT_EQ(body.name, "a");
   EXPECT_EQ(body.mode, Mode::REACTIVE);
@@ -61,7 +62,8 @@ TEST(Json, NamesThePointerOfWhatIsWrong) {
 }
 
 TEST(Json, RefusesADuplicateKey) {
-  EXPECT_EQ(message(R"({"name":"a","name":"b"})"), "the JSON document has the key 'name' twice in one object");
+  EXPECT_EQ(message(R"({"name":"a","name":"b"})"),
+            "the JSON document has the key 'name' twice in one object");
 }
 
 TEST(Json, RefusesWhatIsMalformedOrTooDeep) {
@@ -79,7 +81,8 @@ TEST(Json, RefusesANumberThatNoDoubleHolds) {
 
 TEST(Json, KeepsDefaultsWhereAStructAllowsThem) {
   EXPECT_EQ(parse_as<Limits2>("{}")->turns, 50);
-  EXPECT_EQ(parse_as<Limits2>(R"({"turns":70000})").error().message(), "/turns: must be an integer from 0 to 65535");
+  EXPECT_EQ(parse_as<Limits2>(R"({"turns":70000})").error().message(),
+            "/turns: must be an integer from 0 to 65535");
 }
 
 TEST(Json, WritesWhatItReads) {

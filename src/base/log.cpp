@@ -18,7 +18,8 @@ std::atomic<Level> threshold{Level::info};
 void write_stderr(Level, std::string_view line) {
   std::string text(line);
   text.push_back('\n');
-  // One write per line keeps lines of several threads whole. A log that cannot be written has no better place.
+  // One write per line keeps lines of several threads whole. A log that cannot be written has no better
+  // place.
   [[maybe_unused]] const auto written = ::write(STDERR_FILENO, text.data(), text.size());
 }
 
@@ -49,12 +50,22 @@ void write(Level level, std::string_view event, std::initializer_list<Field> fie
 
 }  // namespace
 
-void debug(std::string_view event, std::initializer_list<Field> fields) { write(Level::debug, event, fields); }
-void info(std::string_view event, std::initializer_list<Field> fields) { write(Level::info, event, fields); }
-void warn(std::string_view event, std::initializer_list<Field> fields) { write(Level::warn, event, fields); }
-void error(std::string_view event, std::initializer_list<Field> fields) { write(Level::error, event, fields); }
+void debug(std::string_view event, std::initializer_list<Field> fields) {
+  write(Level::debug, event, fields);
+}
+void info(std::string_view event, std::initializer_list<Field> fields) {
+  write(Level::info, event, fields);
+}
+void warn(std::string_view event, std::initializer_list<Field> fields) {
+  write(Level::warn, event, fields);
+}
+void error(std::string_view event, std::initializer_list<Field> fields) {
+  write(Level::error, event, fields);
+}
 
-void set_level(Level level) { threshold = level; }
+void set_level(Level level) {
+  threshold = level;
+}
 void set_sink(std::function<void(Level, std::string_view)> next) {
   sink() = next ? std::move(next) : write_stderr;
 }

@@ -22,19 +22,19 @@ Task<Result<T>> offload(asio::thread_pool& pool, Work work) {
       [&pool](auto handler, Work call) {
         auto home =
             asio::prefer(asio::get_associated_executor(handler), asio::execution::outstanding_work.tracked);
-        asio::post(pool, [handler = std::move(handler), home = std::move(home),
-                          call = std::move(call)]() mutable {
-          auto result = [&]() -> Result<T> {
-            try {
-              return call();
-            } catch (const std::exception& e) {
-              return internal_error("a background operation failed").with_detail(e.what());
-            }
-          }();
-          asio::dispatch(home, [handler = std::move(handler), result = std::move(result)]() mutable {
-            std::move(handler)(std::move(result));
-          });
-        });
+        asio::post(
+            pool, [handler = std::move(handler), home = std::move(home), call = std::move(call)]() mutable {
+              auto result = [&]() -> Result<T> {
+                try {
+                  return call();
+                } catch (const std::exception& e) {
+                  return internal_error("a background operation failed").with_detail(e.what());
+                }
+              }();
+              asio::dispatch(home, [handler = std::move(handler), result = std::move(result)]() mutable {
+                std::move(handler)(std::move(result));
+              });
+            });
       },
       asio::use_awaitable, std::move(work));
 }

@@ -26,14 +26,13 @@ inline Result<void> ok() {
 
 #define ISA_CONCAT_IMPL(a, b) a##b
 #define ISA_CONCAT(a, b) ISA_CONCAT_IMPL(a, b)
-#define ISA_TRY_IMPL(result, leave, declaration, ...)                    \
-  auto result = (__VA_ARGS__);                                           \
-  if (!result) leave ::isa::Failure(std::move(result).error());          \
+#define ISA_TRY_IMPL(result, leave, declaration, ...)           \
+  auto result = (__VA_ARGS__);                                  \
+  if (!result) leave ::isa::Failure(std::move(result).error()); \
   declaration = *std::move(result)
-#define ISA_TRYV_IMPL(result, leave, ...)                                       \
-  do {                                                                          \
-    if (auto result = (__VA_ARGS__); !result)                                   \
-      leave ::isa::Failure(std::move(result).error());                          \
+#define ISA_TRYV_IMPL(result, leave, ...)                                                      \
+  do {                                                                                         \
+    if (auto result = (__VA_ARGS__); !result) leave ::isa::Failure(std::move(result).error()); \
   } while (false)
 
 #define ISA_TRY(declaration, ...) \

@@ -39,7 +39,11 @@ Result<void> assign(std::chrono::milliseconds& to, std::string_view from) {
   std::int64_t count = 0;
   const auto unit_at = from.find_first_not_of("0123456789");
   const auto unit = unit_at == std::string_view::npos ? std::string_view() : from.substr(unit_at);
-  const std::int64_t scale = unit == "ms" ? 1 : unit == "s" ? 1'000 : unit == "m" ? 60'000 : unit == "h" ? 3'600'000 : 0;
+  const std::int64_t scale = unit == "ms"  ? 1
+                             : unit == "s" ? 1'000
+                             : unit == "m" ? 60'000
+                             : unit == "h" ? 3'600'000
+                                           : 0;
   if (scale == 0 || !parse_number(count, from.substr(0, unit_at)) || count > (INT64_MAX / scale))
     return validation_error("'{}' is not a duration such as 250ms, 30s, 5m or 2h", from);
   to = std::chrono::milliseconds(count * scale);
@@ -60,10 +64,18 @@ Result<void> assign(std::vector<std::string>& to, std::string_view from) {
   return ok();
 }
 
-std::string show(const std::string& value) { return value; }
-std::string show(std::int64_t value) { return std::to_string(value); }
-std::string show(double value) { return fmt::format("{}", value); }
-std::string show(bool value) { return value ? "true" : "false"; }
+std::string show(const std::string& value) {
+  return value;
+}
+std::string show(std::int64_t value) {
+  return std::to_string(value);
+}
+std::string show(double value) {
+  return fmt::format("{}", value);
+}
+std::string show(bool value) {
+  return value ? "true" : "false";
+}
 std::string show(std::chrono::milliseconds value) {
   const auto count = value.count();
   if (count != 0 && count % 3'600'000 == 0) return fmt::format("{}h", count / 3'600'000);

@@ -1,9 +1,11 @@
-// Configuration, declared once: defaults, parsing, validation, `isa config --explain` and docs/ follow from it.
+// Configuration, declared once: defaults, parsing, validation, `isa config --explain` and docs/ follow from
+// it.
 //
 //   struct ModelConfig {
 //     std::string default_model = "builtin/demo";
 //     static constexpr auto settings() {
-//       return std::tuple(setting("model.default", &ModelConfig::default_model, "model of agents that name none"));
+//       return std::tuple(setting("model.default", &ModelConfig::default_model, "model of agents that name
+//       none"));
 //     }
 //   };
 //
@@ -74,7 +76,8 @@ Result<Section> read(const Source& source, std::set<std::string, std::less<>>& u
     if (const auto known = unread.find(setting.name); known != unread.end()) unread.erase(known);
     auto assigned = assign(section.*setting.member, found->second.text);
     if (!assigned)
-      status = validation_error("{} (from {}): {}", setting.name, found->second.origin, assigned.error().message());
+      status = validation_error("{} (from {}): {}", setting.name, found->second.origin,
+                                assigned.error().message());
   };
   std::apply([&](const auto&... settings) { (one(settings), ...); }, Section::settings());
   if (!status) return Failure(std::move(status).error());

@@ -14,7 +14,8 @@ namespace isa::cloud_os {
 class VmClient {
  public:
   virtual ~VmClient() = default;
-  // Creates and starts a sandbox; returns when its runtime answers /health. On failure nothing is left behind.
+  // Creates and starts a sandbox; returns when its runtime answers /health. On failure nothing is left
+  // behind.
   virtual Task<Result<Vm>> create(VmCreate spec, Deadline deadline) = 0;
   virtual Task<Result<Vm>> start(SandboxId id, Deadline deadline) = 0;  // A running one: no-op.
   virtual Task<Result<Vm>> stop(SandboxId id) = 0;                      // Keeps the workspace.
@@ -22,8 +23,8 @@ class VmClient {
   virtual Task<Result<Vm>> find(SandboxId id) = 0;
   // Those whose labels hold all of `labels`.
   virtual Task<Result<std::vector<Vm>>> list(std::map<std::string, std::string> labels) = 0;
-  // From now on the sandbox's broker channel speaks for this identity. Binding again with the same lease changes
-  // nothing; another lease is a conflict: a sandbox serves one lease in its life.
+  // From now on the sandbox's broker channel speaks for this identity. Binding again with the same lease
+  // changes nothing; another lease is a conflict: a sandbox serves one lease in its life.
   virtual Task<Result<void>> bind(SandboxId id, VmBinding binding) = 0;
 };
 

@@ -17,10 +17,10 @@ BOOST_DESCRIBE_ENUM(NetworkMode, none, bridge)
 
 struct VmLimits {
   using json_defaults = void;
-  std::int64_t cpu_count = 2;      // 1-8
-  std::int64_t memory_mb = 512;    // 64-16384
-  std::int64_t disk_size_gb = 1;   // 1-100
-  std::int64_t pids = 256;         // 8-32768
+  std::int64_t cpu_count = 2;     // 1-8
+  std::int64_t memory_mb = 512;   // 64-16384
+  std::int64_t disk_size_gb = 1;  // 1-100
+  std::int64_t pids = 256;        // 8-32768
 };
 BOOST_DESCRIBE_STRUCT(VmLimits, (), (cpu_count, memory_mb, disk_size_gb, pids))
 
@@ -65,8 +65,8 @@ struct Vm {
   std::optional<VmExit> exit;
 };
 BOOST_DESCRIBE_STRUCT(Vm, (),
-                      (vm_id, status, backend, isolation, image, limits, limits_enforced, network_mode, endpoint, labels,
-                       user_id, created_at, started_at, exit))
+                      (vm_id, status, backend, isolation, image, limits, limits_enforced, network_mode,
+                       endpoint, labels, user_id, created_at, started_at, exit))
 
 struct VmCreate {
   using json_defaults = void;
@@ -82,7 +82,8 @@ struct VmCreate {
   std::optional<std::int64_t> timeout_s;
 };
 BOOST_DESCRIBE_STRUCT(VmCreate, (),
-                      (image, command, env, limits, container_port, network_mode, egress, labels, user_id, timeout_s))
+                      (image, command, env, limits, container_port, network_mode, egress, labels, user_id,
+                       timeout_s))
 
 // Whom a sandbox's broker channel speaks for, from the claim on. An unbound sandbox gets 403 from its broker.
 struct VmBinding {

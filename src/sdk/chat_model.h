@@ -10,9 +10,9 @@ namespace isa::sdk {
 class ChatModel {
  public:
   virtual ~ChatModel() = default;
-  // Errors: failed_dependency with code model_not_configured (at once; the message names the setting), not_found
-  // with code model_not_found, rate_limit_exceeded, upstream_error, timeout, validation_error (the provider refused
-  // the request). Retries are the implementation's. Cancelling the task stops the provider.
+  // Errors: failed_dependency with code model_not_configured (at once; the message names the setting),
+  // not_found with code model_not_found, rate_limit_exceeded, upstream_error, timeout, validation_error (the
+  // provider refused the request). Retries are the implementation's. Cancelling the task stops the provider.
   virtual Task<Result<ChatResult>> chat(ChatRequest request, ChatSink sink, Deadline deadline) = 0;
 };
 

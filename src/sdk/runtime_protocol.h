@@ -2,9 +2,10 @@
 //
 //   GET  /health                  200 {"status":"ready"} as soon as the runtime serves, before any init
 //   POST /init                    RuntimeInit; late binding, once per sandbox (a second one is a 409)
-//   POST /api/v1/agents/chat      RuntimeChat -> SSE of events (sdk/event.h, without id, seq and run_id), then one
-//                                 `event: history` with RuntimeHistory, then data: [DONE]. Dropping the connection
-//                                 cancels the turn. A custom agent sends no history.
+//   POST /api/v1/agents/chat      RuntimeChat -> SSE of events (sdk/event.h, without id, seq and run_id),
+//   then one
+//                                 `event: history` with RuntimeHistory, then data: [DONE]. Dropping the
+//                                 connection cancels the turn. A custom agent sends no history.
 #pragma once
 
 #include "sdk/loop.h"

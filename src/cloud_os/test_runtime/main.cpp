@@ -1,6 +1,6 @@
 // The first process of the sandboxes of tests: answers GET /health, and runs what is posted to /sh as a shell
-// command inside, so that a test can look at the world from there. Other posts: /loud (its output goes to the log),
-// /exit/<code>, /eat/<megabytes>.
+// command inside, so that a test can look at the world from there. Other posts: /loud (its output goes to the
+// log), /exit/<code>, /eat/<megabytes>.
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>

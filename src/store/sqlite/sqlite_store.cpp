@@ -34,13 +34,13 @@ class Store final : public SqliteStore {
   std::unique_ptr<PoolStore> pool_ = make_pool_store(engine_);
 };
 
-// With power_cut a commit returns when the write-ahead log is on the disk, else when the operating system has it
-// (https://www.sqlite.org/pragma.html#pragma_synchronous). The log's file is cut back after a burst.
+// With power_cut a commit returns when the write-ahead log is on the disk, else when the operating system has
+// it (https://www.sqlite.org/pragma.html#pragma_synchronous). The log's file is cut back after a burst.
 Result<Database> open_writer(const std::filesystem::path& file, Durability durability) {
   ISA_TRY(auto db, Database::open(file));
   ISA_TRYV(check_ownership(db));
-  ISA_TRYV(
-      db.execute("PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON; PRAGMA journal_size_limit = 67108864"));
+  ISA_TRYV(db.execute(
+      "PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON; PRAGMA journal_size_limit = 67108864"));
   ISA_TRYV(db.execute(durability == Durability::power_cut ? "PRAGMA synchronous = FULL"
                                                           : "PRAGMA synchronous = NORMAL"));
   ISA_TRYV(migrate(db));
@@ -76,7 +76,8 @@ Result<std::unique_ptr<SqliteStore>> open_all(const std::filesystem::path& file,
 
 }  // namespace
 
-Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::filesystem::path& file, Durability durability) {
+Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::filesystem::path& file,
+                                                       Durability durability) {
   auto store = open_all(file, durability);
   if (store) return store;
   auto detail = fmt::format("{}: {}", file.string(), store.error().detail());

@@ -13,8 +13,8 @@
 
 namespace isa::store::sqlite {
 
-// What a commit that has returned survives. Rows about things that a power cut ends anyway (the leases of this
-// host's sandboxes) need not wait for the disk.
+// What a commit that has returned survives. Rows about things that a power cut ends anyway (the leases of
+// this host's sandboxes) need not wait for the disk.
 enum class Durability { power_cut, process_death };
 
 // Every aggregate over one database file. One thread owns the writing connection and commits whatever has
