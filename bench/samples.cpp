@@ -26,7 +26,9 @@ std::string show(const Spread& s, const char* unit) {
 void print(const Row& row) {
   std::printf("| %s | %s | %s | %s | %s | %s | %s |\n", row.figure.c_str(), row.what.c_str(),
               row.ours.c_str(), row.peer.c_str(), row.ratio.c_str(), row.goal.c_str(),
-              row.met ? "yes" : "**no**");
+              !row.met   ? ""
+              : *row.met ? "yes"
+                         : "**no**");
   std::fflush(stdout);
 }
 

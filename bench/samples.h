@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,13 +25,13 @@ std::string show(const Spread& spread, const char* unit);  // "1.2 ms (1.1-1.9)"
 
 // One line of bench/results.md.
 struct Row {
-  std::string figure;  // P1
-  std::string what;    // warm acquire, p50
-  std::string ours;    // 0.21 ms (0.20-0.25)
-  std::string peer;    // empty route: 0.15 ms (...)
-  std::string ratio;   // 1.4x (1.3-1.5)
-  std::string goal;    // <= 1.5x
-  bool met = false;
+  std::string figure;       // P1
+  std::string what;         // warm acquire, p50
+  std::string ours;         // 0.21 ms (0.20-0.25)
+  std::string peer;         // empty route: 0.15 ms (...)
+  std::string ratio;        // 1.4x (1.3-1.5)
+  std::string goal;         // <= 1.5x
+  std::optional<bool> met;  // None: there is no goal.
 };
 void print(const Row& row);  // As a row of a Markdown table.
 
