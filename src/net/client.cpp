@@ -78,7 +78,7 @@ Task<Step> step(Exchange& exchange) {
     }
     exchange.has_heard = true;
     ErrorCode ec;
-    input.consume(parser.put(asio::buffer(input.data()), ec));
+    input.consume(parser.feed(input.data(), ec));
     if (!ec) co_return Step::progress;
     if (ec != bhttp::error::need_more || input.data().size() > ResponseParser::kHeaderMax)
       co_return Step::malformed;
@@ -131,7 +131,7 @@ class ResponseBody final : public BodyStream {
     while (exchange_.connection && !exchange_.connection->input.empty()) {
       const auto before = exchange_.connection->input.data().size();
       ErrorCode ec;
-      exchange_.connection->input.consume(parser.put(asio::buffer(exchange_.connection->input.data()), ec));
+      exchange_.connection->input.consume(parser.feed(exchange_.connection->input.data(), ec));
       if (parser.is_done()) retire();
       if (ec || (exchange_.connection && exchange_.connection->input.data().size() == before)) break;
     }

@@ -2,14 +2,13 @@
 #pragma once
 
 #include "net/http.h"
-
-#include <boost/beast/http/basic_parser.hpp>
+#include "net/incremental_parser.h"
 
 namespace isa::net {
 
 // Feeds Beast's incremental parser and fills a Request directly. Stricter than Beast where leniency would let
 // two servers read one byte stream as different requests (RFC 9112, section 11.2).
-class RequestParser final : public boost::beast::http::basic_parser<true> {
+class RequestParser final : public IncrementalParser<true> {
  public:
   explicit RequestParser(std::size_t header_max) {
     header_limit(static_cast<std::uint32_t>(header_max));

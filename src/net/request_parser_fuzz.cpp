@@ -34,7 +34,7 @@ Outcome parse(std::string_view bytes, std::size_t step) {
     else if (arrived == bytes.size() && arrived == 0)
       break;
     boost::system::error_code ec;
-    const auto taken = parser.put(boost::asio::buffer(bytes.substr(0, arrived)), ec);
+    const auto taken = parser.feed(bytes.substr(0, arrived), ec);
     const bool is_stuck = taken == 0 && arrived == bytes.size();
     bytes.remove_prefix(taken);
     arrived -= taken;

@@ -2,12 +2,11 @@
 #pragma once
 
 #include "net/client.h"
-
-#include <boost/beast/http/basic_parser.hpp>
+#include "net/incremental_parser.h"
 
 namespace isa::net {
 
-class ResponseParser final : public boost::beast::http::basic_parser<false> {
+class ResponseParser final : public IncrementalParser<false> {
  public:
   static constexpr std::uint32_t kHeaderMax = 64 << 10;
 

@@ -126,6 +126,22 @@ TEST(Server, ReadsAChunkedBodyAndIgnoresItsTrailers) {
   EXPECT_TRUE(answer.ends_with("hello world")) << answer;
 }
 
+Task<void> dribble_an_empty_chunked_body(Server&, const Endpoint at) {
+  auto client = co_await RawClient::connect(at);
+  co_await client->say(
+      "POST /echo HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n");
+  for (const char c : std::string("0\r\n\r\n")) {
+    co_await client->say(std::string(1, c));
+    // Lets the server, which lives on the same loop, read this byte before the next one is sent.
+    for (int i = 0; i < 5; ++i) co_await sleep_for(std::chrono::milliseconds(0));
+  }
+  EXPECT_HOLDS(co_await client->hear_all(), "Content-Length: 0\r\n");
+}
+
+TEST(Server, SurvivesALastChunkThatArrivesByteByByte) {
+  testing::run(with_server(sample(), {}, dribble_an_empty_chunked_body));
+}
+
 TEST(Server, SaysContinueBeforeItReadsABodyThatWaitsForThat) {
   const auto answer = answer_to(
       "POST /echo HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 2\r\nExpect: "

@@ -58,7 +58,7 @@ Task<Session::Head> Session::read_head(RequestParser& parser) {
     if (!input_.empty()) {
       if (!has_begun) phase_ = Phase::reading;
       ErrorCode ec;
-      input_.consume(parser.put(asio::buffer(input_.data()), ec));
+      input_.consume(parser.feed(input_.data(), ec));
       if (ec == bhttp::error::header_limit) co_return Head::too_large;
       if (ec && ec != bhttp::error::need_more) co_return Head::malformed;
       if (parser.is_header_done()) co_return Head::complete;
@@ -181,7 +181,7 @@ Task<Result<void>> Session::read_body(RequestParser& parser, const Route& route)
       co_return cancelled("the caller left while it sent the body");
     }
     ErrorCode ec;
-    input_.consume(parser.put(asio::buffer(input_.data()), ec));
+    input_.consume(parser.feed(input_.data(), ec));
     if (ec == bhttp::error::body_limit) co_return too_large();
     needs_more = ec == bhttp::error::need_more || input_.empty();
     if (ec && ec != bhttp::error::need_more)
