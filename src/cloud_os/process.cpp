@@ -57,6 +57,11 @@ std::optional<ProcessId> identify(pid_t pid) {
   return status && !status->is_zombie ? std::optional(status->process) : std::nullopt;
 }
 
+std::optional<ProcessId> identify_child(pid_t pid) {
+  const auto status = look_up(pid);
+  return status ? std::optional(status->process) : std::nullopt;
+}
+
 void reap(const ProcessId& process) {
   const auto status = look_up(process.pid);
   if (status && status->is_zombie && status->process == process) ::waitpid(process.pid, nullptr, WNOHANG);

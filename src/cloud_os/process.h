@@ -19,6 +19,8 @@ struct ProcessId {
 
 // Of a living process; a zombie does not count.
 std::optional<ProcessId> identify(pid_t pid);
+// Of a child of this process that was not reaped yet, also when it has ended: nobody else can have its pid.
+std::optional<ProcessId> identify_child(pid_t pid);
 bool is_alive(const ProcessId& process);
 // A descriptor for exactly this process, or -1 when it is gone. Close it.
 int open_process(const ProcessId& process);

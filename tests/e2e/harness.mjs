@@ -57,6 +57,7 @@ process.on('exit', () => {
   platforms.forEach((platform) => platform.sweep());
   folders.forEach((folder) => fs.rmSync(folder, { recursive: true, force: true }));
 });
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
 
 export function temporaryFolder() {
   const folder = fs.mkdtempSync('/tmp/isa-');

@@ -71,9 +71,10 @@ Result<ProcessId> start_shim(const SandboxDir& dir, const std::vector<std::strin
   pid_t pid = 0;
   const int error = ::posix_spawn(&pid, words[0], actions, &plan.attributes, words.data(), no_environment);
   if (error != 0) return from_errno(error, fmt::format("cannot start {}", arguments.front()));
-  const auto process = identify(pid);
+  // On a busy machine a short-lived sandbox may be over by now; then its folder says how it ended.
+  const auto process = identify_child(pid);
   if (!process)
-    return internal_error("the supervisor of sandbox {} ended at once; see {}", dir.id(), dir.log().string());
+    return internal_error("the supervisor of sandbox {} cannot be found; is /proc mounted?", dir.id());
   return *process;
 }
 
