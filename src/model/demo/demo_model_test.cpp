@@ -56,6 +56,9 @@ TEST(DemoModel, TurnsPlainWordsIntoToolCalls) {
             R"(write_file {"file_path":"x.py","content":"print('hi; then')\n"})");
   EXPECT_EQ(called("Create a file named hello.txt containing \"hi\"", kAll),
             R"(write_file {"file_path":"hello.txt","content":"hi"})");
+  EXPECT_EQ(
+      called("Write a small program to x.py with ```python\nprint(6*7)\n``` then run `python3 x.py`", kAll),
+      R"(write_file {"file_path":"x.py","content":"print(6*7)\n"})");
   EXPECT_EQ(called("read hello.txt", kAll), R"(read_file {"file_path":"hello.txt"})");
   EXPECT_EQ(called("Show me the contents of src/main.cpp, please", kAll),
             R"(read_file {"file_path":"src/main.cpp"})");

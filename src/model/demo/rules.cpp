@@ -103,7 +103,8 @@ std::optional<Step> write_rule(Words words, Context& context) {
       return use("write_file", {{"file_path", *path}, {"content", *content}});
   }
   auto path_first = words;
-  path_first.skip({"to", "into", "a", "an", "the", "new", "empty", "text", "python", "shell", "script"});
+  path_first.skip({"to", "into", "a", "an", "the", "new", "small", "short", "empty", "text", "python",
+                   "shell", "script", "program"});
   if (const auto path = path_of(path_first, context))
     return use("write_file", {{"file_path", *path}, {"content", content_after_path(path_first)}});
   return write_unquoted(words.rest(), context);
