@@ -106,7 +106,10 @@ export class Traces {
         if (!group || !/\bisa\b/.test(group)) continue;
         // "" is version 2: the root, or `unified` beside the controllers of version 1.
         const places = controllers ? [controllers.replace(/^name=/, '')] : ['', 'unified'];
-        for (const place of places) this.cgroups.add(path.join(kCgroupRoot, place, group));
+        for (const place of places) {
+          const folder = path.join(kCgroupRoot, place, group);
+          this.cgroups.add(folder).add(path.dirname(folder)); // Of the sandbox, and of its data directory.
+        }
       }
     }
   }
