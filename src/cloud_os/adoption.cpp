@@ -133,6 +133,13 @@ Task<void> Service::sweep() {
 
 Task<void> Service::stop() {
   is_stopping_ = true;
+  // What is half made or half removed serves nobody, and would run on until the next start.
+  std::vector<SandboxId> unwanted;
+  for (const auto& [id, sandbox] : sandboxes_) {
+    const auto status = sandbox->record.vm.status;
+    if (status == VmStatus::creating || status == VmStatus::deleted) unwanted.push_back(id);
+  }
+  for (const auto& id : unwanted) std::ignore = co_await remove(id);
   co_await tasks_.stop();
   for (const auto& [id, sandbox] : sandboxes_) co_await close_broker(sandbox);
 }

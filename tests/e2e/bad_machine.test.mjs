@@ -21,6 +21,7 @@ import {
   temporaryFolder,
   until,
 } from './harness.mjs';
+import { Traces } from './traces.mjs';
 
 const up = (dataDir, settings = {}, options = {}) =>
   run(['up', '--data-dir', dataDir, ...setFlags({ ...defaults, ...settings })], options);
@@ -145,6 +146,18 @@ describe('a place that is taken', () => {
     const events = await say('Run the command `cat a.txt`', { session_id: session });
     assert.match(results(events)[0].content, /mine/);
     await platform.stopAndLeaveNothing();
+  });
+
+  test('a start that fails ends what it had begun', { skip: noSandbox }, async () => {
+    const holder = http.createServer().listen(0, '127.0.0.1');
+    await until('the port to be held', () => holder.listening);
+    const taken = { 'agent.listen': `127.0.0.1:${holder.address().port}`, 'pool.agent.warm': '3' };
+    for (let attempt = 0; attempt < 5; ++attempt) {
+      const dataDir = path.join(temporaryFolder(), 'd');
+      expectRefusal(await up(dataDir, taken), /in use/);
+      assert.deepEqual(new Traces(dataDir).remaining(), []);
+    }
+    holder.close();
   });
 });
 
