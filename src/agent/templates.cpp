@@ -1,7 +1,7 @@
 #include "agent/templates.h"
 
 #include "agent/field_rules.h"
-#include "agent/yaml.h"
+#include "base/yaml/yaml.h"
 
 #include <algorithm>
 

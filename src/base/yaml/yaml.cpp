@@ -1,11 +1,11 @@
-#include "agent/yaml.h"
+#include "base/yaml/yaml.h"
 
 #include <yaml-cpp/yaml.h>
 
 #include <fstream>
 #include <sstream>
 
-namespace isa::agent {
+namespace isa {
 namespace {
 
 json::value scalar(const YAML::Node& node) {
@@ -66,4 +66,4 @@ Result<json::value> read_yaml(const std::filesystem::path& file) {
   return parse_yaml(text.str());
 }
 
-}  // namespace isa::agent
+}  // namespace isa
