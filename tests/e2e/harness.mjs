@@ -6,6 +6,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+import { ContractViolation, watch } from '../contract/guard.mjs';
 import { as, request } from './http.mjs';
 import { Traces } from './traces.mjs';
 
@@ -42,7 +43,7 @@ export async function until(what, probe, patienceMs = kPatienceMs) {
       if (found) return found;
       last = undefined;
     } catch (error) {
-      if (error instanceof Hopeless) throw error;
+      if (error instanceof Hopeless || error instanceof ContractViolation) throw error;
       last = error;
     }
     await new Promise((resume) => setTimeout(resume, 25));
@@ -155,6 +156,7 @@ export class Platform {
     const endpoints = JSON.parse(fs.readFileSync(path.join(this.dataDir, 'endpoints.json'), 'utf8'));
     if (endpoints.pid !== this.child.pid) return false; // Of the process before this one.
     this.endpoints = endpoints;
+    for (const [role, address] of Object.entries(endpoints)) if (role !== 'pid') watch(role, address);
     const role = endpoints.agent ? 'agent' : Object.keys(endpoints).find((name) => name !== 'pid');
     return (await request(`${endpoints[role]}/ready`)).status === 200;
   }

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import http from 'node:http';
 
+import { checkAnswer, checkStream } from '../contract/guard.mjs';
 import { types } from './events.mjs';
 
 const kAnswerMs = 60_000;
@@ -24,8 +25,9 @@ function send(url, { method = 'GET', headers = {}, body } = {}) {
   });
 }
 
-// { status, headers, text, json }; json is undefined when the body is none.
-export async function request(url, options) {
+// { status, headers, text, json }; json is undefined when the body is none. Throws when it is not as the contract of
+// the role says.
+export async function request(url, options = {}) {
   const incoming = await send(url, options);
   const chunks = [];
   for await (const chunk of incoming) chunks.push(chunk);
@@ -36,7 +38,9 @@ export async function request(url, options) {
   } catch {
     json = undefined;
   }
-  return { status: incoming.statusCode, headers: incoming.headers, text, json };
+  const answer = { status: incoming.statusCode, headers: incoming.headers, text, json };
+  checkAnswer(url, options, answer);
+  return answer;
 }
 
 // One frame of text/event-stream: { id, event, data }; comments are null.
@@ -58,13 +62,14 @@ export class EventStream {
       ...options,
       headers: { Accept: 'text/event-stream', ...options?.headers },
     });
-    return new EventStream(incoming);
+    return new EventStream(incoming, url, options);
   }
 
-  constructor(incoming) {
+  constructor(incoming, url, options) {
     this.incoming = incoming;
     this.status = incoming.statusCode;
     this.headers = incoming.headers;
+    this.check = checkStream(url, options, this);
   }
 
   async *[Symbol.asyncIterator]() {
@@ -74,7 +79,9 @@ export class EventStream {
       buffered += chunk;
       for (let end; (end = buffered.indexOf('\n\n')) >= 0; buffered = buffered.slice(end + 2)) {
         const frame = parseFrame(buffered.slice(0, end));
-        if (frame) yield frame;
+        if (!frame) continue;
+        this.check(frame.data);
+        yield frame;
       }
     }
   }
