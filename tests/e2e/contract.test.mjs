@@ -1,0 +1,170 @@
+// Every operation of every role is called once and answers well. That the answers are as api/ says is the harness's to
+// see (../contract/guard.mjs); that none is forgotten, the last test's.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+
+import { Contract, roles } from '../contract/contract.mjs';
+import { hasSeen } from '../contract/guard.mjs';
+import { createAgent, noSandbox, Platform } from './harness.mjs';
+import { EventStream } from './http.mjs';
+
+const skip = noSandbox;
+let platform;
+before(async () => {
+  if (skip) return;
+  platform = await Platform.up();
+  await platform.warm();
+});
+after(() => platform?.stopAndLeaveNothing());
+
+async function good(answer, status = 200) {
+  const { status: found, json, text } = await answer;
+  assert.equal(found, status, text);
+  return json;
+}
+
+async function streamed(role, path, body) {
+  const stream = await EventStream.open(platform.endpoints[role] + path, {
+    method: 'POST',
+    headers: { 'user-id': 'ada' },
+    body,
+  });
+  assert.equal(stream.status, 200);
+  const frames = [];
+  for await (const frame of stream) frames.push(frame.data);
+  assert.ok(frames.length > 1, frames.join('\n'));
+}
+
+test('the routes that every role has', { skip }, async () => {
+  for (const role of roles)
+    for (const path of ['/health', '/ready', '/metrics']) await good(platform.as('ada', role).get(path));
+});
+
+test('agents and their versions', { skip }, async () => {
+  const ada = platform.as('ada');
+  const path = '/api/v1/agents/configs';
+  const full = {
+    description: 'All fields',
+    tools: ['read_file'],
+    approvals: [{ match: 'bash_execute', timeout_s: 60, on_timeout: 'deny' }],
+    limits: { max_turns: 3, max_usd: 0.5 },
+    egress: ['example.com'],
+    metadata: { team: 'a' },
+  };
+  const { id } = await createAgent(ada, full);
+  await createAgent(ada, { name: 'From a template', template_id: 'researcher' });
+  await good(ada.get(`${path}/${id}`));
+  await good(ada.patch(`${path}/${id}`, { description: null, mode: 'PROACTIVE' }));
+  await good(ada.get(`${path}?limit=1`));
+  await good(ada.get(`${path}/${id}/versions`));
+  await good(ada.get(`${path}/${id}/versions/1`));
+  await good(ada.post(`${path}/${id}/rollback`, { version: 1 }));
+  await good(ada.delete(`${path}/${id}`));
+  await good(ada.get(`${path}/${id}`), 404);
+});
+
+test('templates', { skip }, async () => {
+  const ada = platform.as('ada');
+  const path = '/api/v1/agents/templates';
+  const { id } = await good(ada.post(path, { name: 'Mine', tools: ['read_file'], env: 'cloud_shared' }));
+  await good(ada.get(path));
+  await good(ada.get(`${path}/${id}`));
+  await good(ada.put(`${path}/${id}`, { name: 'Mine still' }));
+  await good(ada.delete(`${path}/${id}`));
+  await good(ada.put(`${path}/researcher`, { name: 'Not mine' }), 403);
+});
+
+test('chats, sessions and runs', { skip }, async () => {
+  const ada = platform.as('ada');
+  const { id } = await createAgent(ada, { tools: ['bash_execute'] });
+  const begun = await good(ada.post('/api/v1/agents/sessions', { agent_config_id: id, title: 'A talk' }));
+  await ada.chatAll({ agent_config_id: id, message: 'What is 2+2?', session_id: begun.id });
+  const chat = { agent_config_id: id, message: 'And 3+4?', session_id: begun.id, stream: false };
+  const { run_id: run } = await good(ada.post('/api/v1/agents/chat', chat));
+  await good(ada.post('/query', { prompt: 'What is 1+1?', model: 'builtin/demo' }));
+
+  const session = `/api/v1/agents/sessions/${begun.id}`;
+  await good(ada.get('/api/v1/agents/sessions?limit=1'));
+  await good(ada.get(session));
+  await good(ada.get(`${session}/messages`));
+  await good(ada.get(`${session}/runs`));
+  await good(ada.get(`/api/v1/agents/runs/${run}`));
+  await good(ada.get(`/api/v1/agents/runs/${run}/events`, { Accept: 'application/json' }));
+  await (await ada.events(run)).all();
+  await good(ada.post(`/api/v1/agents/runs/${run}/cancel`));
+  await good(ada.delete(session));
+});
+
+test('models in both dialects', { skip }, async () => {
+  const ada = platform.as('ada', 'model');
+  const messages = [{ role: 'user', content: 'What is 2+2?' }];
+  const openai = { model: 'builtin/demo', messages };
+  const anthropic = { ...openai, max_tokens: 50 };
+  await good(ada.post('/v1/chat/completions', openai));
+  await streamed('model', '/v1/chat/completions', { ...openai, stream: true, stream_options: { include_usage: true } });
+  await good(ada.post('/v1/messages', anthropic));
+  await streamed('model', '/v1/messages', { ...anthropic, stream: true });
+  for (const more of [{}, { 'anthropic-version': '2023-06-01' }]) {
+    await good(ada.get('/v1/models', more));
+    await good(ada.get('/v1/models/builtin/demo', more));
+    await good(ada.get('/v1/models/builtin/nobody', more), 404);
+  }
+  await good(ada.get('/api/v1/models/resolve?model=builtin/demo'));
+  await good(ada.get('/api/v1/models/resolve?model=openai/gpt'), 424);
+  await good(ada.post('/api/v1/invoke', openai));
+  await good(ada.post('/api/v1/invoke', { input_data: 'What is 2+2?', task: 'chat', service_type: 'text' }));
+  await good(ada.post('/v1/chat/completions', { model: 'builtin/demo', messages: [] }), 400);
+  await good(ada.post('/v1/messages', { model: 'builtin/demo', max_tokens: 1, messages: 7 }), 400);
+});
+
+test('leases', { skip }, async () => {
+  const ada = platform.as('ada', 'pool');
+  const path = '/api/v1/pools/agent';
+  await good(ada.get(`${path}/stats`));
+  const held = await good(ada.post(`${path}/acquire`, { session_id: 'contract-1', pool_type: 'agent' }));
+  const instance = `${path}/${held.instance_id}`;
+  const { fencing_token } = held.lease;
+  await good(ada.get(`${path}/instances`));
+  await good(ada.get(instance));
+  await good(ada.post(`${instance}/renew`, { fencing_token }));
+  const params = { prompt: 'What is 2+2?', context: { agent: { model: 'builtin/demo' }, channel: 'cli' } };
+  await good(ada.post(`${instance}/execute`, { action: 'query', params, fencing_token }));
+  await good(ada.post(`${instance}/execute`, { action: 'reset' }));
+  await streamed('pool', `${instance}/stream`, { prompt: 'And 3+4?', fencing_token });
+  await good(ada.post(`${instance}/release`, { fencing_token: fencing_token + 1 }), 409);
+  await good(ada.post(`${instance}/release`, { fencing_token }));
+  const again = await good(ada.post(`${path}/acquire`, { session_id: 'contract-2' }));
+  await good(ada.delete(`${path}/${again.instance_id}?fencing_token=${again.lease.fencing_token}`));
+  await good(ada.get('/api/v1/pools/custom_agent/stats'), 501);
+});
+
+test('sandboxes', { skip }, async () => {
+  const ada = platform.as('ada', 'cloud_os');
+  const path = '/api/v1/vms';
+  const labels = { team: 'a' };
+  const limits = { memory_mb: 128, pids: 64 };
+  const made = await good(ada.post(path, { labels, limits, env: { A: 'b' }, timeout_s: 600 }), 201);
+  const vm = `${path}/${made.vm_id}`;
+  const internal = platform.internal('cloud_os');
+  const binding = { lease_id: 'lease_contract', user_id: 'ada', session_id: 'contract-3' };
+  await good(internal.put(`${vm}/binding`, binding));
+  await good(ada.put(`${vm}/binding`, binding), 403);
+  await good(ada.get(`${path}?label=team=a`));
+  await good(ada.get(vm));
+  await good(ada.get(`${vm}/logs`));
+  await good(ada.post(`${vm}/stop`));
+  await good(ada.get(`${vm}/status`));
+  await good(ada.post(`${vm}/start`));
+  await good(ada.delete(vm));
+  await good(ada.delete(vm));
+});
+
+test('no operation of any role was left out', { skip }, () => {
+  const answersWell = ({ value }) => Object.keys(value.responses).some((status) => status.startsWith('2'));
+  const forgotten = roles.flatMap((role) =>
+    new Contract(role).operations
+      .filter((operation) => answersWell(operation) && !hasSeen(role, operation.id))
+      .map(({ id, title }) => `${role}: ${id} (${title})`),
+  );
+  assert.deepEqual(forgotten, [], 'call them in this file');
+});
