@@ -1,6 +1,8 @@
 #include "app/listeners.h"
 
+#include "app/contracts.h"
 #include "auth/guard.h"
+#include "net/contract_routes.h"
 
 #include <cstdio>
 #include <filesystem>
@@ -78,6 +80,7 @@ Task<Result<std::unique_ptr<net::Server>>> Listeners::serve(std::string role, ne
   info.metrics_page = [this] { return metrics_.page(); };
   info.metrics_token = config_.app.metrics_token;
   net::add_service_routes(router, std::move(info));
+  net::add_contract_routes(router, contract_file(role + ".openapi.yaml"), contract_file("common.yaml"));
   net::ServerOptions options;
   options.name = role;
   options.guard = guard_;

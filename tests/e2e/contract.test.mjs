@@ -1,12 +1,13 @@
 // Every operation of every role is called once and answers well. That the answers are as api/ says is the harness's to
 // see (../contract/guard.mjs); that none is forgotten, the last test's.
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import { after, before, test } from 'node:test';
 
-import { Contract, roles } from '../contract/contract.mjs';
+import { Contract, folder, roles } from '../contract/contract.mjs';
 import { hasSeen } from '../contract/guard.mjs';
 import { createAgent, noSandbox, Platform } from './harness.mjs';
-import { EventStream } from './http.mjs';
+import { EventStream, request } from './http.mjs';
 
 const skip = noSandbox;
 let platform;
@@ -38,6 +39,18 @@ async function streamed(role, path, body) {
 test('the routes that every role has', { skip }, async () => {
   for (const role of roles)
     for (const path of ['/health', '/ready', '/metrics']) await good(platform.as('ada', role).get(path));
+});
+
+test('every role serves its contract, and what that refers to, to everybody', { skip }, async () => {
+  for (const role of roles)
+    for (const [path, name] of [
+      ['/openapi.yaml', `${role}.openapi.yaml`],
+      ['/common.yaml', 'common.yaml'],
+    ]) {
+      const answer = await request(platform.endpoints[role] + path);
+      assert.equal(answer.status, 200);
+      assert.equal(answer.text, fs.readFileSync(`${folder}/${name}`, 'utf8'), `${role}${path}`);
+    }
 });
 
 test('agents and their versions', { skip }, async () => {

@@ -1,6 +1,7 @@
 #include "net/contract/contract.h"
 
 #include "base/yaml/yaml.h"
+#include "net/contract_routes.h"
 #include "net/service_routes.h"
 
 #include <map>
@@ -112,6 +113,7 @@ Operations served_by(Router router) {
   ServiceInfo info;
   info.metrics_page = [] { return std::string(); };
   add_service_routes(router, std::move(info));
+  add_contract_routes(router, {}, {});
   Operations operations;
   for (const auto& route : router.routes()) {
     auto pattern = route.pattern;

@@ -13,7 +13,7 @@ namespace isa::net {
 // api/<role>.openapi.yaml of the source.
 std::filesystem::path contract_of(std::string_view role);
 
-// Where the routes of a role (to which those of service_routes.h are added) and the file that describes them
+// Where the routes of a role (to which those that every role has are added) and the file that describes them
 // differ, a sentence each; empty when they agree. Compared both ways: every route is described and nothing
 // else is, and of each
 //   who may call it     `security: []` says everybody, [{internalService, internalSecret}] other roles only;

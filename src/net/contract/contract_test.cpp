@@ -14,6 +14,8 @@ using Strings = std::vector<std::string>;
 constexpr std::string_view kServiceRoutes = R"(
   /health: { get: { security: [] } }
   /ready: { get: { security: [] } }
+  /openapi.yaml: { get: { security: [] } }
+  /common.yaml: { get: { security: [] } }
   /metrics: { $ref: "shared.yaml#/components/pathItems/Metrics" }
 )";
 constexpr std::string_view kThings = R"(
