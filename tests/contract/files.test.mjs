@@ -45,8 +45,10 @@ for (const role of roles) {
       assert.deepEqual(lint(name), []);
     });
 
-    test('has every operationId once, and every parameter of its paths', () => {
+    test('has every operationId once, under a tag that it explains, and every parameter of its paths', () => {
       const { operations } = new Contract(role);
+      const tags = document(name).tags.map((tag) => tag.name);
+      assert.deepEqual([...new Set(operations.flatMap(({ value }) => value.tags ?? ['none']))].sort(), tags.sort());
       const ids = operations.map(({ id }) => id);
       assert.deepEqual([...new Set(ids)], ids);
       for (const { title, template, parameters } of operations) {
@@ -66,11 +68,14 @@ for (const role of roles) {
     test('has examples that are as it says', () => {
       const contract = new Contract(role);
       for (const file of [name, 'common.yaml'])
-        for (const [at, value] of walk(document(file)))
-          if (value?.schema && 'example' in value)
-            assert.deepEqual(contract.errors(`${file}#${at}/schema`, value.example), [], at);
-          else if (value?.properties && 'example' in value)
-            assert.deepEqual(contract.errors(`${file}#${at}`, value.example), [], at);
+        for (const [at, value] of walk(document(file))) {
+          const isSchema = value?.properties !== undefined;
+          if (!isSchema && !value?.schema) continue;
+          const examples = Object.values(value.examples ?? {}).map((example) => example.value);
+          if ('example' in value) examples.push(value.example);
+          for (const example of examples)
+            assert.deepEqual(contract.errors(`${file}#${at}${isSchema ? '' : '/schema'}`, example), [], at);
+        }
     });
 
     test('uses every schema, answer and parameter that it names', () => {
