@@ -19,7 +19,6 @@ const methods = ['get', 'put', 'post', 'patch', 'delete'];
 const kErrorsShown = 5;
 const kValueShown = 300; // Characters.
 
-
 function documents() {
   const names = fs.readdirSync(folder).filter((name) => name.endsWith('.yaml'));
   return Object.fromEntries(
@@ -52,10 +51,25 @@ export class Contract {
     this.role = role;
     this.files = files;
     this.name = `${role}.openapi.yaml`;
-    this.ajv = new Ajv2020({ allErrors: true, verbose: true, strict: true, strictRequired: false, allowUnionTypes: true });
+    this.ajv = new Ajv2020({
+      allErrors: true,
+      verbose: true,
+      strict: true,
+      strictRequired: false,
+      allowUnionTypes: true,
+    });
     (formats.default ?? formats)(this.ajv);
     // A whole document is a schema to ajv, so that references find their way.
-    this.ajv.addVocabulary(['openapi', 'info', 'servers', 'security', 'tags', 'paths', 'components', 'example']);
+    this.ajv.addVocabulary([
+      'openapi',
+      'info',
+      'servers',
+      'security',
+      'tags',
+      'paths',
+      'components',
+      'example',
+    ]);
     for (const [name, file] of Object.entries(files)) this.ajv.addSchema(file, name);
     this.validators = new Map(); // By where the schema is.
     this.operations = this.#read();
@@ -91,7 +105,10 @@ export class Contract {
           value: operation,
           at: `${item.at}/${method}`,
           parameters,
-          pattern: pattern(template, parameters.some((parameter) => parameter['x-rest'])),
+          pattern: pattern(
+            template,
+            parameters.some((parameter) => parameter['x-rest']),
+          ),
         });
       }
     }
@@ -138,7 +155,11 @@ export class Contract {
         throw new ContractViolation(
           `${this.role}: ${method} ${pathname} answers ${status}, but api/${this.name} does not describe it`,
         );
-      return { what: `the error of ${method} ${pathname}`, isJson: true, at: 'common.yaml#/components/schemas/Error' };
+      return {
+        what: `the error of ${method} ${pathname}`,
+        isJson: true,
+        at: 'common.yaml#/components/schemas/Error',
+      };
     }
     const what = `the answer ${status} of ${operation.id} (${operation.title})`;
     const described = this.#described(operation, status);
@@ -150,7 +171,13 @@ export class Contract {
         `${this.role}: ${what} is of type '${media}'; api/${this.name} says ${Object.keys(content).join(', ') || 'nothing'}`,
       );
     const at = `${described.at}/content/${escaped(media)}/schema`;
-    return { operation, what, at, isJson: media === 'application/json', isStream: media === 'text/event-stream' };
+    return {
+      operation,
+      what,
+      at,
+      isJson: media === 'application/json',
+      isStream: media === 'text/event-stream',
+    };
   }
 
   // Throws a ContractViolation. `json` is the body when it is JSON, `body` what was sent, when that was JSON.

@@ -88,7 +88,11 @@ describe('an answer', () => {
     await refused({ status: 201, body: stats }, /answer 201 of getPoolStats .* is not described/);
     await refused({ body: 'plenty', type: 'text/plain' }, /is of type 'text\/plain'/);
     await refused({ body: 'plenty' }, /is not JSON: plenty/);
-    await refused({ body: stats }, /GET \/api\/v1\/nowhere answers 200, but .* does not describe it/, '/api/v1/nowhere');
+    await refused(
+      { body: stats },
+      /GET \/api\/v1\/nowhere answers 200, but .* does not describe it/,
+      '/api/v1/nowhere',
+    );
     await refused({ status: 404, body: { message: 'no' } }, /required property 'error'/, '/api/v1/nowhere');
   });
 
@@ -116,7 +120,13 @@ describe('an answer', () => {
   test('by an address with more slashes finds the operation whose parameter takes them', async () => {
     const model = { id: 'builtin/demo', object: 'model', created: 0, owned_by: 'builtin' };
     await ask({ body: model }, '/v1/models/builtin/demo', {}, 'model');
-    await refused({ body: { ...model, colour: 'red' } }, /getModel.*colour/s, '/v1/models/builtin/demo', {}, 'model');
+    await refused(
+      { body: { ...model, colour: 'red' } },
+      /getModel.*colour/s,
+      '/v1/models/builtin/demo',
+      {},
+      'model',
+    );
     await refused({ body: stats }, /does not describe it/, '/api/v1/pools/agent/more/stats');
   });
 

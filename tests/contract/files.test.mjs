@@ -24,8 +24,7 @@ function lint(name) {
     const isSchema = value?.type !== undefined && value?.properties !== undefined;
     if (isSchema && value.additionalProperties === undefined)
       found.push(`${at}: says its properties, but not whether there may be others (additionalProperties)`);
-    if (value?.operationId && !value.summary)
-      found.push(`${at}: has no summary`);
+    if (value?.operationId && !value.summary) found.push(`${at}: has no summary`);
   }
   return found;
 }
@@ -48,7 +47,10 @@ for (const role of roles) {
     test('has every operationId once, under a tag that it explains, and every parameter of its paths', () => {
       const { operations } = new Contract(role);
       const tags = document(name).tags.map((tag) => tag.name);
-      assert.deepEqual([...new Set(operations.flatMap(({ value }) => value.tags ?? ['none']))].sort(), tags.sort());
+      assert.deepEqual(
+        [...new Set(operations.flatMap(({ value }) => value.tags ?? ['none']))].sort(),
+        tags.sort(),
+      );
       const ids = operations.map(({ id }) => id);
       assert.deepEqual([...new Set(ids)], ids);
       for (const { title, template, parameters } of operations) {

@@ -41,7 +41,15 @@ export function checkAnswer(url, { method = 'GET', body }, { status, headers, te
   if (!contract) return;
   const sent = typeof body === 'string' || Buffer.isBuffer(body) ? jsonOf(body.toString()) : body;
   const type = headers['content-type'];
-  const { operation } = contract.check({ method, pathname: at.pathname, status, type, text, json, body: sent });
+  const { operation } = contract.check({
+    method,
+    pathname: at.pathname,
+    status,
+    type,
+    text,
+    json,
+    body: sent,
+  });
   if (operation && status < 300) seen.add(`${contract.role} ${operation.id}`);
 }
 

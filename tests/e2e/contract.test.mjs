@@ -114,7 +114,11 @@ test('models in both dialects', { skip }, async () => {
   const openai = { model: 'builtin/demo', messages };
   const anthropic = { ...openai, max_tokens: 50 };
   await good(ada.post('/v1/chat/completions', openai));
-  await streamed('model', '/v1/chat/completions', { ...openai, stream: true, stream_options: { include_usage: true } });
+  await streamed('model', '/v1/chat/completions', {
+    ...openai,
+    stream: true,
+    stream_options: { include_usage: true },
+  });
   await good(ada.post('/v1/messages', anthropic));
   await streamed('model', '/v1/messages', { ...anthropic, stream: true });
   for (const more of [{}, { 'anthropic-version': '2023-06-01' }]) {
