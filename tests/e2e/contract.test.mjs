@@ -129,6 +129,7 @@ test('models in both dialects', { skip }, async () => {
   await good(ada.get('/api/v1/models/resolve?model=builtin/demo'));
   await good(ada.get('/api/v1/models/resolve?model=openai/gpt'), 424);
   await good(ada.post('/api/v1/invoke', openai));
+  await good(ada.post('/api/v1/invoke', { messages }));
   await good(ada.post('/api/v1/invoke', { input_data: 'What is 2+2?', task: 'chat', service_type: 'text' }));
   await good(ada.post('/v1/chat/completions', { model: 'builtin/demo', messages: [] }), 400);
   await good(ada.post('/v1/messages', { model: 'builtin/demo', max_tokens: 1, messages: 7 }), 400);
