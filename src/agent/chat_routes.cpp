@@ -17,9 +17,20 @@ class ReaderBond {
   std::shared_ptr<LiveRun> run_;
 };
 
-net::Response with_ids(net::Response response, const LiveRun& run) {
-  response.headers.set("X-Run-Id", run.id.value());
-  response.headers.set("X-Session-Id", run.order.session.id.value());
+// A run that is over.
+struct Ended {
+  RunId run;
+  SessionId session;
+  RunEnding ending;
+};
+
+Ended ended(const LiveRun& run) {
+  return {run.id, run.order.session.id, *run.ending};
+}
+
+net::Response with_ids(net::Response response, const RunId& run, const SessionId& session) {
+  response.headers.set("X-Run-Id", run.value());
+  response.headers.set("X-Session-Id", session.value());
   return response;
 }
 
@@ -27,52 +38,93 @@ net::Response streamed(std::shared_ptr<LiveRun> run, std::shared_ptr<ReaderBond>
   auto response = net::Response::sse([run, bond](net::BodyWriter& out) {
     return follow_live(std::shared_ptr<RunStream>(run, &run->stream), 0, out);
   });
-  return with_ids(std::move(response), *run);
+  return with_ids(std::move(response), run->id, run->order.session.id);
 }
 
-Result<net::Response> whole(const LiveRun& run) {
-  const auto& ending = *run.ending;
+net::Response replayed(const store::Run& run, std::vector<store::LoggedEvent> events) {
+  auto response = net::Response::sse(
+      [id = run.id, events = std::move(events)](net::BodyWriter& out) { return replay(id, events, out); });
+  return with_ids(std::move(response), run.id, run.session_id);
+}
+
+Result<net::Response> chat_answer(const Ended& of) {
+  const auto& ending = of.ending;
   if (ending.failure) return Failure(*ending.failure);
   json::object body;
   body["status"] = "success";
   body["response"] = ending.response.value_or("");
-  body["session_id"] = run.order.session.id.value();
-  body["run_id"] = run.id.value();
+  body["session_id"] = of.session.value();
+  body["run_id"] = of.run.value();
   body["usage"] = ending.usage ? json::value(*ending.usage) : nullptr;
   body["duration_ms"] = ending.session_end.metadata.at("duration_ms");
-  return with_ids(net::Response::json(200, std::move(body)), run);
+  return with_ids(net::Response::json(200, std::move(body)), of.run, of.session);
 }
 
-}  // namespace
-
-ChatRoutes::Answer ChatRoutes::chat(net::Request& request) {
-  ISA_CO_TRY(auto body, parse_chat(request.body));
-  const bool ends_with_reader = body.cancel_on_disconnect.value_or(false);
-  const bool streams = body.stream.value_or(true);
-  ISA_CO_TRY(auto run, co_await begin(request.identity, std::move(body), std::move(body.message)));
-  const auto bond = ends_with_reader ? std::make_shared<ReaderBond>(run) : nullptr;
-  ISA_CO_TRYV(co_await engine_.accepted(run));
-  if (streams) co_return streamed(std::move(run), bond);
-  co_await engine_.ended(run);
-  co_return whole(*run);
-}
-
-ChatRoutes::Answer ChatRoutes::query(net::Request& request) {
-  ISA_CO_TRY(auto body, parse_query(request.body));
-  ISA_CO_TRY(auto run, co_await begin(request.identity, std::move(body), std::move(body.prompt)));
-  ISA_CO_TRYV(co_await engine_.accepted(run));
-  co_await engine_.ended(run);
-  const auto& ending = *run->ending;
+net::Response query_answer(const Ended& of) {
+  const auto& ending = of.ending;
   json::object answer;
   answer["success"] = !ending.failure;
   answer["response"] = ending.response.value_or("");
   if (ending.failure) answer["error"] = ending.failure->message();
-  co_return with_ids(net::Response::json(200, std::move(answer)), *run);
+  return with_ids(net::Response::json(200, std::move(answer)), of.run, of.session);
 }
 
-Task<Result<std::shared_ptr<LiveRun>>> ChatRoutes::begin(const Identity& who, ChatOptions options,
-                                                         std::string message) {
-  ISA_CO_TRY(auto order, co_await planner_.plan(who, std::move(options), std::move(message)));
+}  // namespace
+
+ChatRoutes::Answer ChatRoutes::chat(net::Request& request, store::Once once) {
+  ISA_CO_TRY(auto body, parse_chat(request.body));
+  const bool ends_with_reader = body.cancel_on_disconnect.value_or(false);
+  const bool streams = body.stream.value_or(true);
+  ISA_CO_TRY(auto run, co_await begin(request.identity, once, std::move(body), std::move(body.message)));
+  const auto bond = ends_with_reader ? std::make_shared<ReaderBond>(run) : nullptr;
+  ISA_CO_TRYV(co_await engine_.accepted(run));
+  if (streams) co_return streamed(std::move(run), bond);
+  co_await engine_.ended(run);
+  co_return chat_answer(ended(*run));
+}
+
+ChatRoutes::Answer ChatRoutes::chat_made(net::Request& request, store::Once once) {
+  ISA_CO_TRY(const auto body, parse_chat(request.body));
+  const bool streams = body.stream.value_or(true);
+  const auto id = once.new_id<RunId>();
+  if (auto live = engine_.registry().find(id)) {
+    ISA_CO_TRYV(co_await engine_.accepted(live));
+    if (streams) co_return streamed(std::move(live), nullptr);
+    co_await engine_.ended(live);
+    co_return chat_answer(ended(*live));
+  }
+  ISA_CO_TRY(const auto run, co_await runs_.find(request.identity, id));
+  ISA_CO_TRY(auto events, co_await runs_.events(id, 0));
+  if (streams) co_return replayed(run, std::move(events));
+  co_return chat_answer({run.id, run.session_id, ending_in(events)});
+}
+
+ChatRoutes::Answer ChatRoutes::query(net::Request& request, store::Once once) {
+  ISA_CO_TRY(auto body, parse_query(request.body));
+  ISA_CO_TRY(auto run, co_await begin(request.identity, once, std::move(body), std::move(body.prompt)));
+  ISA_CO_TRYV(co_await engine_.accepted(run));
+  co_await engine_.ended(run);
+  co_return query_answer(ended(*run));
+}
+
+ChatRoutes::Answer ChatRoutes::query_made(net::Request& request, store::Once once) {
+  const auto id = once.new_id<RunId>();
+  if (const auto live = engine_.registry().find(id)) {
+    ISA_CO_TRYV(co_await engine_.accepted(live));
+    co_await engine_.ended(live);
+    co_return query_answer(ended(*live));
+  }
+  ISA_CO_TRY(const auto run, co_await runs_.find(request.identity, id));
+  ISA_CO_TRY(const auto events, co_await runs_.events(id, 0));
+  co_return query_answer({run.id, run.session_id, ending_in(events)});
+}
+
+Task<Result<std::shared_ptr<LiveRun>>> ChatRoutes::begin(Identity who, const store::Once& once,
+                                                         ChatOptions options, std::string message) {
+  // A request that is executed once more finds the session that the first attempt may have made.
+  if (once.has_key && !options.session_id) options.session_id = once.new_id<SessionId>();
+  ISA_CO_TRY(auto order, co_await planner_.plan(std::move(who), std::move(options), std::move(message)));
+  order.id = once.new_id<RunId>();
   co_return engine_.start(std::move(order));
 }
 

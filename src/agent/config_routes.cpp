@@ -46,16 +46,21 @@ ConfigRoutes::Answer ConfigRoutes::list(net::Request& request) {
   co_return net::Response::json(200, page_body("agents", page));
 }
 
-ConfigRoutes::Answer ConfigRoutes::create(net::Request& request) {
+ConfigRoutes::Answer ConfigRoutes::create(net::Request& request, store::Once once) {
   ISA_CO_TRY(const auto body, json::parse_as<CreateAgent>(request.body));
   ISA_CO_TRY(const auto wanted, wanted_template(body));
   std::optional<store::AgentTemplate> from;
   if (wanted) {
     ISA_CO_TRY(from, co_await templates_.find(request.identity, *wanted));
   }
-  ISA_CO_TRY(auto config,
-             create_config(body, from ? &*from : nullptr, request.identity, default_model_, now()));
+  ISA_CO_TRY(auto config, create_config(once.new_id<AgentId>(), body, from ? &*from : nullptr,
+                                        request.identity, default_model_, now()));
   ISA_CO_TRYV(co_await configs_.create(config));
+  co_return answer(config);
+}
+
+ConfigRoutes::Answer ConfigRoutes::made(net::Request& request, store::Once once) {
+  ISA_CO_TRY(const auto config, co_await find(request.identity, once.new_id<AgentId>()));
   co_return answer(config);
 }
 
@@ -104,20 +109,42 @@ ConfigRoutes::Answer ConfigRoutes::version(net::Request& request) {
   co_return answer(config);
 }
 
-ConfigRoutes::Answer ConfigRoutes::rollback(net::Request& request) {
+ConfigRoutes::Answer ConfigRoutes::rollback(net::Request& request, store::Once) {
   ISA_CO_TRY(const auto body, json::parse_as<Rollback>(request.body));
   ISA_CO_TRY(const auto expected, if_match(request));
   ISA_CO_TRY(const auto current, co_await find(request));
   ISA_CO_TRYV(check_version(current, expected));
   ISA_CO_TRY(auto old, co_await configs_.find_version(request.identity, current.id, body.version));
-  auto next = rolled_back(current, std::move(old), now());
-  ISA_CO_TRY(const auto config, co_await configs_.update(request.identity, std::move(next)));
+  ISA_CO_TRY(auto next, rolled_back(current, std::move(old), request.identity, now()));
+  ISA_CO_TRY(const auto config, co_await configs_.roll_back(request.identity, std::move(next), body.version));
   co_return answer(config);
 }
 
+// The last thing that happened to the config, if it was this.
+ConfigRoutes::Answer ConfigRoutes::rolled_back_already(net::Request& request, store::Once once) {
+  ISA_CO_TRY(const auto body, json::parse_as<Rollback>(request.body));
+  ISA_CO_TRY(const auto current, co_await find(request));
+  ISA_CO_TRY(const auto last, co_await configs_.audit(request.identity, current.id, "", 1));
+  const auto& entries = last.items;
+  const bool is_done = !entries.empty() && entries[0].restored == body.version &&
+                       entries[0].actor_id == request.identity.user && entries[0].at >= once.since;
+  if (!is_done) co_return not_found("agent '{}' was not rolled back yet", current.id.value());
+  co_return answer(current);
+}
+
+ConfigRoutes::Answer ConfigRoutes::audit(net::Request& request) {
+  ISA_CO_TRY(auto asked, page_asked(request));
+  ISA_CO_TRY(const auto page, co_await configs_.audit(request.identity, AgentId(request.param("id")),
+                                                      std::move(asked.cursor), asked.limit));
+  co_return net::Response::json(200, page_body("entries", page));
+}
+
 Task<Result<store::AgentConfig>> ConfigRoutes::find(const net::Request& request) {
-  const AgentId id(request.param("id"));
-  auto found = co_await configs_.find(request.identity, id);
+  return find(request.identity, AgentId(request.param("id")));
+}
+
+Task<Result<store::AgentConfig>> ConfigRoutes::find(Identity who, AgentId id) {
+  auto found = co_await configs_.find(std::move(who), id);
   if (!found && found.error().kind() == ErrorKind::not_found) co_return no_agent(id);
   co_return found;
 }

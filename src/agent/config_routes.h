@@ -3,6 +3,7 @@
 #include "agent/config_rules.h"
 #include "agent/templates.h"
 #include "net/http.h"
+#include "store/idempotency_keys.h"
 
 namespace isa::agent {
 
@@ -14,17 +15,23 @@ class ConfigRoutes {
 
   using Answer = Task<Result<net::Response>>;
   Answer list(net::Request& request);
-  Answer create(net::Request& request);
+  Answer create(net::Request& request, store::Once once);
+  Answer made(net::Request& request,
+              store::Once once);  // By an earlier create with the same Idempotency-Key.
   Answer get(net::Request& request);
   Answer patch(net::Request& request);
   Answer remove(net::Request& request);
   Answer versions(net::Request& request);
   Answer version(net::Request& request);
-  Answer rollback(net::Request& request);
+  Answer rollback(net::Request& request, store::Once once);
+  Answer rolled_back_already(net::Request& request,
+                             store::Once once);  // By an earlier one with the same Idempotency-Key.
+  Answer audit(net::Request& request);
 
  private:
   Task<Result<store::AgentConfig>> change(const net::Request& request, const AgentFields& body);
   Task<Result<store::AgentConfig>> find(const net::Request& request);
+  Task<Result<store::AgentConfig>> find(Identity who, AgentId id);
 
   store::AgentConfigStore& configs_;
   const TemplateCatalog& templates_;

@@ -93,12 +93,12 @@ Result<std::optional<TemplateId>> wanted_template(const CreateAgent& body) {
   return *body.template_id;
 }
 
-Result<AgentConfig> create_config(const CreateAgent& body, const store::AgentTemplate* from,
+Result<AgentConfig> create_config(AgentId id, const CreateAgent& body, const store::AgentTemplate* from,
                                   const Identity& owner, const std::string& default_model, Timestamp at) {
   if (!from && !body.name.is_present())
     return validation_error("/name: this field is required").with_param("/name");
   AgentConfig config;
-  config.id = AgentId::make();
+  config.id = std::move(id);
   config.owner_id = owner.user;
   config.model_id = default_model;
   config.created_at = config.updated_at = at;
@@ -117,7 +117,12 @@ Result<AgentConfig> patch_config(AgentConfig current, const AgentFields& body, c
   return current;
 }
 
-AgentConfig rolled_back(const AgentConfig& current, AgentConfig old, Timestamp at) {
+Result<AgentConfig> rolled_back(const AgentConfig& current, AgentConfig old, const Identity& who,
+                                Timestamp at) {
+  const bool is_shared_so_now = old.visibility == current.visibility && old.org_id == current.org_id;
+  if (!is_shared_so_now) {
+    ISA_TRY(old.org_id, owning_org(old.visibility, old.org_id, who));
+  }
   old.id = current.id;
   old.owner_id = current.owner_id;
   old.created_at = current.created_at;

@@ -38,16 +38,18 @@ BOOST_DESCRIBE_STRUCT(CreateAgent, (AgentFields), (source, template_id))
 // The template that a body asks for, if any: a template_id alone means source = template.
 Result<std::optional<TemplateId>> wanted_template(const CreateAgent& body);
 
-// A new config, version 1. `from` when the body asked for a template.
-Result<store::AgentConfig> create_config(const CreateAgent& body, const store::AgentTemplate* from,
-                                         const Identity& owner, const std::string& default_model,
-                                         Timestamp at);
+// A new config, version 1, with the id `id`. `from` when the body asked for a template.
+Result<store::AgentConfig> create_config(AgentId id, const CreateAgent& body,
+                                         const store::AgentTemplate* from, const Identity& owner,
+                                         const std::string& default_model, Timestamp at);
 
 // The next version of `current`.
 Result<store::AgentConfig> patch_config(store::AgentConfig current, const AgentFields& body,
                                         const Identity& who, const std::string& default_model, Timestamp at);
 
-// The next version of `current` with everything that `old` said.
-store::AgentConfig rolled_back(const store::AgentConfig& current, store::AgentConfig old, Timestamp at);
+// The next version of `current` with everything that `old` said. An org that it was shared with then and is
+// not now must be one of `who`.
+Result<store::AgentConfig> rolled_back(const store::AgentConfig& current, store::AgentConfig old,
+                                       const Identity& who, Timestamp at);
 
 }  // namespace isa::agent

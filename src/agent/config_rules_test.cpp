@@ -27,7 +27,7 @@ store::AgentTemplate researcher() {
 Result<AgentConfig> create(std::string_view text, const store::AgentTemplate* from = nullptr,
                            const Identity& who = member_of({})) {
   ISA_TRY(const auto body, json::parse_as<CreateAgent>(text));
-  return create_config(body, from, who, "builtin/demo", from_millis(1000));
+  return create_config(AgentId::make(), body, from, who, "builtin/demo", from_millis(1000));
 }
 
 std::string refusal(std::string_view text) {
@@ -164,7 +164,7 @@ TEST(ConfigRules, APatchThatMakesAnAgentPrivateDropsItsOrg) {
 TEST(ConfigRules, ARollbackIsANewVersionWithTheOldContent) {
   const auto first = create(R"({"name":"a"})").value();
   const auto second = patch(first, R"({"name":"b"})").value();
-  const auto third = rolled_back(second, first, from_millis(3000));
+  const auto third = rolled_back(second, first, Identity{}, from_millis(3000)).value();
 
   EXPECT_EQ(third.name, "a");
   EXPECT_EQ(third.version, 3);

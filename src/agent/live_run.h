@@ -13,6 +13,7 @@ namespace isa::agent {
 
 // What somebody asked for, with everything looked up and checked.
 struct RunOrder {
+  RunId id = RunId::make();
   Identity identity;
   store::Session session;
   bool is_new_session = false;
@@ -28,7 +29,7 @@ struct RunOrder {
 struct LiveRun {
   LiveRun(asio::any_io_executor executor, store::EventLog& log, RunOrder wanted, RunStreamLimits limits)
       : order(std::move(wanted)),
-        id(RunId::make()),
+        id(order.id),
         stream(executor, log, id, order.session.id, limits),
         recorder(stream),
         changed(executor),

@@ -8,6 +8,14 @@ net::Handler on(Object& object, Task<Result<net::Response>> (Object::*method)(ne
   return [&object, method](net::Request& request) { return (object.*method)(request); };
 }
 
+template <class Object>
+store::OnceHandler on(Object& object,
+                      Task<Result<net::Response>> (Object::*method)(net::Request&, store::Once)) {
+  return [&object, method](net::Request& request, store::Once once) {
+    return (object.*method)(request, std::move(once));
+  };
+}
+
 const net::RouteOptions kPublic{.is_public = true};
 // Prompts of 100 000 characters may take 12 bytes each, escaped.
 const net::RouteOptions kConfigBody{.body_max = 2 << 20};
@@ -18,29 +26,35 @@ const net::RouteOptions kChat{
 
 }  // namespace
 
-std::vector<net::Route> routes(Handlers& h) {
+std::vector<net::Route> routes(Handlers& h, store::IdempotencyKeys& keys) {
   using enum net::Method;
+  // What makes or starts something does so once for each Idempotency-Key; the second handler finds it again.
+  const auto once = [&](auto& of, auto make, auto made) { return keys.once(on(of, make), on(of, made)); };
   return {
       {get, "/api/v1/agents/configs", on(h.configs, &ConfigRoutes::list)},
-      {post, "/api/v1/agents/configs", on(h.configs, &ConfigRoutes::create), kConfigBody},
+      {post, "/api/v1/agents/configs", once(h.configs, &ConfigRoutes::create, &ConfigRoutes::made),
+       kConfigBody},
       {get, "/api/v1/agents/configs/{id}", on(h.configs, &ConfigRoutes::get)},
       {patch, "/api/v1/agents/configs/{id}", on(h.configs, &ConfigRoutes::patch), kConfigBody},
       {del, "/api/v1/agents/configs/{id}", on(h.configs, &ConfigRoutes::remove)},
       {get, "/api/v1/agents/configs/{id}/versions", on(h.configs, &ConfigRoutes::versions)},
       {get, "/api/v1/agents/configs/{id}/versions/{n}", on(h.configs, &ConfigRoutes::version)},
-      {post, "/api/v1/agents/configs/{id}/rollback", on(h.configs, &ConfigRoutes::rollback)},
+      {post, "/api/v1/agents/configs/{id}/rollback",
+       once(h.configs, &ConfigRoutes::rollback, &ConfigRoutes::rolled_back_already)},
+      {get, "/api/v1/agents/configs/{id}/audit", on(h.configs, &ConfigRoutes::audit)},
 
       {get, "/api/v1/agents/templates", on(h.templates, &TemplateRoutes::list), kPublic},
       {get, "/api/v1/agents/templates/{id}", on(h.templates, &TemplateRoutes::get), kPublic},
-      {post, "/api/v1/agents/templates", on(h.templates, &TemplateRoutes::create), kConfigBody},
+      {post, "/api/v1/agents/templates", once(h.templates, &TemplateRoutes::create, &TemplateRoutes::made),
+       kConfigBody},
       {put, "/api/v1/agents/templates/{id}", on(h.templates, &TemplateRoutes::replace), kConfigBody},
       {del, "/api/v1/agents/templates/{id}", on(h.templates, &TemplateRoutes::remove)},
 
-      {post, "/api/v1/agents/chat", on(h.chat, &ChatRoutes::chat), kChat},
-      {post, "/query", on(h.chat, &ChatRoutes::query), kChat},
+      {post, "/api/v1/agents/chat", once(h.chat, &ChatRoutes::chat, &ChatRoutes::chat_made), kChat},
+      {post, "/query", once(h.chat, &ChatRoutes::query, &ChatRoutes::query_made), kChat},
 
       {get, "/api/v1/agents/sessions", on(h.sessions, &SessionRoutes::list)},
-      {post, "/api/v1/agents/sessions", on(h.sessions, &SessionRoutes::create)},
+      {post, "/api/v1/agents/sessions", once(h.sessions, &SessionRoutes::create, &SessionRoutes::made)},
       {get, "/api/v1/agents/sessions/{id}", on(h.sessions, &SessionRoutes::get)},
       {del, "/api/v1/agents/sessions/{id}", on(h.sessions, &SessionRoutes::remove)},
       {get, "/api/v1/agents/sessions/{id}/messages", on(h.sessions, &SessionRoutes::messages)},

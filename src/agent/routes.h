@@ -19,6 +19,6 @@ struct Handlers {
 
 // The table of api.md, "Agent service". api/agent.openapi.yaml describes the same routes; a test compares
 // them.
-std::vector<net::Route> routes(Handlers& handlers);
+std::vector<net::Route> routes(Handlers& handlers, store::IdempotencyKeys& keys);
 
 }  // namespace isa::agent

@@ -121,6 +121,18 @@ RunEnding ending_of(TurnFacts facts) {
   return ending;
 }
 
+RunEnding ending_in(const std::vector<store::LoggedEvent>& events) {
+  TurnFacts facts;
+  for (const auto& logged : events) {
+    auto event = sdk::event_from_wire(*logged.json);
+    if (!event) continue;  // The terminal event is our own, always.
+    if (event->type == sdk::EventType::session_end)
+      facts.duration_ms = json::read<std::int64_t>(event->metadata.at("duration_ms")).value_or(0);
+    if (event->is_terminal()) facts.terminal = std::move(*event);
+  }
+  return ending_of(std::move(facts));
+}
+
 std::string_view failure_code(const RunEnding& ending) {
   return ending.failure ? ending.failure->code() : std::string_view();
 }

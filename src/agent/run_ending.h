@@ -37,6 +37,8 @@ struct RunEnding {
 };
 
 RunEnding ending_of(TurnFacts facts);
+// The same of a run that has ended, by its events.
+RunEnding ending_in(const std::vector<store::LoggedEvent>& events);
 
 // The code of the terminal event that says so: "interrupted", "error_max_turns", "sandbox_lost", ...
 std::string_view failure_code(const RunEnding& ending);

@@ -11,6 +11,7 @@
 #include "agent/session_routes.h"
 #include "agent/template_routes.h"
 #include "base/log.h"
+#include "store/idempotency_keys.h"
 
 namespace isa::agent {
 namespace {
@@ -38,11 +39,12 @@ struct Service::Impl {
                config),
         planner(parts.configs, parts.sessions, parts.model, config.default_model),
         probe(parts.configs, parts.pool, parts.model, config.default_model),
+        keys(executor, parts.keys),
         handlers{.configs = ConfigRoutes(parts.configs, catalog, config.default_model),
                  .templates = TemplateRoutes(catalog, parts.guard),
                  .sessions = SessionRoutes(parts.sessions, parts.runs, parts.configs, engine),
                  .runs = RunRoutes(parts.runs, engine),
-                 .chat = ChatRoutes(planner, engine)},
+                 .chat = ChatRoutes(planner, parts.runs, engine)},
         background(executor) {}
 
   Task<void> purge_deleted() {
@@ -65,6 +67,7 @@ struct Service::Impl {
   RunEngine engine;
   ChatPlanner planner;
   HealthProbe probe;
+  store::IdempotencyKeys keys;
   Handlers handlers;
   TaskGroup background;
 };
@@ -84,6 +87,7 @@ Task<Result<void>> Service::start() {
   ISA_CO_TRY(const auto recovered, co_await recover_runs(impl_->parts.runs, impl_->parts.log));
   if (recovered.ended > 0 || recovered.released > 0)
     log::warn("agent.recovered", {{"runs_ended", recovered.ended}, {"runs_released", recovered.released}});
+  ISA_CO_TRYV(co_await impl_->keys.start());
   impl_->background.spawn("agents.purge", impl_->purge_deleted());
   impl_->probe.set_serving(true);
   co_return ok();
@@ -94,12 +98,13 @@ Task<net::Health> Service::health() {
 }
 
 net::Router Service::router() {
-  return net::Router(routes(impl_->handlers));
+  return net::Router(routes(impl_->handlers, impl_->keys));
 }
 
 Task<void> Service::stop() {
   impl_->probe.set_serving(false);
   co_await impl_->engine.stop();
+  co_await impl_->keys.stop();
   co_await impl_->background.stop();
 }
 

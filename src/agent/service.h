@@ -8,6 +8,7 @@
 #include "pool/client.h"
 #include "store/agent_config.h"
 #include "store/agent_template.h"
+#include "store/idempotency_store.h"
 #include "store/run.h"
 
 #include <memory>
@@ -27,6 +28,7 @@ class Service {
     store::SessionStore& sessions;
     store::RunStore& runs;
     store::EventLog& log;
+    store::IdempotencyStore& keys;
     pool::PoolClient& pool;
     model::ModelClient& model;
     net::Guard guard;  // The server's own: identifies callers of the public template routes. May be empty.

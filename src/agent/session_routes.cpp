@@ -14,10 +14,13 @@ struct CreateSession {
 };
 BOOST_DESCRIBE_STRUCT(CreateSession, (), (session_id, agent_config_id, title))
 
-Result<CreateSession> parse_body(const std::string& text) {
-  if (text.empty()) return CreateSession{};
-  ISA_TRY(auto body, json::parse_as<CreateSession>(text));
-  if (body.session_id) ISA_TRYV(check_id("session_id", body.session_id->value()));
+Result<CreateSession> parse_body(const std::string& text, const store::Once& once) {
+  CreateSession body;
+  if (!text.empty()) {
+    ISA_TRY(body, json::parse_as<CreateSession>(text));
+  }
+  if (!body.session_id) body.session_id = once.new_id<SessionId>();
+  ISA_TRYV(check_id("session_id", body.session_id->value()));
   if (body.title) ISA_TRYV(check_length("title", *body.title, 0, 200));
   return body;
 }
@@ -35,8 +38,8 @@ SessionRoutes::Answer SessionRoutes::list(net::Request& request) {
   co_return net::Response::json(200, page_body("sessions", page));
 }
 
-SessionRoutes::Answer SessionRoutes::create(net::Request& request) {
-  ISA_CO_TRY(auto body, parse_body(request.body));
+SessionRoutes::Answer SessionRoutes::create(net::Request& request, store::Once once) {
+  ISA_CO_TRY(auto body, parse_body(request.body, once));
   std::optional<store::AgentConfig> agent;
   if (body.agent_config_id) {
     ISA_CO_TRY(agent, co_await configs_.find(request.identity, *body.agent_config_id));
@@ -51,6 +54,15 @@ SessionRoutes::Answer SessionRoutes::create(net::Request& request) {
   const auto own = co_await sessions_.find(request.identity, session.id);
   if (!own) co_return no_session(session.id);
   co_return conflict("session '{}' exists already", session.id.value());
+}
+
+SessionRoutes::Answer SessionRoutes::made(net::Request& request, store::Once once) {
+  ISA_CO_TRY(const auto body, parse_body(request.body, once));
+  ISA_CO_TRY(const auto session, co_await sessions_.find(request.identity, *body.session_id));
+  // One of that name that was there before is in the way of this request, not made by it.
+  if (session.created_at < once.since)
+    co_return not_found("session '{}' was not made by this request", session.id.value());
+  co_return net::Response::json(200, json::write(session));
 }
 
 SessionRoutes::Answer SessionRoutes::get(net::Request& request) {

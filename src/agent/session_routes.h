@@ -3,6 +3,7 @@
 #include "agent/run_engine.h"
 #include "net/http.h"
 #include "store/agent_config.h"
+#include "store/idempotency_keys.h"
 
 namespace isa::agent {
 
@@ -15,7 +16,9 @@ class SessionRoutes {
 
   using Answer = Task<Result<net::Response>>;
   Answer list(net::Request& request);
-  Answer create(net::Request& request);
+  Answer create(net::Request& request, store::Once once);
+  Answer made(net::Request& request,
+              store::Once once);  // By an earlier create with the same Idempotency-Key.
   Answer get(net::Request& request);
   Answer remove(net::Request& request);
   Answer messages(net::Request& request);

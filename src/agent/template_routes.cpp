@@ -3,6 +3,15 @@
 #include "agent/etag.h"
 
 namespace isa::agent {
+namespace {
+
+Result<TemplateFields> new_template(const std::string& text, const store::Once& once) {
+  ISA_TRY(auto fields, json::parse_as<TemplateFields>(text));
+  if (!fields.id.has_value()) fields.id = TemplateId("tmpl_" + once.seed);
+  return fields;
+}
+
+}  // namespace
 
 TemplateRoutes::Answer TemplateRoutes::list(net::Request& request) {
   auto who = co_await caller(request);
@@ -17,9 +26,18 @@ TemplateRoutes::Answer TemplateRoutes::get(net::Request& request) {
   co_return versioned(json::write(item), item.version);
 }
 
-TemplateRoutes::Answer TemplateRoutes::create(net::Request& request) {
-  ISA_CO_TRY(auto fields, json::parse_as<TemplateFields>(request.body));
+TemplateRoutes::Answer TemplateRoutes::create(net::Request& request, store::Once once) {
+  ISA_CO_TRY(auto fields, new_template(request.body, once));
   ISA_CO_TRY(const auto item, co_await templates_.create(request.identity, std::move(fields)));
+  co_return versioned(json::write(item), item.version);
+}
+
+TemplateRoutes::Answer TemplateRoutes::made(net::Request& request, store::Once once) {
+  ISA_CO_TRY(const auto fields, new_template(request.body, once));
+  ISA_CO_TRY(const auto item, co_await templates_.find(request.identity, *fields.id));
+  // One of that name that was there before is in the way of this request, not made by it.
+  if (item.owner_id != request.identity.user || item.created_at < once.since)
+    co_return not_found("template '{}' was not made by this request", item.id.value());
   co_return versioned(json::write(item), item.version);
 }
 

@@ -2,6 +2,7 @@
 
 #include "agent/templates.h"
 #include "net/server.h"
+#include "store/idempotency_keys.h"
 
 namespace isa::agent {
 
@@ -15,7 +16,9 @@ class TemplateRoutes {
   using Answer = Task<Result<net::Response>>;
   Answer list(net::Request& request);
   Answer get(net::Request& request);
-  Answer create(net::Request& request);
+  Answer create(net::Request& request, store::Once once);
+  Answer made(net::Request& request,
+              store::Once once);  // By an earlier create with the same Idempotency-Key.
   Answer replace(net::Request& request);
   Answer remove(net::Request& request);
 

@@ -155,6 +155,7 @@ class Platform {
                          store->sessions(),
                          store->runs(),
                          *log,
+                         store->idempotency(),
                          other_pool ? *other_pool : pool,
                          model,
                          {}};

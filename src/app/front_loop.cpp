@@ -86,9 +86,15 @@ Task<Result<void>> FrontLoop::bring_up_agent(Listeners& listeners) {
     model_ = std::make_unique<model::HttpModelClient>(*client_, std::move(url), internal_secret_);
   }
   auto& pools = pool_ ? static_cast<pool::PoolClient&>(*pool_) : *remote_pool_;
-  agent::Service::Parts parts{
-      store_->agent_configs(), store_->templates(), store_->sessions(), store_->runs(), *log_, pools, *model_,
-      listeners.guard()};
+  agent::Service::Parts parts{store_->agent_configs(),
+                              store_->templates(),
+                              store_->sessions(),
+                              store_->runs(),
+                              *log_,
+                              store_->idempotency(),
+                              pools,
+                              *model_,
+                              listeners.guard()};
   ISA_CO_TRY(agent_, agent::Service::open(executor, std::move(parts), config_.agent));
   ISA_CO_TRYV(co_await agent_->start());
   ISA_CO_TRY(agent_server_,

@@ -70,11 +70,31 @@ BOOST_DESCRIBE_STRUCT(AgentConfig, (),
                        system_prompt, tools, skills, mcp_servers, mode, env, approvals, limits, egress,
                        metadata, version, created_at, updated_at))
 
+enum class AuditAction { create, update, share, rollback, delete_ };
+BOOST_DESCRIBE_ENUM(AuditAction, create, update, share, rollback, delete_)
+
+// What somebody did to an agent config. Names of fields, never what they held: `versions` has that.
+struct AuditEntry {
+  AgentId agent_config_id;
+  std::int64_t seq = 0;  // Of this config, from 1, without holes.
+  AuditAction action = AuditAction::create;
+  UserId actor_id;
+  std::int64_t version = 0;              // The config's, after it.
+  std::vector<std::string> fields;       // Whose values changed; none for create and delete.
+  std::optional<std::int64_t> restored;  // The version that a rollback went back to.
+  Timestamp at;
+};
+BOOST_DESCRIBE_STRUCT(AuditEntry, (), (agent_config_id, seq, action, actor_id, version, fields, restored, at))
+
 // Implemented by sqlite/ (and postgres/); agent_config_store_test.cpp holds every engine to this contract.
 //
 // Every method is atomic, and committed when its task completes. `scope` is the caller: own rows, or rows
 // with visibility org in one of the caller's orgs; anything else is not_found. service_unavailable means that
 // the engine could not be reached or the disk is full, and nothing was written.
+//
+// Every change adds to the config's audit in its own transaction: create (by its owner), update with the
+// names of the fields, share where visibility or org_id changed (an entry of its own beside update),
+// rollback, delete. Entries are never changed; they go when the config is purged.
 class AgentConfigStore {
  public:
   virtual ~AgentConfigStore() = default;
@@ -85,6 +105,8 @@ class AgentConfigStore {
   // which must be one more than the row's: conflict otherwise (somebody else changed it first).
   // insufficient_permissions when the caller may see it but is neither its owner nor an admin of its org.
   virtual Task<Result<AgentConfig>> update(Identity scope, AgentConfig next) = 0;
+  // The same, with what the config said in version `restored`.
+  virtual Task<Result<AgentConfig>> roll_back(Identity scope, AgentConfig next, std::int64_t restored) = 0;
   // Soft: find() and list() no longer see it; purge() removes it for good. Same permissions as update.
   // expected_version: conflict when the row has another.
   virtual Task<Result<void>> remove(Identity scope, AgentId id, std::optional<std::int64_t> expected_version,
@@ -94,7 +116,11 @@ class AgentConfigStore {
   // Every version ever saved, newest first.
   virtual Task<Result<std::vector<AgentConfig>>> versions(Identity scope, AgentId id) = 0;
   virtual Task<Result<AgentConfig>> find_version(Identity scope, AgentId id, std::int64_t version) = 0;
-  // Removes rows deleted before `before`, with their versions; returns how many.
+  // Newest first; `cursor` as for list(). Of a config that is deleted and not yet purged: for its owner
+  // alone.
+  virtual Task<Result<Page<AuditEntry>>> audit(Identity scope, AgentId id, std::string cursor,
+                                               std::size_t limit) = 0;
+  // Removes rows deleted before `before`, with their versions and audit; returns how many.
   virtual Task<Result<std::int64_t>> purge(Timestamp before) = 0;
 };
 

@@ -5,6 +5,7 @@
 #include "base/testing.h"
 #include "store/agent_config.h"
 #include "store/agent_template.h"
+#include "store/idempotency_store.h"
 #include "store/pool_store.h"
 #include "store/run.h"
 #include "store/session.h"
@@ -27,6 +28,7 @@ class Engine {
   virtual SessionStore& sessions() = 0;
   virtual RunStore& runs() = 0;
   virtual PoolStore& pool() = 0;
+  virtual IdempotencyStore& idempotency() = 0;
 };
 
 class SqliteEngine final : public Engine {
@@ -36,6 +38,7 @@ class SqliteEngine final : public Engine {
   SessionStore& sessions() override { return store_->sessions(); }
   RunStore& runs() override { return store_->runs(); }
   PoolStore& pool() override { return store_->pool(); }
+  IdempotencyStore& idempotency() override { return store_->idempotency(); }
 
  private:
   testing::TempFolder folder_;

@@ -13,7 +13,7 @@ constexpr std::size_t kMaxText = 512;
 }  // namespace
 
 std::string to_text(const Cursor& cursor) {
-  const auto plain = fmt::format("{}:{}", cursor.updated_at, cursor.id);
+  const auto plain = fmt::format("{}:{}", cursor.position, cursor.id);
   std::string text(sodium_base64_encoded_len(plain.size(), kVariant), '\0');
   sodium_bin2base64(text.data(), text.size(), reinterpret_cast<const unsigned char*>(plain.data()),
                     plain.size(), kVariant);
@@ -37,7 +37,7 @@ Result<Cursor> parse_cursor(std::string_view text) {
   plain.resize(size);
   Cursor cursor;
   const char* const end = plain.data() + plain.size();
-  const auto [colon, ec] = std::from_chars(plain.data(), end, cursor.updated_at);
+  const auto [colon, ec] = std::from_chars(plain.data(), end, cursor.position);
   if (ec != std::errc() || colon == end || *colon != ':' || colon + 1 == end) return malformed();
   cursor.id.assign(colon + 1, end);
   return cursor;

@@ -10,11 +10,11 @@
 
 namespace isa::store {
 
-// Lists are ordered by (updated_at, id), both descending. Rows that change between two pages move to the
-// front; those that do not are neither repeated nor skipped.
+// Lists are ordered by (position, id), both descending. Mostly the position is the time of a row's last
+// update in milliseconds: rows that change between two pages move to the front; those that do not are neither
+// repeated nor skipped.
 struct Cursor {
-  std::int64_t updated_at =
-      std::numeric_limits<std::int64_t>::max();  // Milliseconds; the default is the start.
+  std::int64_t position = std::numeric_limits<std::int64_t>::max();  // The default is the start.
   std::string id;
 };
 

@@ -71,7 +71,8 @@ test('agents and their versions', { skip }, async () => {
   await good(ada.get(`${path}?limit=1`));
   await good(ada.get(`${path}/${id}/versions`));
   await good(ada.get(`${path}/${id}/versions/1`));
-  await good(ada.post(`${path}/${id}/rollback`, { version: 1 }));
+  await good(ada.post(`${path}/${id}/rollback`, { version: 1 }, { 'Idempotency-Key': 'contract' }));
+  await good(ada.get(`${path}/${id}/audit?limit=1`));
   await good(ada.delete(`${path}/${id}`));
   await good(ada.get(`${path}/${id}`), 404);
 });

@@ -1,5 +1,6 @@
 #include "store/cursor.h"
 #include "store/scope.h"
+#include "store/sqlite/config_audit.h"
 #include "store/sqlite/engine.h"
 #include "store/sqlite/stores.h"
 
@@ -57,6 +58,31 @@ Result<void> save_version(Database& db, const AgentConfig& config, const std::st
              config.id, config.version, document);
 }
 
+Result<AgentConfig> replace(Database& db, const AgentConfig& current, AgentConfig next) {
+  if (next.version != current.version + 1) return changed_meanwhile(current);
+  next.owner_id = current.owner_id;
+  next.created_at = current.created_at;
+  const auto document = document_of(next);
+  ISA_TRYV(run(db,
+               "UPDATE agent_configs SET org_id = ?2, visibility = ?3, version = ?4, updated_at = ?5, "
+               "document = ?6 WHERE id = ?1",
+               next.id, next.org_id, next.visibility, next.version, next.updated_at, document));
+  ISA_TRYV(save_version(db, next, document));
+  return next;
+}
+
+Result<Page<AuditEntry>> audit_of(Database& db, const Identity& scope, const AgentId& id,
+                                  const std::string& cursor, std::size_t limit) {
+  if (const auto found = find_visible(db, scope, id); !found) {
+    if (found.error().kind() != ErrorKind::not_found) return Failure(found.error());
+    ISA_TRY(const auto deleted,
+            find_one(db, read_document,
+                     "SELECT document FROM agent_configs WHERE id = ?1 AND deleted_at IS NOT NULL", id));
+    if (!deleted || (deleted->owner_id != scope.user && !is_platform(scope))) return no_such(id);
+  }
+  return audit_page(db, id, cursor, limit);
+}
+
 // Each source of rows (own, or of one org) is read through an index of its own, as far as the page needs; so
 // a page costs the same however many rows there are.
 Result<std::vector<AgentConfig>> newest_of_all_sources(Database& db, const Identity& scope,
@@ -66,12 +92,12 @@ Result<std::vector<AgentConfig>> newest_of_all_sources(Database& db, const Ident
         db, read_document,
         "SELECT document FROM agent_configs WHERE deleted_at IS NULL AND (updated_at, id) < (?1, ?2) "
         "ORDER BY updated_at DESC, id DESC LIMIT ?3",
-        after.updated_at, after.id, count);
+        after.position, after.id, count);
   ISA_TRY(auto found,
           find_all(db, read_document,
                    "SELECT document FROM agent_configs WHERE owner_id = ?1 AND deleted_at IS NULL AND "
                    "(updated_at, id) < (?2, ?3) ORDER BY updated_at DESC, id DESC LIMIT ?4",
-                   scope.user, after.updated_at, after.id, count));
+                   scope.user, after.position, after.id, count));
   std::set<OrgId> orgs;
   for (const auto& membership : scope.orgs) orgs.insert(membership.org);
   for (const auto& org : orgs) {
@@ -80,7 +106,7 @@ Result<std::vector<AgentConfig>> newest_of_all_sources(Database& db, const Ident
                      "SELECT document FROM agent_configs WHERE org_id = ?1 AND visibility = 'org' AND "
                      "deleted_at IS NULL AND (updated_at, id) < (?2, ?3) "
                      "ORDER BY updated_at DESC, id DESC LIMIT ?4",
-                     org, after.updated_at, after.id, count));
+                     org, after.position, after.id, count));
     std::ranges::copy_if(std::make_move_iterator(shared.begin()), std::make_move_iterator(shared.end()),
                          std::back_inserter(found),
                          [&](const AgentConfig& config) { return config.owner_id != scope.user; });
@@ -107,7 +133,12 @@ class Configs final : public AgentConfigStore {
               config.id, config.owner_id, config.org_id, config.visibility, config.version, config.updated_at,
               document));
       if (added == 0) return conflict("the agent id {} is taken", config.id.value());
-      return save_version(db, config, document);
+      ISA_TRYV(save_version(db, config, document));
+      return record(db, {.agent_config_id = config.id,
+                         .action = AuditAction::create,
+                         .actor_id = config.owner_id,
+                         .version = config.version,
+                         .at = config.created_at});
     });
   }
 
@@ -117,21 +148,29 @@ class Configs final : public AgentConfigStore {
   }
 
   Task<Result<AgentConfig>> update(Identity scope, AgentConfig next) override {
-    return engine_.write<AgentConfig>([scope = std::move(scope),
-                                       next = std::move(next)](Database& db) -> Result<AgentConfig> {
-      ISA_TRY(const auto current, find_changeable(db, scope, next.id));
-      if (next.version != current.version + 1) return changed_meanwhile(current);
-      auto saved = next;
-      saved.owner_id = current.owner_id;
-      saved.created_at = current.created_at;
-      const auto document = document_of(saved);
-      ISA_TRYV(run(db,
-                   "UPDATE agent_configs SET org_id = ?2, visibility = ?3, version = ?4, updated_at = ?5, "
-                   "document = ?6 WHERE id = ?1",
-                   saved.id, saved.org_id, saved.visibility, saved.version, saved.updated_at, document));
-      ISA_TRYV(save_version(db, saved, document));
-      return saved;
-    });
+    return engine_.write<AgentConfig>(
+        [scope = std::move(scope), next = std::move(next)](Database& db) -> Result<AgentConfig> {
+          ISA_TRY(const auto current, find_changeable(db, scope, next.id));
+          ISA_TRY(auto saved, replace(db, current, next));
+          ISA_TRYV(record_update(db, scope.user, current, saved));
+          return saved;
+        });
+  }
+
+  Task<Result<AgentConfig>> roll_back(Identity scope, AgentConfig next, std::int64_t restored) override {
+    return engine_.write<AgentConfig>(
+        [scope = std::move(scope), next = std::move(next), restored](Database& db) -> Result<AgentConfig> {
+          ISA_TRY(const auto current, find_changeable(db, scope, next.id));
+          ISA_TRY(auto saved, replace(db, current, next));
+          ISA_TRYV(record(db, {.agent_config_id = saved.id,
+                               .action = AuditAction::rollback,
+                               .actor_id = scope.user,
+                               .version = saved.version,
+                               .fields = changed_fields(current, saved),
+                               .restored = restored,
+                               .at = saved.updated_at}));
+          return saved;
+        });
   }
 
   Task<Result<void>> remove(Identity scope, AgentId id, std::optional<std::int64_t> expected_version,
@@ -141,7 +180,11 @@ class Configs final : public AgentConfigStore {
           ISA_TRY(const auto current, find_changeable(db, scope, id));
           if (expected_version && *expected_version != current.version) return changed_meanwhile(current);
           ISA_TRYV(run(db, "UPDATE agent_configs SET deleted_at = ?2 WHERE id = ?1", id, at));
-          return ok();
+          return record(db, {.agent_config_id = id,
+                             .action = AuditAction::delete_,
+                             .actor_id = scope.user,
+                             .version = current.version,
+                             .at = at});
         });
   }
 
@@ -181,6 +224,14 @@ class Configs final : public AgentConfigStore {
                            id, version));
           if (!config) return not_found("agent {} has no version {}", id.value(), version);
           return *std::move(config);
+        });
+  }
+
+  Task<Result<Page<AuditEntry>>> audit(Identity scope, AgentId id, std::string cursor,
+                                       std::size_t limit) override {
+    return engine_.read<Page<AuditEntry>>(
+        [scope = std::move(scope), id = std::move(id), cursor = std::move(cursor), limit](Database& db) {
+          return audit_of(db, scope, id, cursor, std::clamp<std::size_t>(limit, 1, kMaxPage));
         });
   }
 

@@ -126,8 +126,41 @@ CREATE TABLE fencing_tokens (last INTEGER NOT NULL) STRICT;
 INSERT INTO fencing_tokens VALUES (0);
 )sql";
 
+// The trigger keeps entries as they were written; they leave with the config's row alone.
+constexpr const char* kAudit = R"sql(
+CREATE TABLE agent_config_audit (
+  agent_id TEXT NOT NULL REFERENCES agent_configs (id) ON DELETE CASCADE,
+  seq INTEGER NOT NULL,
+  action TEXT NOT NULL,
+  actor_id TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  fields TEXT NOT NULL,
+  restored INTEGER,
+  at INTEGER NOT NULL,
+  PRIMARY KEY (agent_id, seq)
+) STRICT;
+CREATE TRIGGER agent_config_audit_is_append_only BEFORE UPDATE ON agent_config_audit
+BEGIN SELECT RAISE(ABORT, 'entries of the audit are never changed'); END;
+)sql";
+
+constexpr const char* kIdempotencyKeys = R"sql(
+CREATE TABLE idempotency_keys (
+  user_id TEXT NOT NULL,
+  key TEXT NOT NULL,
+  state TEXT NOT NULL,
+  fingerprint TEXT NOT NULL,
+  seed TEXT NOT NULL,
+  since INTEGER NOT NULL,
+  status INTEGER,
+  headers TEXT,
+  body BLOB,
+  PRIMARY KEY (user_id, key)
+) STRICT;
+CREATE INDEX idempotency_keys_by_age ON idempotency_keys (since);
+)sql";
+
 // Version n is the n-th entry. Entries are never changed once released: a change is a new entry.
-constexpr std::array kVersions{kAgents, kSessions, kPool};
+constexpr std::array kVersions{kAgents, kSessions, kPool, kAudit, kIdempotencyKeys};
 
 Result<std::int64_t> integer(Database& db, std::string_view sql) {
   ISA_TRY(const auto value, find_one(db, take_one<std::int64_t>, sql));

@@ -40,12 +40,12 @@ Result<std::vector<Session>> newest(Database& db, const Identity& scope, const C
         db, read_session,
         "SELECT id, owner_id, agent_config_id, agent_version, title, created_at, updated_at FROM sessions "
         "WHERE (updated_at, id) < (?1, ?2) ORDER BY updated_at DESC, id DESC LIMIT ?3",
-        after.updated_at, after.id, count);
+        after.position, after.id, count);
   return find_all(
       db, read_session,
       "SELECT id, owner_id, agent_config_id, agent_version, title, created_at, updated_at FROM sessions "
       "WHERE owner_id = ?1 AND (updated_at, id) < (?2, ?3) ORDER BY updated_at DESC, id DESC LIMIT ?4",
-      scope.user, after.updated_at, after.id, count);
+      scope.user, after.position, after.id, count);
 }
 
 class Sessions final : public SessionStore {

@@ -23,6 +23,7 @@ class Store final : public SqliteStore {
   SessionStore& sessions() override { return *sessions_; }
   RunStore& runs() override { return *runs_; }
   PoolStore& pool() override { return *pool_; }
+  IdempotencyStore& idempotency() override { return *idempotency_; }
 
  private:
   FileLock lock_;  // Outlives every connection.
@@ -32,6 +33,7 @@ class Store final : public SqliteStore {
   std::unique_ptr<SessionStore> sessions_ = make_session_store(engine_);
   std::unique_ptr<RunStore> runs_ = make_run_store(engine_);
   std::unique_ptr<PoolStore> pool_ = make_pool_store(engine_);
+  std::unique_ptr<IdempotencyStore> idempotency_ = make_idempotency_store(engine_);
 };
 
 // With power_cut a commit returns when the write-ahead log is on the disk, else when the operating system has

@@ -4,6 +4,7 @@
 #include "store/agent_config.h"
 #include "store/agent_template.h"
 #include "store/event_log.h"
+#include "store/idempotency_store.h"
 #include "store/pool_store.h"
 #include "store/run.h"
 #include "store/session.h"
@@ -34,6 +35,7 @@ class SqliteStore {
   virtual SessionStore& sessions() = 0;
   virtual RunStore& runs() = 0;
   virtual PoolStore& pool() = 0;
+  virtual IdempotencyStore& idempotency() = 0;
 };
 
 }  // namespace isa::store::sqlite

@@ -3,6 +3,7 @@
 
 #include "store/agent_config.h"
 #include "store/agent_template.h"
+#include "store/idempotency_store.h"
 #include "store/pool_store.h"
 #include "store/run.h"
 #include "store/session.h"
@@ -18,5 +19,6 @@ std::unique_ptr<TemplateStore> make_template_store(Engine& engine);
 std::unique_ptr<SessionStore> make_session_store(Engine& engine);
 std::unique_ptr<RunStore> make_run_store(Engine& engine);
 std::unique_ptr<PoolStore> make_pool_store(Engine& engine);
+std::unique_ptr<IdempotencyStore> make_idempotency_store(Engine& engine);
 
 }  // namespace isa::store::sqlite
