@@ -19,11 +19,29 @@ const methods = ['get', 'put', 'post', 'patch', 'delete'];
 const kErrorsShown = 5;
 const kValueShown = 300; // Characters.
 
-function documents() {
-  const names = fs.readdirSync(folder).filter((name) => name.endsWith('.yaml'));
-  return Object.fromEntries(
-    names.map((name) => [name, parse(fs.readFileSync(path.join(folder, name), 'utf8'))]),
-  );
+// Every file of api/ by its name, and a validator that knows them all.
+const files = Object.fromEntries(
+  fs
+    .readdirSync(folder)
+    .filter((name) => name.endsWith('.yaml'))
+    .map((name) => [name, parse(fs.readFileSync(path.join(folder, name), 'utf8'))]),
+);
+const ajv = new Ajv2020({
+  allErrors: true,
+  verbose: true,
+  strict: true,
+  strictRequired: false,
+  allowUnionTypes: true,
+});
+(formats.default ?? formats)(ajv);
+// A whole document is a schema to ajv, so that references find their way.
+ajv.addVocabulary(['openapi', 'info', 'servers', 'security', 'tags', 'paths', 'components', 'example']);
+for (const [name, file] of Object.entries(files)) ajv.addSchema(file, name);
+const validators = new Map(); // By where the schema is.
+
+function validator(at) {
+  if (!validators.has(at)) validators.set(at, ajv.compile({ $ref: at }));
+  return validators.get(at);
 }
 
 export const escaped = (key) => key.replaceAll('~', '~0').replaceAll('/', '~1');
@@ -48,30 +66,9 @@ function pattern(template, takesRest) {
 export class Contract {
   constructor(role) {
     this.role = role;
-    this.files = documents();
     this.name = `${role}.openapi.yaml`;
-    this.ajv = new Ajv2020({
-      allErrors: true,
-      verbose: true,
-      strict: true,
-      strictRequired: false,
-      allowUnionTypes: true,
-    });
-    (formats.default ?? formats)(this.ajv);
-    // A whole document is a schema to ajv, so that references find their way.
-    this.ajv.addVocabulary([
-      'openapi',
-      'info',
-      'servers',
-      'security',
-      'tags',
-      'paths',
-      'components',
-      'example',
-    ]);
-    for (const [name, file] of Object.entries(this.files)) this.ajv.addSchema(file, name);
-    this.validators = new Map(); // By where the schema is.
     this.operations = this.#read();
+    this.#prepareStreams();
   }
 
   // What `value` or its $ref is, and the file and pointer where it stands.
@@ -79,7 +76,7 @@ export class Contract {
     if (value?.$ref === undefined) return { value, at };
     const [file, pointer] = value.$ref.split('#');
     const name = file || at.split('#')[0];
-    let found = this.files[name];
+    let found = files[name];
     for (const key of pointer.split('/').slice(1))
       found = found?.[key.replaceAll('~1', '/').replaceAll('~0', '~')];
     if (found === undefined) throw new Error(`${at}: ${value.$ref} leads nowhere`);
@@ -88,7 +85,7 @@ export class Contract {
 
   #read() {
     const list = [];
-    for (const [template, reference] of Object.entries(this.files[this.name].paths)) {
+    for (const [template, reference] of Object.entries(files[this.name].paths)) {
       const item = this.resolve(reference, `${this.name}#/paths/${escaped(template)}`);
       for (const method of methods) {
         const operation = item.value[method];
@@ -115,6 +112,18 @@ export class Contract {
     return list.sort((a, b) => a.template.split('{').length - b.template.split('{').length);
   }
 
+  // A test that acts in the middle of a stream must not be late because its first event had to wait for a compiler.
+  #prepareStreams() {
+    for (const operation of this.operations)
+      for (const status of Object.keys(operation.value.responses)) {
+        const { value, at } = this.resolve(
+          operation.value.responses[status],
+          `${operation.at}/responses/${status}`,
+        );
+        if (value.content?.['text/event-stream']) validator(`${at}/content/text~1event-stream/schema`);
+      }
+  }
+
   // The operation of a request; undefined when nothing is described there.
   find(method, pathname) {
     const wanted = method === 'HEAD' ? 'GET' : method;
@@ -133,8 +142,7 @@ export class Contract {
 
   // How a value differs from the schema at `at` ("pool.openapi.yaml#/components/schemas/Lease"), a sentence each.
   errors(at, value) {
-    if (!this.validators.has(at)) this.validators.set(at, this.ajv.compile({ $ref: at }));
-    const validate = this.validators.get(at);
+    const validate = validator(at);
     return validate(value) ? [] : validate.errors.map(sentence);
   }
 

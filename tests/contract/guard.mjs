@@ -15,16 +15,14 @@ const seen = new Set(); // "role operationId" of those that answered well.
 
 // From now on the role answers at this address (of endpoints.json).
 export function watch(role, address) {
-  if (Contract && address.startsWith('http')) rolesByOrigin.set(new URL(address).origin, role);
+  if (!Contract || !address.startsWith('http')) return;
+  if (!contracts.has(role)) contracts.set(role, new Contract(role));
+  rolesByOrigin.set(new URL(address).origin, role);
 }
 
 export const hasSeen = (role, operationId) => seen.has(`${role} ${operationId}`);
 
-function contractAt({ origin }) {
-  const role = rolesByOrigin.get(origin);
-  if (role && !contracts.has(role)) contracts.set(role, new Contract(role));
-  return contracts.get(role);
-}
+const contractAt = ({ origin }) => contracts.get(rolesByOrigin.get(origin));
 
 function jsonOf(text) {
   try {
