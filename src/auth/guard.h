@@ -8,7 +8,7 @@
 namespace isa::auth {
 
 // What becomes of a key that is not one of ours while nobody is there to verify keys
-// (docs/decisions/0005-placeholder-keys.md). `ignored` is for a server that client libraries speak to which
+// (docs/decisions/0006-placeholder-keys.md). `ignored` is for a server that client libraries speak to which
 // insist on some key, and holds only where X-User-Id would be believed as well.
 enum class PlaceholderKeys { refused, ignored };
 
