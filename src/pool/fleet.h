@@ -28,7 +28,7 @@ inline constexpr std::string_view kInstanceLabel = "isa.instance";
 // Owns the instances of one pool. Every step is made in the store first and in memory after it: the store
 // arbitrates, so that a claim and a removal of the same instance cannot both succeed. Alone on its store,
 // what memory says is as good as the row; shared with other pool managers
-// (docs/decisions/0006-shared-pools.md) it is what this one knew last.
+// (docs/decisions/0007-shared-pools.md) it is what this one knew last.
 //
 // Lives on the service's event loop.
 class Fleet {

@@ -17,7 +17,7 @@ struct Script {
 };
 
 // One connection to a Redis server that is always there or being made again. Commands are written as they
-// come, without waiting for the answers of those before. docs/decisions/0006-shared-pools.md says why hiredis
+// come, without waiting for the answers of those before. docs/decisions/0007-shared-pools.md says why hiredis
 // reads and writes the protocol but not the socket.
 //
 // While the server is away every call fails at once: service_unavailable, code store_unavailable, with the
