@@ -3,7 +3,7 @@
 #include "base/base64.h"
 #include "net/sse.h"
 #include "sdk/tools/child_output.h"
-#include "sdk/utf8.h"
+#include "base/utf8.h"
 
 #include <boost/asio/buffer.hpp>
 
@@ -31,7 +31,7 @@ std::size_t unfinished(std::string_view text) {
 }
 
 sdk::ExecData data_of(std::string_view bytes) {
-  if (sdk::is_utf8(bytes)) return {.data = std::string(bytes), .data_base64 = {}};
+  if (is_utf8(bytes)) return {.data = std::string(bytes), .data_base64 = {}};
   return {.data = {}, .data_base64 = to_base64(bytes)};
 }
 
