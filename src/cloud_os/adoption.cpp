@@ -1,6 +1,7 @@
 // Reconciliation: what a former process left behind, and what time does to sandboxes.
 #include "base/log.h"
 #include "base/offload.h"
+#include "cloud_os/remove_tree.h"
 #include "cloud_os/service.h"
 
 #include <algorithm>
@@ -106,9 +107,7 @@ Task<void> Service::remove_unknown(SandboxDir dir) {
   const auto remove = [this, dir]() -> Result<void> {
     auto killed = backend_->kill(dir);
     auto reclaimed = backend_->reclaim(dir);
-    std::error_code error;
-    if (killed && reclaimed) fs::remove_all(dir.root, error);
-    if (error) return internal_error("cannot remove {}", dir.root.string()).with_detail(error.message());
+    if (killed && reclaimed) return remove_tree(dir.root);
     return killed ? reclaimed : killed;
   };
   const auto removed = co_await offload<void>(workers_, remove);
@@ -144,6 +143,7 @@ Task<void> Service::stop() {
   for (const auto& id : unwanted) std::ignore = co_await remove(id);
   co_await tasks_.stop();
   for (const auto& [id, sandbox] : sandboxes_) co_await close_broker(sandbox);
+  if (sandboxes_.empty()) backend_->retire();
 }
 
 Task<Result<void>> Service::stop_all() {
@@ -154,7 +154,6 @@ Task<Result<void>> Service::stop_all() {
   for (const auto& id : ids)
     if (const auto removed = co_await remove(id); !removed) failures.push_back(removed.error().message());
   co_await stop();
-  backend_->retire();
   if (failures.empty()) co_return ok();
   co_return internal_error("{} of {} sandboxes could not be removed: {}", failures.size(), ids.size(),
                            failures.front());

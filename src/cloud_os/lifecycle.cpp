@@ -1,6 +1,7 @@
 // How one sandbox comes, runs and goes.
 #include "base/log.h"
 #include "base/offload.h"
+#include "cloud_os/remove_tree.h"
 #include "cloud_os/service.h"
 #include "cloud_os/unix_listener.h"
 
@@ -28,16 +29,16 @@ Result<void> make_folders(const SandboxDir& dir) {
 
 // Everything but the record, then the record, then the folder. What stays is found by the next attempt.
 Result<void> remove_folder(const SandboxDir& dir, bool with_record) {
-  std::error_code error, first;
+  std::error_code error;
+  Result<void> status = ok();
   for (const auto& entry : fs::directory_iterator(dir.root, error)) {
     if (entry.path() == dir.record()) continue;
-    fs::remove_all(entry.path(), error);
-    if (error && !first) first = error;
+    if (auto removed = remove_tree(entry.path()); !removed && status) status = std::move(removed);
   }
-  if (!first && with_record) fs::remove_all(dir.root, first);
-  if (first && first != std::errc::no_such_file_or_directory)
-    return internal_error("the files of sandbox {} cannot be removed", dir.id()).with_detail(first.message());
-  return ok();
+  if (status && with_record) status = remove_tree(dir.root);
+  if (status) return status;
+  return internal_error("the files of sandbox {} cannot be removed", dir.id())
+      .with_detail(status.error().message() + " " + status.error().detail());
 }
 
 }  // namespace

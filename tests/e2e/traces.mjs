@@ -1,5 +1,5 @@
 // What a platform leaves on the machine: processes, cgroups, mounts, sockets. Nothing of it may outlive the platform.
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 
@@ -74,6 +74,38 @@ export function firstProcessOf(vmId) {
 
 function mentions(pid, text) {
   return read(`/proc/${pid}/cmdline`).includes(text) || read(`/proc/${pid}/environ`).includes(text);
+}
+
+// Control groups of any hierarchy that bear one of these names.
+export function groupsNamed(names, folder = kCgroupRoot) {
+  const wanted = new Set(names);
+  const found = [];
+  const folders = [folder];
+  for (let at = folders.pop(); at; at = folders.pop()) {
+    let entries = [];
+    try {
+      entries = fs.readdirSync(at, { withFileTypes: true });
+    } catch {
+      continue; // It was removed meanwhile.
+    }
+    for (const entry of entries.filter((one) => one.isDirectory())) {
+      const full = path.join(at, entry.name);
+      if (wanted.has(entry.name)) found.push(full);
+      folders.push(full);
+    }
+  }
+  return found;
+}
+
+// { table: rows } of a database of SQLite.
+export function rowsOf(dataDir, file, tables) {
+  const script =
+    'import json, sqlite3, sys\n' +
+    'db = sqlite3.connect(sys.argv[1])\n' +
+    'print(json.dumps({t: db.execute(f"select count(*) from {t}").fetchone()[0] for t in sys.argv[2:]}))';
+  return JSON.parse(
+    execFileSync('python3', ['-c', script, path.join(dataDir, file), ...tables], { encoding: 'utf8' }),
+  );
 }
 
 export class Traces {

@@ -1,14 +1,27 @@
 // A platform with two sandboxes in use, and the hostile program inside of one of them.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 
 import { find, results, systemEvent } from '../e2e/events.mjs';
-import { binary, createAgent, Platform, repository, temporaryFolder } from '../e2e/harness.mjs';
+import { binary, createAgent, isRoot, Platform, repository, temporaryFolder } from '../e2e/harness.mjs';
 
 export const hostileProgram = path.join(path.dirname(binary), 'isa-hostile');
-export const nobody = { uid: 65534, gid: 65534 };
+const nobody = { uid: 65534, gid: 65534 };
+
+// The platforms that the suite runs against: a title, and the options of World.make.
+export const worlds = isRoot
+  ? [
+      ['the platform runs as root', {}],
+      ['the platform runs as an ordinary user', { user: nobody }],
+    ]
+  : [['the platform runs as an ordinary user', {}]];
+
+// All that isa-hostile can attempt: group/name.
+export const attempts = () =>
+  execFileSync(hostileProgram, ['list'], { encoding: 'utf8' }).trim().split('\n');
 
 // Every file that a platform of another user needs, where that user may read it.
 function placeFor(user) {
@@ -54,6 +67,11 @@ export class World {
     this.user = this.platform.as('mallory');
     this.agent = await createAgent(this.user, { tools: ['bash_execute', 'write_file'] });
     this.victim = await this.session();
+    await this.renew();
+  }
+
+  // Another sandbox for the hostile program.
+  async renew() {
     this.own = await this.session();
     this.put('isa-hostile', fs.readFileSync(hostileProgram), { mode: 0o755 });
   }

@@ -10,6 +10,9 @@ constexpr std::chrono::seconds kHistoryWait{2};
 // Leases that are remembered before those that have expired are forgotten.
 constexpr std::size_t kHeldMax = 4096;
 constexpr std::size_t kErrorBodyMax = 64 << 10;
+// What an agent may send in one run, each event counted with what keeping it costs besides its text.
+constexpr std::size_t kRunBytesMax = 64 << 20;
+constexpr std::size_t kEventBytes = 256;
 
 sdk::Event sandbox_acquired(const pool::Acquired& at) {
   sdk::Event event{sdk::EventType::system, "", {}};
@@ -21,6 +24,13 @@ sdk::Event sandbox_acquired(const pool::Acquired& at) {
   event.metadata["resumed"] = at.resumed;
   if (at.cold_reason) event.metadata["cold_reason"] = *at.cold_reason;
   return event;
+}
+
+Error too_much_output() {
+  return upstream_error(
+             "the agent sent more than {} MB in one run and was stopped; it may be caught in a loop",
+             kRunBytesMax >> 20)
+      .with_code("agent_output_too_large");
 }
 
 Error sandbox_lost(std::string detail) {
@@ -125,11 +135,14 @@ Task<Result<net::OpenResponse>> PooledExecutor::open(const pool::Acquired& at, c
 Task<Result<void>> PooledExecutor::relay(net::SseReader& events, const sdk::EventSink& sink,
                                          TurnRecord& record) {
   bool is_finished = false;
+  std::size_t received = 0;
   for (;;) {
     auto next = co_await next_of(events, is_finished);
     if (!next) co_return sandbox_lost(next.error().message());
     if (!*next || (*next)->data == "[DONE]") break;
     const auto& line = **next;
+    received += line.data.size() + kEventBytes;
+    if (received > kRunBytesMax) co_return too_much_output();
     if (line.event == "history") {
       if (auto kept = keep_history(line.data, record); !kept)
         log::warn("run.history_unreadable", {{"detail", kept.error().message()}});

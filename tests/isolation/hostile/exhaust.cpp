@@ -1,7 +1,7 @@
 // Taking more than its share. What stops each try is the answer: an error, or death.
 #include "attempt.h"
 
-#include <cstdio>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 
@@ -9,8 +9,8 @@
 #include <signal.h>
 #include <sys/inotify.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -45,30 +45,27 @@ Got hidden_memory(const Targets& targets) {
   return allowed(std::to_string(megabytes) + " MB");
 }
 
-// Children wait for the end of this process.
 Got forks(const Targets& targets) {
   const auto wanted = number(targets, "forks", 100'000);
-  for (std::size_t i = 0; i < wanted; ++i) {
+  std::vector<pid_t> children;
+  Got got = allowed(std::to_string(wanted) + " children");
+  while (children.size() < wanted) {
     const pid_t child = fork();
-    if (child < 0) {
-      const Got got = refused(errno, std::to_string(i) + " children");
-      kill(0, SIGTERM);  // Ends them all; this process ignores it.
-      return got;
-    }
     if (child == 0) {
-      signal(SIGTERM, SIG_DFL);
       pause();
       _exit(0);
     }
+    if (child < 0) {
+      got = refused(errno, std::to_string(children.size()) + " children");
+      break;
+    }
+    children.push_back(child);
   }
-  kill(0, SIGTERM);
-  return allowed(std::to_string(wanted) + " children");
-}
-
-Got forks_in_own_group(const Targets& targets) {
-  setpgid(0, 0);
-  signal(SIGTERM, SIG_IGN);
-  return forks(targets);
+  for (const pid_t child : children) {
+    kill(child, SIGKILL);
+    waitpid(child, nullptr, 0);
+  }
+  return got;
 }
 
 Got fill(const std::string& path, std::size_t megabytes) {
@@ -114,6 +111,34 @@ Got pipes(const Targets&) {
   });
 }
 
+// More work than its processors' share lets it do: seconds of work in a second.
+Got processors(const Targets& targets) {
+  constexpr int kSeconds = 2;
+  const auto cpus = number(targets, "cpus", 1);
+  const int workers = static_cast<int>(cpus) * 4;
+  std::vector<pid_t> children;
+  for (int i = 0; i < workers; ++i) {
+    const pid_t child = fork();
+    if (child < 0) return refused(errno);
+    if (child == 0) {
+      for (volatile std::uint64_t spins = 0;;) spins = spins + 1;
+    }
+    children.push_back(child);
+  }
+  sleep(kSeconds);
+  rusage used{};
+  for (const pid_t child : children) {
+    kill(child, SIGKILL);
+    waitpid(child, nullptr, 0);
+  }
+  getrusage(RUSAGE_CHILDREN, &used);
+  const auto seconds =
+      static_cast<double>(used.ru_utime.tv_sec) + static_cast<double>(used.ru_utime.tv_usec) / 1e6;
+  const auto share = seconds / kSeconds;
+  return {share < static_cast<double>(cpus) * 1.25 ? "held" : "allowed",
+          std::to_string(share) + " processors"};
+}
+
 Got locked_memory(const Targets&) {
   void* page = mmap(nullptr, 512 * kMegabyte, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (page == MAP_FAILED) return refused(errno);
@@ -154,7 +179,8 @@ std::vector<Attempt> exhaust() {
       {"/tmp", [](const Targets& t) { return fill("/tmp/big", number(t, "megabytes", 4096)); }},
       {"/run", [](const Targets& t) { return fill("/run/big", number(t, "megabytes", 4096)); }},
       {"the workspace", [](const Targets& t) { return fill("/workspace/big", number(t, "disk", 1)); }},
-      {"processes", forks_in_own_group},
+      {"processors", processors},
+      {"processes", forks},
       {"memory of a file without a name", hidden_memory},
       {"memory", memory},
   };

@@ -3,6 +3,7 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 
 #include <fcntl.h>
 #include <signal.h>
@@ -71,11 +72,15 @@ Got links(const Targets& targets) {
   const auto secret = target(targets, "secret");
   if (secret.empty()) return {"no target", ""};
   const auto at = folder();
-  symlink(secret.c_str(), (at + "/link-to-file").c_str());
-  symlink(secret.substr(0, secret.rfind('/')).c_str(), (at + "/link-to-folder").c_str());
-  symlink("/", (at + "/link-to-root").c_str());
-  symlink("/proc/1/root", (at + "/link-to-proc").c_str());
-  return by_result(symlink("link-to-itself", (at + "/link-to-itself").c_str()));
+  const std::pair<std::string, const char*> wanted[] = {
+      {secret, "/link-to-file"},
+      {secret.substr(0, secret.rfind('/')), "/link-to-folder"},
+      {"/", "/link-to-root"},
+      {"/proc/1/root", "/link-to-proc"},
+      {"link-to-itself", "/link-to-itself"}};
+  for (const auto& [to, name] : wanted)
+    if (symlink(to.c_str(), (at + name).c_str()) != 0) return refused(errno, name);
+  return allowed();
 }
 
 Got fifo(const Targets&) {
