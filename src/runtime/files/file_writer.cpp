@@ -26,6 +26,7 @@ Error cannot_write(int number, const std::string& path) {
     return validation_error("{} is a folder, not a file", path).with_code("is_a_folder");
   if (number == EACCES || number == EPERM || number == EROFS || number == ELOOP || number == ETXTBSY)
     return insufficient_permissions("{} may not be written: {}", path, std::strerror(number));
+  if (number == ENXIO) return validation_error("{} is no regular file", path);
   if (number == ENOTDIR) return validation_error("{} has a file where a folder should be", path);
   return internal_error("{} cannot be written: {}", path, std::strerror(number));
 }
