@@ -92,6 +92,7 @@ Task<Result<pool::Acquired>> PooledExecutor::acquire(const Turn& turn, const sdk
   pool::AcquireRequest request{turn.session, turn.user,
                                turn.org,     turn.agent_id,
                                std::nullopt, std::chrono::duration<double>(acquire_timeout_).count()};
+  if (!turn.egress.empty()) request.config = json::object{{"egress", json::write(turn.egress)}};
   ISA_CO_TRY(auto at, co_await pool_.acquire(pool_type_, std::move(request)));
   remember(turn.session, at);
   auto event = sandbox_acquired(at);
