@@ -96,7 +96,8 @@ Task<void> RunEngine::drive(std::shared_ptr<LiveRun> run) {
     run->changed.notify();
     if (*run->accepted) co_await live(*run);
   } catch (const std::exception& e) {  // A bug. The next start of the platform ends the run in the store.
-    log::error("run.abandoned", {{"run_id", run->id.value()}, {"detail", e.what()}});
+    log::error("run.abandoned",
+               {{"run_id", run->id.value()}, {"trace_id", run->order.trace.id()}, {"detail", e.what()}});
     auto error = internal_error("the run failed because of an internal error");
     if (!run->accepted) run->accepted = Failure(error);
     if (!run->ending) run->ending = ending_of({.error = std::move(error)});
@@ -139,8 +140,8 @@ Task<Result<void>> RunEngine::ensure_session(LiveRun& run) {
   if (!order.is_new_session) co_return ok();
   auto created = co_await parts_.sessions.create(order.session);
   if (created || created.error().kind() != ErrorKind::conflict) co_return created;
-  // Taken meanwhile: by another chat of the same user, which is fine, or by somebody else, which is a
-  // not_found.
+  // Taken: meanwhile by another chat of the same user, which is fine; by somebody else or by a session that
+  // was deleted, which is a not_found.
   ISA_CO_TRY(auto other, co_await parts_.sessions.find(order.identity, order.session.id));
   if (other.agent_config_id != order.session.agent_config_id)
     co_return conflict("session {} was begun with another agent", other.id.value());
@@ -155,7 +156,8 @@ Task<void> RunEngine::begin(LiveRun& run) {
   if (const auto ahead = registry_.ahead_of(run); said && ahead > 0)
     said = co_await run.stream.push(queued(ahead));
   if (!said) run.turn_error = std::move(said).error();
-  while (registry_.ahead_of(run) > 0 && run.stop == StopReason::none) co_await run.changed.wait();
+  // When the platform stops, those before it end soon too, and the history keeps the order of the runs.
+  while (registry_.ahead_of(run) > 0 && run.stop != StopReason::asked) co_await run.changed.wait();
   if (run.stop != StopReason::none || run.turn_error) co_return;
   if (run.row.state == store::RunState::running) co_return;
   run.row.started_at = now();
@@ -192,6 +194,7 @@ Task<Result<void>> RunEngine::execute(LiveRun& run) {
             order.agent,
             {},
             order.message,
+            order.trace,
             order.egress};
   for (const auto& one : past) {
     ISA_CO_TRY(auto message, sdk::message_from_json(one.message));
@@ -208,6 +211,7 @@ Task<Result<void>> RunEngine::execute(LiveRun& run) {
 Task<void> RunEngine::finish(LiveRun& run) {
   if (run.turn_error)
     log::warn("run.turn_failed", {{"run_id", run.id.value()},
+                                  {"trace_id", run.order.trace.id()},
                                   {"code", run.turn_error->code()},
                                   {"detail", run.turn_error->message() + " " + run.turn_error->detail()}});
   run.recorder.stop();
@@ -224,6 +228,7 @@ Task<void> RunEngine::finish(LiveRun& run) {
   co_await run.stream.end_with(std::move(last));
   co_await store_end(run, ending);
   log::info("run.ended", {{"run_id", run.id.value()},
+                          {"trace_id", run.order.trace.id()},
                           {"state", json::name_of(ending.state)},
                           {"code", failure_code(ending)},
                           {"duration_ms", millis_since(run.row.created_at)}});
@@ -238,21 +243,26 @@ Task<void> RunEngine::store_end(LiveRun& run, const RunEnding& ending) {
   run.row.usage = ending.usage;
   run.row.ended_at = now();
   std::vector<store::SessionMessage> history;
-  if (run.recorder.has_begun())
+  // What a stop of the platform cut off stays said, as after a crash (recovery.cpp).
+  if (run.recorder.has_begun() || run.stop == StopReason::platform)
     history = history_of(run.id, *run.row.ended_at, run.order.message, std::move(run.record.new_messages),
                          run.recorder.text());
   auto wait = kStoreRetryWait;
   for (int attempt = 1;; ++attempt) {
     const auto stored = co_await parts_.runs.finish(run.row, run.stream.events_after(0), history);
     if (stored) break;
-    log::error("run.not_stored", {{"run_id", run.id.value()}, {"detail", stored.error().detail()}});
+    log::error("run.not_stored", {{"run_id", run.id.value()},
+                                  {"trace_id", run.order.trace.id()},
+                                  {"detail", stored.error().detail()}});
     // The log keeps it then, and the next start of the platform stores it.
     if (attempt == kStoreAttempts) co_return;
     co_await sleep_for(wait);
     wait *= 2;
   }
   if (const auto released = co_await parts_.log.release(run.id); !released)
-    log::warn("run.not_released", {{"run_id", run.id.value()}, {"detail", released.error().detail()}});
+    log::warn("run.not_released", {{"run_id", run.id.value()},
+                                   {"trace_id", run.order.trace.id()},
+                                   {"detail", released.error().detail()}});
 }
 
 }  // namespace isa::agent

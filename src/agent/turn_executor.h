@@ -21,6 +21,7 @@ struct Turn {
   sdk::AgentSpec agent;
   std::vector<sdk::Message> history;
   std::string message;
+  TraceContext trace;
   std::vector<std::string> egress = {};  // Hosts that its sandbox may reach.
 };
 

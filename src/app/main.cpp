@@ -202,17 +202,20 @@ void add_secrets(CLI::App& app, Globals& globals, std::function<int()>& action) 
 }
 
 void add_platform(CLI::App& app, Globals& globals, std::function<int()>& action) {
-  const auto run_roles = [&globals](std::vector<std::string> roles) {
+  const auto drain = std::make_shared<bool>(false);
+  const auto run_roles = [&globals, drain](std::vector<std::string> roles) {
     auto config = load(globals);
     if (!config) return fail(config.error());
-    const auto served = serve(*config, roles);
+    const auto served = serve(*config, roles, *drain);
     return served ? 0 : fail(served.error());
   };
-  app.add_subcommand("up", "Run the whole platform in the foreground")->callback([&action, run_roles] {
-    action = [run_roles] { return run_roles(all_roles()); };
-  });
+  const std::string drain_help = "A stop waits for the conversations in sandboxes to end";
+  auto* up = app.add_subcommand("up", "Run the whole platform in the foreground");
+  up->add_flag("--drain", *drain, drain_help);
+  up->callback([&action, run_roles] { action = [run_roles] { return run_roles(all_roles()); }; });
 
   auto* one = app.add_subcommand("serve", "Run one role alone, over HTTP to the others");
+  one->add_flag("--drain", *drain, drain_help);
   auto role = std::make_shared<std::string>();
   one->add_option("role", *role, "agent, pool, cloud_os or model")
       ->required()

@@ -1,6 +1,7 @@
 #include "cloud_os/broker.h"
 
 #include "base/log.h"
+#include "net/trace_headers.h"
 
 #include <algorithm>
 
@@ -16,9 +17,9 @@ using store::AuditKind;
 
 // What a request may carry outside. A list of what is known to be harmless, not of what is known to be a
 // credential or a claim of identity: those have too many names.
-constexpr std::string_view kHarmless[] = {"accept",         "content-type",     "user-agent",
-                                          "x-request-id",   "idempotency-key",  "openai-beta",
-                                          "anthropic-beta", "anthropic-version"};
+constexpr std::string_view kHarmless[] = {"accept",          "content-type",     "user-agent", "x-request-id",
+                                          "idempotency-key", "traceparent",      "tracestate", "openai-beta",
+                                          "anthropic-beta",  "anthropic-version"};
 
 bool is_harmless(std::string_view name) {
   std::string lower(name);
@@ -192,6 +193,9 @@ Error Broker::refused(AuditKind kind, const net::Request& request, Error error) 
   entry.target = request.target.substr(0, request.target.find('?')).substr(0, kTargetMax);
   entry.reason = error.code();
   report(std::move(entry));
+  log::debug("broker.refused_request", {{"sandbox_id", sandbox_.value()},
+                                        {"trace_id", net::trace_id_of(request.headers)},
+                                        {"code", error.code()}});
   return error;
 }
 

@@ -1,5 +1,6 @@
 #include "pool/http_client.h"
 
+#include "net/trace_headers.h"
 #include "pool/wire.h"
 
 #include <charconv>
@@ -53,17 +54,20 @@ Task<Result<Acquired>> HttpPoolClient::acquire(std::string pool_type, AcquireReq
   const auto margin = std::chrono::seconds(5);
   const auto deadline = Deadline::after(std::chrono::duration_cast<Deadline::Clock::duration>(wait) + margin);
   auto post = post_to(pool_type, "acquire", json::write(request));
+  net::join_trace(post.headers, request.trace);
   ISA_CO_TRY(const auto body, co_await call(std::move(post), deadline));
   co_return parse_answer<Acquired>(body);
 }
 
 Task<Result<net::OpenResponse>> HttpPoolClient::stream(std::string pool_type, InstanceId id,
                                                        std::int64_t fencing_token, sdk::RuntimeChat chat) {
+  const auto trace = std::move(chat.trace);
   StreamBody body;
   body.context.emplace().chat = std::move(chat);
   body.fencing_token = fencing_token;
   auto post = post_to(pool_type, instance_path(id, "stream"), json::write(body));
   post.headers.set("Accept", "text/event-stream");
+  net::join_trace(post.headers, trace);
   auto opened =
       co_await client_.open(base_.endpoint, std::move(post), Deadline::after(kAnswerWithin), kSilenceMax);
   if (!opened) co_return unreachable(std::move(opened).error());
@@ -90,9 +94,28 @@ Task<Result<void>> HttpPoolClient::release(std::string pool_type, InstanceId id,
 }
 
 Task<Result<PoolStats>> HttpPoolClient::stats(std::string pool_type) {
-  auto request = request_to(pool_type, "stats");
+  const auto slash = pool_type.find('/');
+  auto rest = std::string("stats");
+  if (slash != std::string::npos)
+    rest += "?deployment_id=" + net::percent_encode(pool_type.substr(slash + 1));
+  auto request = request_to(pool_type.substr(0, slash), rest);
   ISA_CO_TRY(const auto body, co_await call(std::move(request), Deadline::after(kAnswerWithin)));
   co_return parse_answer<PoolStats>(body);
+}
+
+Task<Result<void>> HttpPoolClient::configure(std::string deployment_id, Deployment deployment) {
+  auto put =
+      post_to("custom_agent", "deployments/" + net::percent_encode(deployment_id), json::write(deployment));
+  put.method = net::Method::put;
+  ISA_CO_TRYV(co_await call(std::move(put), Deadline::after(kAnswerWithin)));
+  co_return ok();
+}
+
+Task<Result<void>> HttpPoolClient::remove_deployment(std::string deployment_id) {
+  auto request = request_to("custom_agent", "deployments/" + net::percent_encode(deployment_id));
+  request.method = net::Method::del;
+  ISA_CO_TRYV(co_await call(std::move(request), Deadline::after(kAnswerWithin)));
+  co_return ok();
 }
 
 net::ClientRequest HttpPoolClient::request_to(std::string_view pool_type, std::string_view rest) const {

@@ -23,6 +23,8 @@ Result<Options> parse_options(std::span<const char* const> arguments) {
     const std::string_view value = arguments[i + 1];
     if (name == "--listen") {
       ISA_TRY(options.listen, net::Endpoint::parse_listen(value));
+    } else if (name == "--listener-from") {
+      options.listener_from = value;
     } else if (name == "--broker") {
       options.broker = value;
     } else if (name == "--workspace") {
@@ -33,7 +35,9 @@ Result<Options> parse_options(std::span<const char* const> arguments) {
       ISA_TRY(options.proxy_port, parse_port(name, value));
     } else {
       return validation_error(
-          "{} is unknown; the options are --listen, --broker, --workspace, --model-port, --proxy-port", name);
+          "{} is unknown; the options are --listen, --listener-from, --broker, --workspace, --model-port, "
+          "--proxy-port",
+          name);
     }
   }
   return options;

@@ -1,6 +1,7 @@
 #include "runtime/runtime.h"
 
 #include "base/log.h"
+#include "net/trace_headers.h"
 #include "runtime/event_writer.h"
 #include "sdk/http_chat_model.h"
 
@@ -72,6 +73,7 @@ struct Runtime::Chat {
   sdk::ToolBox tools;
   std::vector<sdk::Message> history;
   std::string message;
+  TraceContext trace;
   bool wants_stream = true;
 };
 
@@ -125,12 +127,18 @@ Task<Result<void>> Runtime::learn_environment() {
   co_return ok();
 }
 
+std::map<std::string, std::string> Runtime::environment() const {
+  auto variables = tool_environment(environ, bound_.value_or(sdk::RuntimeInit()));
+  if (from_broker_)
+    for (const auto& [name, value] : *from_broker_) variables[name] = value;
+  return variables;
+}
+
 Result<std::vector<std::shared_ptr<sdk::Tool>>> Runtime::tools() {
   if (!tools_.empty()) return tools_;
   sdk::WorkspaceOptions options;
   options.path = options_.workspace;
-  options.env = tool_environment(environ, *bound_);
-  for (const auto& [name, value] : *from_broker_) options.env[name] = value;
+  options.env = environment();
   options.processes = processes_;
   ISA_TRY(tools_, sdk::workspace_tools(std::move(options)));
   for (auto& tool : sdk::plain_tools()) tools_.push_back(std::move(tool));
@@ -163,6 +171,7 @@ Result<std::shared_ptr<Runtime::Chat>> Runtime::begin_chat(const std::string& bo
 Task<Result<net::Response>> Runtime::chat(net::Request& request) {
   ISA_CO_TRYV(co_await learn_environment());
   ISA_CO_TRY(auto chat, begin_chat(request.body));
+  chat->trace = net::trace_of(request.headers);
   if (!chat->wants_stream) co_return co_await answer(std::move(chat));
   auto body = [this, chat = std::move(chat)](net::BodyWriter& to) { return stream(chat, to); };
   co_return net::Response::sse(std::move(body));
@@ -174,7 +183,7 @@ Task<void> Runtime::converse(Chat& chat, EventWriter& writer, std::exception_ptr
   try {
     sdk::EventSink sink = [&writer](sdk::Event event) { return writer.send(std::move(event)); };
     auto outcome = co_await sdk::run_turn(chat.agent, std::move(chat.history), std::move(chat.message),
-                                          *model_, chat.tools, std::move(sink));
+                                          *model_, chat.tools, std::move(sink), chat.trace);
     chat.end();  // Before the caller learns of it and sends the next message.
     std::ignore = co_await writer.send_history(std::move(outcome));  // A reader that left needs none.
   } catch (...) {
@@ -195,7 +204,7 @@ Task<net::Response> Runtime::answer(std::shared_ptr<Chat> chat) {
   Summary summary;
   sdk::EventSink sink = [&summary](sdk::Event event) { return keep_last(std::move(event), summary); };
   const auto outcome = co_await sdk::run_turn(chat->agent, std::move(chat->history), std::move(chat->message),
-                                              *model_, chat->tools, std::move(sink));
+                                              *model_, chat->tools, std::move(sink), chat->trace);
   summary.usage = json::write(outcome.usage);
   summary.duration_ms =
       std::chrono::duration_cast<std::chrono::milliseconds>(Deadline::Clock::now() - begin).count();

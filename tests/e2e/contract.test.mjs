@@ -154,7 +154,20 @@ test('leases', { skip }, async () => {
   await good(ada.post(`${instance}/release`, { fencing_token }));
   const again = await good(ada.post(`${path}/acquire`, { session_id: 'contract-2' }));
   await good(ada.delete(`${path}/${again.instance_id}?fencing_token=${again.lease.fencing_token}`));
-  await good(ada.get('/api/v1/pools/custom_agent/stats'), 501);
+  await good(ada.get(`${path}/queue`));
+  await good(ada.get('/api/v1/pools/desktop/stats'), 404);
+
+  const platformItself = platform.internal('pool');
+  await good(ada.post(`${path}/drain`), 403);
+  await good(platformItself.post(`${path}/drain`));
+  await good(platformItself.delete(`${path}/drain`));
+  const custom = '/api/v1/pools/custom_agent';
+  await good(platformItself.put(`${custom}/deployments/greeter`, { min_warm: 0, max_instances: 1 }));
+  await good(platformItself.get(`${custom}/deployments`));
+  await good(ada.get(`${custom}/stats?deployment_id=greeter`));
+  await good(ada.post(`${custom}/acquire`, { session_id: 'contract-2' }), 422);
+  await good(platformItself.delete(`${custom}/deployments/greeter`));
+  await good(ada.get(`${custom}/stats`));
 });
 
 test('sandboxes', { skip }, async () => {

@@ -159,6 +159,22 @@ CREATE TABLE idempotency_keys (
 CREATE INDEX idempotency_keys_by_age ON idempotency_keys (since);
 )sql";
 
+// The ids of sessions that are gone: create() refuses them for a while.
+constexpr const char* kDeletedSessions = R"sql(
+CREATE TABLE deleted_sessions (id TEXT PRIMARY KEY NOT NULL, deleted_at INTEGER NOT NULL) STRICT;
+CREATE INDEX deleted_sessions_by_time ON deleted_sessions (deleted_at);
+)sql";
+
+// Several managers may share a pool; rows of before belong to a manager that is no more.
+constexpr const char* kSharedPools = R"sql(
+ALTER TABLE pool_instances RENAME COLUMN pool_type TO pool;
+ALTER TABLE pool_instances ADD COLUMN shape TEXT NOT NULL DEFAULT '';
+ALTER TABLE pool_instances ADD COLUMN manager TEXT NOT NULL DEFAULT '';
+ALTER TABLE pool_instances ADD COLUMN endpoint TEXT NOT NULL DEFAULT '';
+ALTER TABLE pool_instances ADD COLUMN probed_at INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE pool_configs (pool TEXT PRIMARY KEY NOT NULL, config TEXT NOT NULL) STRICT;
+)sql";
+
 // Of the credential broker. Entries of the audit trail are never changed.
 constexpr const char* kBroker = R"sql(
 CREATE TABLE secrets (
@@ -198,7 +214,7 @@ BEGIN SELECT RAISE(ABORT, 'entries of the audit trail are never changed'); END;
 )sql";
 
 // Version n is the n-th entry. Entries are never changed once released: a change is a new entry.
-constexpr std::array kVersions{kAgents, kSessions, kPool, kAudit, kIdempotencyKeys, kBroker};
+constexpr std::array kVersions{kAgents, kSessions, kPool, kAudit, kIdempotencyKeys, kDeletedSessions, kSharedPools, kBroker};
 
 Result<std::int64_t> integer(Database& db, std::string_view sql) {
   ISA_TRY(const auto value, find_one(db, take_one<std::int64_t>, sql));

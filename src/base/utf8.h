@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-namespace isa::sdk {
+namespace isa {
 
 inline constexpr std::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD
 
@@ -13,10 +13,12 @@ inline constexpr std::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD
 // there is none: overlong forms, surrogates and what is cut off count as ill-formed.
 std::size_t utf8_sequence(std::string_view text);
 
+bool is_utf8(std::string_view text);
+
 // Every ill-formed byte becomes U+FFFD. Text that is well-formed is returned as it is, without a copy.
 std::string to_valid_utf8(std::string text);
 
 // The longest front of `text` that has at most `max` bytes and does not end within a character.
 std::string_view cut_utf8(std::string_view text, std::size_t max);
 
-}  // namespace isa::sdk
+}  // namespace isa

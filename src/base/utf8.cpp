@@ -1,6 +1,6 @@
-#include "sdk/utf8.h"
+#include "base/utf8.h"
 
-namespace isa::sdk {
+namespace isa {
 namespace {
 
 using Byte = unsigned char;
@@ -50,6 +50,10 @@ std::size_t utf8_sequence(std::string_view text) {
   return lead.length;
 }
 
+bool is_utf8(std::string_view text) {
+  return find_ill_formed(text) == std::string_view::npos;
+}
+
 std::string to_valid_utf8(std::string text) {
   std::size_t at = find_ill_formed(text);
   if (at == std::string::npos) return text;
@@ -71,4 +75,4 @@ std::string_view cut_utf8(std::string_view text, std::size_t max) {
   return text.substr(0, is_continuation(text[end]) ? max : end);
 }
 
-}  // namespace isa::sdk
+}  // namespace isa
