@@ -62,7 +62,8 @@ Task<Result<void>> Service::open_broker(SandboxPtr sandbox) {
   co_await close_broker(sandbox);
   const auto listen = [dir = sandbox->dir] { return listen_unix(dir.broker_socket(), 0666); };
   ISA_CO_TRY(auto listener, co_await offload<Descriptor>(workers_, listen));
-  sandbox->broker = std::make_unique<Broker>(executor_, sandbox->id(), models_);
+  ISA_CO_TRY(auto floor, EgressRules::parse(sandbox->record.egress));
+  sandbox->broker = std::make_unique<Broker>(executor_, sandbox->id(), std::move(floor), brokerage_);
   if (sandbox->record.binding) sandbox->broker->bind(*sandbox->record.binding);
   co_return sandbox->broker->serve(std::move(listener));
 }

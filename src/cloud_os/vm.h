@@ -105,7 +105,8 @@ struct VmBinding {
   std::optional<OrgId> org_id;
   std::optional<std::string> agent_config_id;
   std::string session_id;
+  std::optional<std::vector<std::string>> egress;  // Allowed besides what the sandbox was created with.
 };
-BOOST_DESCRIBE_STRUCT(VmBinding, (), (lease_id, user_id, org_id, agent_config_id, session_id))
+BOOST_DESCRIBE_STRUCT(VmBinding, (), (lease_id, user_id, org_id, agent_config_id, session_id, egress))
 
 }  // namespace isa::cloud_os

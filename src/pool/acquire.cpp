@@ -16,9 +16,10 @@ constexpr double kTimeoutMax = 300;
 // What the request asks of the sandbox beyond its shape. It is bound late and so never makes a start cold.
 struct SandboxConfig {
   using json_defaults = void;
-  std::map<std::string, std::string> env;  // Of the tools. Never a secret.
+  std::map<std::string, std::string> env;          // Of the tools. Never a secret.
+  std::optional<std::vector<std::string>> egress;  // Hosts that it may reach; its broker sees to it.
 };
-BOOST_DESCRIBE_STRUCT(SandboxConfig, (), (env))
+BOOST_DESCRIBE_STRUCT(SandboxConfig, (), (env, egress))
 
 Result<SandboxConfig> config_of(const AcquireRequest& request) {
   if (!request.config) return SandboxConfig{};
@@ -345,6 +346,7 @@ Task<Result<void>> Acquirer::bind(InstancePtr instance, const AcquireRequest& re
   binding.org_id = request.org_id;
   if (request.agent_config_id) binding.agent_config_id = request.agent_config_id->value();
   binding.session_id = request.session_id.value();
+  binding.egress = config.egress;
 
   // Side by side: the runtime runs nothing for the user before acquire has answered, and until it is bound
   // its broker refuses everything.

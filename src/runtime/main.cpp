@@ -50,10 +50,12 @@ Task<Result<void>> serve(const Options options) {
   if (const auto up = bring_up_loopback(); !up)
     log::warn("runtime.no_loopback", {{"message", up.error().message()}, {"detail", up.error().detail()}});
   Forwarder forwarder(executor, options.broker);
-  if (const auto port = forwarder.listen(options.model_port); !port)
-    log::warn("runtime.no_forwarder", {{"message", port.error().message()}});
-  else
-    log::info("runtime.forwarding", {{"port", *port}});
+  for (const auto wanted : {options.model_port, options.proxy_port}) {
+    if (const auto port = forwarder.listen(wanted); !port)
+      log::warn("runtime.no_forwarder", {{"message", port.error().message()}});
+    else
+      log::info("runtime.forwarding", {{"port", *port}});
+  }
 
   RuntimeOptions runtime_options{options.broker, options.workspace};
   Runtime runtime(std::move(runtime_options), processes);

@@ -44,7 +44,6 @@ Result<void> BubblewrapBackend::accepts(const VmCreate& spec) const {
   if (spec.network_mode != NetworkMode::none) return unsupported("network but loopback", "network_mode");
   if (spec.container_port)
     return unsupported("ports on the host: its endpoint is a Unix socket", "container_port");
-  if (!spec.egress.empty()) return unsupported("way out of the sandbox but the model service", "egress");
   return check_environment(spec.env);
 }
 
