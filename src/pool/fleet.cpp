@@ -218,7 +218,7 @@ Task<void> Fleet::drop(InstancePtr instance) {
 
 void Fleet::lease_to(const InstancePtr& instance, const store::Lease& lease) {
   instance->lease = lease;
-  instance->used_at = now();
+  instance->used_at = lease.acquired_at;  // To hear of a lease is no use of it.
   by_session_[lease.session_id] = instance;
   make_step(*instance, State::leased);
 }

@@ -142,7 +142,19 @@ class Walk {
       co_await m_.fleet(0).changed().wait(deadline.tightened(std::chrono::milliseconds(20)));
     EXPECT_EQ(m_.alive(), co_await m_.recorded());
     for (const auto& row : co_await m_.rows())
-      EXPECT_NE(row.state, State::leased) << "nobody used it for long";
+      EXPECT_NE(row.state, State::leased)
+          << "nobody used it for long: " << json::serialize(json::write(row)) << memory_of(row.id);
+  }
+
+  std::string memory_of(const InstanceId& id) {
+    std::string text;
+    for (std::size_t i = 0; i < kManagers; ++i) {
+      const auto instance = m_.fleet(i).find(id);
+      text += fmt::format("; {} remembers it as {}", m_.fleet(i).manager().value(),
+                          instance ? json::name_of(instance->state) : "nothing");
+      if (instance) text += fmt::format(" of {}", instance->manager.value());
+    }
+    return text + "; now " + to_rfc3339(m_.fleet(0).now());
   }
 
   Managers& m_;
