@@ -358,6 +358,8 @@ Task<Result<void>> Acquirer::bind(InstancePtr instance, const AcquireRequest& re
                                  Deadline::after(bind_timeout_)),
            initialised);
   co_await (std::move(bind_it) && std::move(init_it));
+  if (!bound && bound.error().kind() == ErrorKind::not_found)
+    co_return service_unavailable("the sandbox of instance {} is gone", instance->id.value());
   ISA_CO_TRYV(std::move(bound));
   // The binding holds for this very lease, so it was for this lease that somebody initialised before us: an
   // earlier life, or another pool manager that was asked for the same session.

@@ -74,8 +74,15 @@ bool Fleet::is_heard(const store::PoolInstance& row) const {
 
 Task<Result<void>> Fleet::drain(InstancePtr instance) {
   if (instance->is_settling) co_return ok();  // Somebody ends it already.
-  if (instance->state == State::warm || instance->state == State::leased)
+  if (instance->state == State::warm || instance->state == State::leased) {
     ISA_CO_TRYV(co_await end(instance, store_.move(instance->id, instance->state, State::draining, now())));
+  } else {
+    // Given up in memory, perhaps while the store could not be reached to say so.
+    const auto row = co_await store_.find(instance->id);
+    if (!row && row.error().kind() != ErrorKind::not_found) co_return Failure(row.error());
+    if (row && (row->state == State::warm || row->state == State::leased))
+      ISA_CO_TRYV(co_await store_.move(row->id, row->state, State::draining, now()));
+  }
   co_await settle(std::move(instance));
   co_return ok();
 }
@@ -211,7 +218,7 @@ Task<void> Fleet::drop(InstancePtr instance) {
 
 void Fleet::lease_to(const InstancePtr& instance, const store::Lease& lease) {
   instance->lease = lease;
-  instance->used_at = now();
+  instance->used_at = lease.acquired_at;  // To hear of a lease is no use of it.
   by_session_[lease.session_id] = instance;
   make_step(*instance, State::leased);
 }

@@ -78,7 +78,10 @@ Task<Result<void>> Reconciler::pass() {
   Evidence evidence;
   ISA_CO_TRY(evidence.rows, co_await fleet_.store().list(fleet_.shape().pool));
   evidence.now = fleet_.now();
-  ISA_CO_TRY(evidence.managers, co_await fleet_.store().managers(evidence.now));
+  // Alone on its store, no other manager can live.
+  if (fleet_.is_shared()) {
+    ISA_CO_TRY(evidence.managers, co_await fleet_.store().managers(evidence.now));
+  }
   ISA_CO_TRY(evidence.vms, co_await fleet_.vms().list(std::move(labels)));
   evidence.manager = fleet_.manager();
   evidence.grace = orphan_grace_;

@@ -32,7 +32,7 @@ Deadline at(TimePoint when, TimePoint now) {
 }  // namespace
 
 std::size_t creations_for_callers(const Demand& d) {
-  return std::min(less(d.waiting, d.creating + d.warm), room_for(d));
+  return std::min(less(d.waiting, d.creating_here + d.warm), room_for(d));
 }
 
 std::size_t creations_wanted(const Demand& d) {
@@ -86,7 +86,10 @@ Task<void> Refill::run() {
 
 Demand Refill::demand() const {
   const auto counts = fleet_.counts();
-  return {.creating = counts.creating,
+  const auto here = fleet_.count(State::creating);
+  // What was begun a moment ago may not be in the store yet.
+  return {.creating = std::max(counts.creating, here),
+          .creating_here = here,
           .warm = counts.warm,
           .leased = counts.leased,
           .leaving = counts.leaving + counts.outdated,

@@ -10,6 +10,7 @@ namespace isa::pool {
 
 struct Demand {
   std::size_t creating = 0;
+  std::size_t creating_here = 0;  // Of those, by this pool manager: others make theirs for their own callers.
   std::size_t warm = 0;
   std::size_t leased = 0;
   std::size_t leaving = 0;  // draining, or failed and not removed yet: they still hold resources.

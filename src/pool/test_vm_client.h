@@ -120,6 +120,7 @@ class TestVmClient : public cloud_os::VmClient {
       --failing_binds;
       co_return internal_error("the broker is out of order");
     }
+    if (!sandboxes_.contains(id)) co_return not_found("sandbox {} does not exist", id.value());
     auto& bound = sandboxes_.at(id)->binding;
     if (bound && bound->lease_id != binding.lease_id) co_return conflict("the sandbox serves another lease");
     bound = std::move(binding);

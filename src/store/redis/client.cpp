@@ -39,7 +39,6 @@ class Client::Link {
     if (!link.why_.empty()) co_return lost(link.why_);
     append_command(link.unsent_, command);
     const auto waiting = std::make_shared<Waiting>(link.connection_->stream->executor());
-    waiting->since = Deadline::Clock::now();
     link.waiting_.push_back(waiting);
     if (link.waiting_.size() == 1) link.connection_->watchdog.expire_after(link.timeout_);
     if (!link.is_writing_) co_await link.write();
@@ -85,7 +84,6 @@ class Client::Link {
     explicit Waiting(asio::any_io_executor executor) : answered(std::move(executor)) {}
     Signal answered;
     std::optional<Result<Reply>> answer;
-    Deadline::Clock::time_point since;
   };
   // However reading stops, nobody goes on waiting.
   struct Ending {
@@ -121,7 +119,7 @@ class Client::Link {
     if (waiting_.empty())
       connection_->watchdog.rest();
     else
-      connection_->watchdog.expire_at(waiting_.front()->since + timeout_);
+      connection_->watchdog.expire_after(timeout_);  // It is busy, not away.
     waiting->answer = std::move(reply);
     waiting->answered.notify();
     return true;
@@ -235,6 +233,10 @@ Task<void> Client::keep_connected() {
     trouble_.clear();
     log::info("redis.back", {{"at", target_.endpoint.to_string()}});
   }
+}
+
+const std::string& Client::trouble() const {
+  return link_ && !link_->why_ended().empty() ? link_->why_ended() : trouble_;
 }
 
 Error Client::away() const {

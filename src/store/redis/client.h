@@ -42,7 +42,7 @@ class Client {
   // Begins every key; in braces, so that a cluster keeps all of them together.
   const std::string& prefix() const { return prefix_; }
   // Why the server counts as away; empty while it does not.
-  const std::string& trouble() const { return trouble_; }
+  const std::string& trouble() const;
 
  private:
   class Link;

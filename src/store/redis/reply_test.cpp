@@ -35,7 +35,7 @@ TEST(ReplyReader, SaysThatAnHttpServerIsNoRedis) {
 TEST(AppendCommand, CountsBytesSoThatNothingInAWordMatters) {
   std::string bytes;
   append_command(bytes, {"SET", std::string("a\r\n\0b", 5), ""});
-  EXPECT_EQ(bytes, std::string("*3\r\n$3\r\nSET\r\n$5\r\na\r\n\0b\r\n$0\r\n\r\n", 37));
+  EXPECT_EQ(bytes, std::string("*3\r\n$3\r\nSET\r\n$5\r\na\r\n\0b\r\n$0\r\n\r\n", 30));
 }
 
 }  // namespace
