@@ -9,8 +9,8 @@ namespace isa::agent {
 namespace {
 
 constexpr std::int64_t kTurnsMax = 10'000;
-constexpr std::int64_t kSecondsMax = 24 * 3'600;
-constexpr std::int64_t kApprovalSecondsMax = 30 * 24 * 3'600;
+constexpr std::int64_t kSecondsMax = 24L * 3'600;
+constexpr std::int64_t kApprovalSecondsMax = 30L * 24 * 3'600;
 
 Error broken(std::string pointer, std::string rule) {
   return validation_error("{}: {}", pointer, rule).with_param(pointer);

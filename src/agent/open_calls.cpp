@@ -15,7 +15,7 @@ void OpenCalls::see(const sdk::Event& event) {
   if (id.empty()) return;  // A custom agent that does not name its calls cannot have them answered.
   if (event.type == sdk::EventType::tool_use)
     open_.push_back({std::move(id), string_in(event.metadata, "tool")});
-  if (event.type == sdk::EventType::tool_result)
+  else if (event.type == sdk::EventType::tool_result)
     std::erase_if(open_, [&](const Call& call) { return call.id == id; });
 }
 

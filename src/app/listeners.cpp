@@ -54,7 +54,9 @@ Result<void> check_exposure(const PlatformConfig& config, const std::vector<std:
 
 Listeners::Listeners(const PlatformConfig& config, std::string internal_secret)
     : config_(config),
-      guard_(auth::make_guard(with_secret(config.auth, std::move(internal_secret)), nullptr)) {}
+      guard_(auth::make_guard(with_secret(config.auth, internal_secret), nullptr)),
+      model_guard_(auth::make_guard(with_secret(config.auth, std::move(internal_secret)), nullptr,
+                                    auth::PlaceholderKeys::ignored)) {}
 
 Result<std::unique_ptr<Listeners>> Listeners::make(const PlatformConfig& config,
                                                    const std::vector<std::string>& roles,
@@ -83,7 +85,7 @@ Task<Result<std::unique_ptr<net::Server>>> Listeners::serve(std::string role, ne
   net::add_contract_routes(router, contract_file(role + ".openapi.yaml"), contract_file("common.yaml"));
   net::ServerOptions options;
   options.name = role;
-  options.guard = guard_;
+  options.guard = role == "model" ? model_guard_ : guard_;
   options.loopback_hosts_only = is_loopback_only_;
   options.observer = metrics_.http_observer(role);
   auto server = std::make_unique<net::Server>(co_await asio::this_coro::executor, std::move(router),

@@ -42,6 +42,7 @@ class Listeners {
 
   const PlatformConfig& config_;
   net::Guard guard_;
+  net::Guard model_guard_;  // Of the model service, which clients of other models speak to.
   bool is_loopback_only_ = true;
   net::Metrics metrics_;
   std::unique_ptr<net::TlsAcceptor> tls_;

@@ -70,7 +70,8 @@ Task<Step> step(Exchange& exchange) {
   bool needs_more = input.empty();
   for (;;) {
     if (needs_more && !co_await exchange.connection->receive()) {
-      if (!parser.need_eof() || !parser.is_header_done() || exchange.connection->is_expired)
+      const auto& connection = *exchange.connection;
+      if (!parser.need_eof() || !parser.is_header_done() || connection.is_expired || !connection.has_ended)
         co_return Step::closed;
       ErrorCode ec;
       parser.put_eof(ec);

@@ -98,6 +98,7 @@ Task<bool> Connection::receive() {
   const auto buffer = input.prepare(8 << 10);
   const auto [ec, count] = co_await stream->read_some(buffer);
   input.commit(count);
+  has_ended = ec == asio::error::eof;
   co_return !ec && !is_expired;
 }
 

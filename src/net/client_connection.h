@@ -25,6 +25,7 @@ struct Connection {
   std::unique_ptr<Stream> stream;
   Input input;
   bool is_expired = false;
+  bool has_ended = false;  // The peer said that no more comes: over TLS by close_notify, not by a cut.
   Watchdog watchdog;
 };
 

@@ -175,7 +175,7 @@ TEST_P(RunStoreTest, AMessageThatIsNoUtf8StaysReadable) {
   const auto history = run(engine_->sessions().messages(person("ann"), session_.id));
 
   ASSERT_TRUE(history);
-  EXPECT_EQ(history->at(0).message.at("content"), "cut \xe2\x82");
+  EXPECT_EQ(history->at(0).message.at("content"), "cut \xEF\xBF\xBD\xEF\xBF\xBD");  // U+FFFD for each byte.
 }
 
 }  // namespace

@@ -81,8 +81,13 @@ TEST_P(SessionStoreTest, RemovesASessionWithItsRunsEventsAndMessages) {
   EXPECT_EQ(failure(run(store().find(person("ann"), session.id))), ErrorKind::not_found);
   EXPECT_EQ(failure(run(engine_->runs().find(person("ann"), turn.id))), ErrorKind::not_found);
   EXPECT_TRUE(run(engine_->runs().events(turn.id, 0))->empty());
-  created("a", "ann");
-  EXPECT_TRUE(run(store().messages(person("ann"), session.id))->empty());
+}
+
+TEST_P(SessionStoreTest, KeepsTheIdOfARemovedSession) {
+  const auto gone = created("gone", "ann");
+  ASSERT_TRUE(run(store().remove(person("ann"), gone.id)));
+
+  EXPECT_EQ(failure(run(store().create(gone))), ErrorKind::conflict);
 }
 
 }  // namespace

@@ -159,8 +159,14 @@ CREATE TABLE idempotency_keys (
 CREATE INDEX idempotency_keys_by_age ON idempotency_keys (since);
 )sql";
 
+// The ids of sessions that are gone: create() refuses them for a while.
+constexpr const char* kDeletedSessions = R"sql(
+CREATE TABLE deleted_sessions (id TEXT PRIMARY KEY NOT NULL, deleted_at INTEGER NOT NULL) STRICT;
+CREATE INDEX deleted_sessions_by_time ON deleted_sessions (deleted_at);
+)sql";
+
 // Version n is the n-th entry. Entries are never changed once released: a change is a new entry.
-constexpr std::array kVersions{kAgents, kSessions, kPool, kAudit, kIdempotencyKeys};
+constexpr std::array kVersions{kAgents, kSessions, kPool, kAudit, kIdempotencyKeys, kDeletedSessions};
 
 Result<std::int64_t> integer(Database& db, std::string_view sql) {
   ISA_TRY(const auto value, find_one(db, take_one<std::int64_t>, sql));

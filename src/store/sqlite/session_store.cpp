@@ -19,6 +19,9 @@ Result<void> require_session(Database& db, const Identity& scope, const SessionI
 namespace {
 
 constexpr std::size_t kMaxPage = 1000;
+// The id of a removed session stays taken for so long: whoever still sends it learns that the conversation is
+// gone, instead of beginning another without a history.
+constexpr auto kIdRetention = std::chrono::days(30);
 
 Result<Session> read_session(const Row& row) {
   Session s;
@@ -58,7 +61,8 @@ class Sessions final : public SessionStore {
           const auto added,
           change(db,
                  "INSERT INTO sessions (id, owner_id, agent_config_id, agent_version, title, created_at, "
-                 "updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING",
+                 "updated_at) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 "
+                 "WHERE NOT EXISTS (SELECT 1 FROM deleted_sessions WHERE id = ?1) ON CONFLICT DO NOTHING",
                  s.id, s.owner_id, s.agent_config_id, s.agent_version, s.title, s.created_at, s.updated_at));
       if (added == 0) return conflict("the session id {} is taken", s.id.value());
       return ok();
@@ -97,7 +101,9 @@ class Sessions final : public SessionStore {
     return engine_.write<void>([scope = std::move(scope), id = std::move(id)](Database& db) -> Result<void> {
       ISA_TRYV(require_session(db, scope, id));
       ISA_TRYV(run(db, "DELETE FROM sessions WHERE id = ?1", id));  // The rest goes by foreign keys.
-      return ok();
+      const auto at = now();
+      ISA_TRYV(run(db, "DELETE FROM deleted_sessions WHERE deleted_at < ?1", Timestamp(at - kIdRetention)));
+      return run(db, "INSERT INTO deleted_sessions (id, deleted_at) VALUES (?1, ?2)", id, at);
     });
   }
 
