@@ -1,6 +1,7 @@
 #include "agent/chat_routes.h"
 
 #include "agent/event_feed.h"
+#include "net/trace_headers.h"
 
 namespace isa::agent {
 namespace {
@@ -75,7 +76,7 @@ ChatRoutes::Answer ChatRoutes::chat(net::Request& request, store::Once once) {
   ISA_CO_TRY(auto body, parse_chat(request.body));
   const bool ends_with_reader = body.cancel_on_disconnect.value_or(false);
   const bool streams = body.stream.value_or(true);
-  ISA_CO_TRY(auto run, co_await begin(request.identity, once, std::move(body), std::move(body.message)));
+  ISA_CO_TRY(auto run, co_await begin(request, once, std::move(body), std::move(body.message)));
   const auto bond = ends_with_reader ? std::make_shared<ReaderBond>(run) : nullptr;
   ISA_CO_TRYV(co_await engine_.accepted(run));
   if (streams) co_return streamed(std::move(run), bond);
@@ -101,7 +102,7 @@ ChatRoutes::Answer ChatRoutes::chat_made(net::Request& request, store::Once once
 
 ChatRoutes::Answer ChatRoutes::query(net::Request& request, store::Once once) {
   ISA_CO_TRY(auto body, parse_query(request.body));
-  ISA_CO_TRY(auto run, co_await begin(request.identity, once, std::move(body), std::move(body.prompt)));
+  ISA_CO_TRY(auto run, co_await begin(request, once, std::move(body), std::move(body.prompt)));
   ISA_CO_TRYV(co_await engine_.accepted(run));
   co_await engine_.ended(run);
   co_return query_answer(ended(*run));
@@ -119,12 +120,13 @@ ChatRoutes::Answer ChatRoutes::query_made(net::Request& request, store::Once onc
   co_return query_answer({run.id, run.session_id, ending_in(events)});
 }
 
-Task<Result<std::shared_ptr<LiveRun>>> ChatRoutes::begin(Identity who, const store::Once& once,
+Task<Result<std::shared_ptr<LiveRun>>> ChatRoutes::begin(const net::Request& request, const store::Once& once,
                                                          ChatOptions options, std::string message) {
   // A request that is executed once more finds the session that the first attempt may have made.
   if (once.has_key && !options.session_id) options.session_id = once.new_id<SessionId>();
-  ISA_CO_TRY(auto order, co_await planner_.plan(std::move(who), std::move(options), std::move(message)));
+  ISA_CO_TRY(auto order, co_await planner_.plan(request.identity, std::move(options), std::move(message)));
   order.id = once.new_id<RunId>();
+  order.trace = net::trace_of(request.headers);
   co_return engine_.start(std::move(order));
 }
 

@@ -23,8 +23,8 @@ class ChatRoutes {
   Answer query_made(net::Request& request, store::Once once);
 
  private:
-  Task<Result<std::shared_ptr<LiveRun>>> begin(Identity who, const store::Once& once, ChatOptions options,
-                                               std::string message);
+  Task<Result<std::shared_ptr<LiveRun>>> begin(const net::Request& request, const store::Once& once,
+                                               ChatOptions options, std::string message);
 
   ChatPlanner& planner_;
   store::RunStore& runs_;

@@ -14,6 +14,7 @@ namespace isa::agent {
 // What somebody asked for, with everything looked up and checked.
 struct RunOrder {
   RunId id = RunId::make();
+  TraceContext trace;  // Of the request that began it.
   Identity identity;
   store::Session session;
   bool is_new_session = false;

@@ -96,7 +96,8 @@ Task<void> RunEngine::drive(std::shared_ptr<LiveRun> run) {
     run->changed.notify();
     if (*run->accepted) co_await live(*run);
   } catch (const std::exception& e) {  // A bug. The next start of the platform ends the run in the store.
-    log::error("run.abandoned", {{"run_id", run->id.value()}, {"detail", e.what()}});
+    log::error("run.abandoned",
+               {{"run_id", run->id.value()}, {"trace_id", run->order.trace.id()}, {"detail", e.what()}});
     auto error = internal_error("the run failed because of an internal error");
     if (!run->accepted) run->accepted = Failure(error);
     if (!run->ending) run->ending = ending_of({.error = std::move(error)});
@@ -192,7 +193,8 @@ Task<Result<void>> RunEngine::execute(LiveRun& run) {
             order.env,
             order.agent,
             {},
-            order.message};
+            order.message,
+            order.trace};
   for (const auto& one : past) {
     ISA_CO_TRY(auto message, sdk::message_from_json(one.message));
     turn.history.push_back(std::move(message));
@@ -208,6 +210,7 @@ Task<Result<void>> RunEngine::execute(LiveRun& run) {
 Task<void> RunEngine::finish(LiveRun& run) {
   if (run.turn_error)
     log::warn("run.turn_failed", {{"run_id", run.id.value()},
+                                  {"trace_id", run.order.trace.id()},
                                   {"code", run.turn_error->code()},
                                   {"detail", run.turn_error->message() + " " + run.turn_error->detail()}});
   run.recorder.stop();
@@ -224,6 +227,7 @@ Task<void> RunEngine::finish(LiveRun& run) {
   co_await run.stream.end_with(std::move(last));
   co_await store_end(run, ending);
   log::info("run.ended", {{"run_id", run.id.value()},
+                          {"trace_id", run.order.trace.id()},
                           {"state", json::name_of(ending.state)},
                           {"code", failure_code(ending)},
                           {"duration_ms", millis_since(run.row.created_at)}});
@@ -246,14 +250,18 @@ Task<void> RunEngine::store_end(LiveRun& run, const RunEnding& ending) {
   for (int attempt = 1;; ++attempt) {
     const auto stored = co_await parts_.runs.finish(run.row, run.stream.events_after(0), history);
     if (stored) break;
-    log::error("run.not_stored", {{"run_id", run.id.value()}, {"detail", stored.error().detail()}});
+    log::error("run.not_stored", {{"run_id", run.id.value()},
+                                  {"trace_id", run.order.trace.id()},
+                                  {"detail", stored.error().detail()}});
     // The log keeps it then, and the next start of the platform stores it.
     if (attempt == kStoreAttempts) co_return;
     co_await sleep_for(wait);
     wait *= 2;
   }
   if (const auto released = co_await parts_.log.release(run.id); !released)
-    log::warn("run.not_released", {{"run_id", run.id.value()}, {"detail", released.error().detail()}});
+    log::warn("run.not_released", {{"run_id", run.id.value()},
+                                   {"trace_id", run.order.trace.id()},
+                                   {"detail", released.error().detail()}});
 }
 
 }  // namespace isa::agent

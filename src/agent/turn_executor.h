@@ -21,6 +21,7 @@ struct Turn {
   sdk::AgentSpec agent;
   std::vector<sdk::Message> history;
   std::string message;
+  TraceContext trace;
 };
 
 // What is left when the turn is over. Nothing where the place could not say (a custom agent, a lost sandbox).

@@ -1,6 +1,7 @@
 #include "cloud_os/broker.h"
 
 #include "base/log.h"
+#include "net/trace_headers.h"
 
 #include <algorithm>
 
@@ -20,9 +21,9 @@ net::ServerOptions server_options() {
 
 // What a request may carry outside. A list of what is known to be harmless, not of what is known to be a
 // credential or a claim of identity: those have too many names.
-constexpr std::string_view kHarmless[] = {"accept",         "content-type",     "user-agent",
-                                          "x-request-id",   "idempotency-key",  "openai-beta",
-                                          "anthropic-beta", "anthropic-version"};
+constexpr std::string_view kHarmless[] = {"accept",          "content-type",     "user-agent", "x-request-id",
+                                          "idempotency-key", "traceparent",      "tracestate", "openai-beta",
+                                          "anthropic-beta",  "anthropic-version"};
 
 bool is_harmless(std::string_view name) {
   std::string lower(name);
@@ -105,6 +106,7 @@ Task<Result<net::Response>> Broker::forward(net::Request& request) {
 Error Broker::refused(const net::Request& request, std::string_view why, Error error) {
   ++counters_.refused;
   log::warn("broker.refused", {{"sandbox_id", sandbox_.value()},
+                               {"trace_id", net::trace_id_of(request.headers)},
                                {"session_id", binding_ ? binding_->session_id : std::string()},
                                {"method", net::to_string(request.method)},
                                {"path", request.path.substr(0, 200)},

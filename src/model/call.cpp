@@ -17,6 +17,7 @@ Call::~Call() {
   const auto duration =
       std::chrono::duration_cast<std::chrono::milliseconds>(Deadline::Clock::now() - began_).count();
   log::info("model.call", {{"request_id", facts_.request_id},
+                           {"trace_id", facts_.trace.id()},
                            {"user_id", facts_.user},
                            {"provider", facts_.provider},
                            {"model", facts_.model},

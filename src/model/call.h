@@ -14,6 +14,7 @@ class Call {
     std::string provider;
     std::string user;
     std::string request_id;
+    TraceContext trace;
     std::size_t input_bytes = 0;  // Of the request, for an estimate.
   };
   Call(std::unique_ptr<ChatStream> stream, Facts facts);

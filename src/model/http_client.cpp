@@ -1,6 +1,7 @@
 #include "model/http_client.h"
 
 #include "model/forwarded.h"
+#include "net/trace_headers.h"
 #include "sdk/http_chat_model.h"
 
 namespace isa::model {
@@ -81,6 +82,7 @@ Task<Result<net::Response>> HttpModelClient::pass_on(net::Request request, Ident
   for (const auto& [name, value] : headers_.all()) to.headers.set(name, value);
   to.headers.set("X-User-Id", identity.user.value());
   if (!request.request_id.empty()) to.headers.set("X-Request-Id", request.request_id);
+  net::join_trace(to.headers, net::trace_of(request.headers));
   to.body = std::move(request.body);
   auto opened =
       co_await client_.open(base_.endpoint, std::move(to), request.deadline.tightened(kHeadTimeout));

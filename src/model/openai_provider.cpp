@@ -91,8 +91,8 @@ class OpenAiProvider final : public Provider {
     if (is_official_) rename_max_tokens(body);
     net::Headers none;
     auto text = json::serialize(body);
-    ISA_CO_TRY(auto response,
-               co_await upstream_->post("/chat/completions", std::move(text), std::move(none), deadline));
+    ISA_CO_TRY(auto response, co_await upstream_->post("/chat/completions", std::move(text), std::move(none),
+                                                       std::move(request.trace), deadline));
     if (!response.headers.get("Content-Type").starts_with("application/json"))
       co_return std::make_unique<OpenAiStream>(std::move(response.body));
     ISA_CO_TRY(const auto whole, co_await net::read_all(*response.body, kAnswerMax));

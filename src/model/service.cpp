@@ -2,6 +2,7 @@
 
 #include "model/forwarded.h"
 #include "model/relay.h"
+#include "net/trace_headers.h"
 
 #include <algorithm>
 
@@ -56,7 +57,8 @@ Task<Result<void>> Service::check(std::string model_id) {
 
 Task<Result<sdk::ChatResult>> Service::chat(sdk::ChatRequest request, sdk::ChatSink sink, Deadline deadline) {
   ISA_CO_TRY(auto route, catalogue_.resolve(request.model));
-  Call::Facts facts{request.model, std::string(route.provider->name()), {}, {}, text_bytes(request)};
+  Call::Facts facts{request.model,      std::string(route.provider->name()), {}, {}, request.trace,
+                    text_bytes(request)};
   request.model = std::move(route.model);
   ISA_CO_TRY(auto stream, co_await route.provider->open(std::move(request), deadline));
   Call call(std::move(stream), std::move(facts));
@@ -97,11 +99,12 @@ Task<Result<net::Response>> Service::answer(net::Request& request, const Dialect
                                served.untranslatable, route.provider->name());
   auto relay = std::make_shared<Relay>();
   relay->writer = dialect.writer(served, request.request_id);
-  Call::Facts facts{served.chat.model, std::string(route.provider->name()), request.identity.user.value(),
-                    request.request_id, text_bytes(served.chat)};
+  Call::Facts facts{served.chat.model,  std::string(route.provider->name()), request.identity.user.value(),
+                    request.request_id, net::trace_of(request.headers),      text_bytes(served.chat)};
   const bool streams = served.stream;
   auto chat = std::move(served.chat);
   chat.model = std::move(route.model);
+  chat.trace = net::trace_of(request.headers);
   ISA_CO_TRY(auto stream, co_await route.provider->open(std::move(chat), request.deadline));
   // OpenAI's chunks are written anew, which mends what compatible servers get wrong; Anthropic's events hold
   // blocks that the common form does not (citations, tools of the provider) and go through as they are.

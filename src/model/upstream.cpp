@@ -1,6 +1,7 @@
 #include "model/upstream.h"
 
 #include "base/log.h"
+#include "net/trace_headers.h"
 
 #include <algorithm>
 #include <cctype>
@@ -127,12 +128,13 @@ Error Upstream::refusal(int status, const net::Headers& headers, std::string_vie
 }
 
 Task<Result<net::OpenResponse>> Upstream::post(std::string path, std::string body, net::Headers more,
-                                               Deadline deadline) {
+                                               TraceContext trace, Deadline deadline) {
   const auto bounded = deadline.tightened(options_.timeout);
   auto request = make(net::Method::post, path);
   for (const auto& [name, value] : more.all()) request.headers.set(name, value);
   request.headers.set("Content-Type", "application/json");
   request.headers.set("Accept", "text/event-stream");
+  net::join_trace(request.headers, trace);
   request.body = std::move(body);
   for (int attempt = 0;; ++attempt) {
     auto response = co_await client_.open(options_.base.endpoint, request, bounded, options_.silence_timeout);
@@ -152,6 +154,7 @@ Task<Result<net::OpenResponse>> Upstream::post(std::string path, std::string bod
     }
     if (!wait || attempt >= options_.retries || bounded.remaining() <= *wait) co_return *std::move(error);
     log::info("model.retry", {{"provider", options_.provider},
+                              {"trace_id", trace.id()},
                               {"code", error->code()},
                               {"attempt", attempt + 1},
                               {"wait_ms", wait->count()}});

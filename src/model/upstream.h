@@ -33,7 +33,7 @@ class Upstream {
   // Sends a request whose answer is streamed. Any status but 200 is an error; one that may pass is retried,
   // as are failed connections, while the deadline leaves time for it.
   Task<Result<net::OpenResponse>> post(std::string path, std::string body, net::Headers more,
-                                       Deadline deadline);
+                                       TraceContext trace, Deadline deadline);
   Task<Result<std::string>> get(std::string path, Deadline deadline);  // Once.
 
  private:

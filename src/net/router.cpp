@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "net/target.h"
 #include "net/text.h"
+#include "net/trace_headers.h"
 
 #include <boost/system/system_error.hpp>
 
@@ -159,8 +160,10 @@ Task<Response> Router::dispatch(Request& request) const {
   } catch (const std::exception& e) {
     failure = e.what();
   }
-  log::error("http.handler_failed",
-             {{"request_id", request.request_id}, {"route", match.route->pattern}, {"detail", failure}});
+  log::error("http.handler_failed", {{"request_id", request.request_id},
+                                     {"trace_id", trace_id_of(request.headers)},
+                                     {"route", match.route->pattern},
+                                     {"detail", failure}});
   const auto error = internal_error("the request failed because of a bug; its id is in the server's log");
   co_return error_response(error, request.request_id);
 }

@@ -3,6 +3,7 @@
 #include "net/origin_check.h"
 #include "net/session.h"
 #include "net/target.h"
+#include "net/trace_headers.h"
 
 #include <boost/asio/this_coro.hpp>
 #include <boost/beast/http/error.hpp>
@@ -37,6 +38,7 @@ void log_failure(const Request& request, const Route* route, const Error& error)
   if (status < 500 || error.kind() == ErrorKind::not_implemented) return;
   const auto level = error.kind() == ErrorKind::internal_error ? log::error : log::warn;
   level("http.request_failed", {{"request_id", request.request_id},
+                                {"trace_id", trace_id_of(request.headers)},
                                 {"route", route != nullptr ? route->pattern : request.path},
                                 {"code", error.code()},
                                 {"message", error.message()},
@@ -73,6 +75,7 @@ Task<Session::Head> Session::read_head(RequestParser& parser) {
 Task<Response> Session::respond(Head head, RequestParser& parser, const Route*& route) {
   auto& request = parser.request;
   request.request_id = accepted_request_id(request.headers.get("X-Request-Id"));
+  begin_span(request.headers);
   request.peer = peer_;
   const auto& id = request.request_id;
   if (head == Head::too_large)

@@ -1,6 +1,7 @@
 // From the handler's answer to its last byte.
 #include "base/log.h"
 #include "net/session.h"
+#include "net/trace_headers.h"
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -111,8 +112,10 @@ Task<bool> Session::send_stream(const Request& request, Response& response, bool
   co_await asio::this_coro::reset_cancellation_state();
   if (std::exchange(stop_, Stop::none) != Stop::none) co_return false;
   if (!failure.empty())
-    log::error("http.stream_failed",
-               {{"request_id", request.request_id}, {"path", request.path}, {"detail", failure}});
+    log::error("http.stream_failed", {{"request_id", request.request_id},
+                                      {"trace_id", trace_id_of(request.headers)},
+                                      {"path", request.path},
+                                      {"detail", failure}});
   // The missing last chunk tells the reader that this is not all.
   if (writer.is_broken() || !failure.empty()) co_return false;
   if (!is_chunked) co_return true;

@@ -47,6 +47,7 @@ sdk::RuntimeInit init_of(const Instance& instance, const AcquireRequest& request
   init.hostname = instance.id.value();
   std::ranges::replace(init.hostname, '_', '-');  // RFC 952
   init.env = std::move(config.env);
+  init.trace = request.trace;
   init.env["ISA_SESSION_ID"] = init.session_id;
   init.env["ISA_USER_ID"] = init.user_id;
   init.env["ISA_EXECUTION_MODE"] = "cloud_pool";
@@ -156,7 +157,8 @@ void Acquirer::release_if_unheard(const std::shared_ptr<Flight>& flight) {
   flight->was_heard = true;
   const auto instance = fleet_.find((*flight->result)->instance_id);
   if (!instance) return;
-  log::info("pool.lease_untaken", {{"instance_id", instance->id.value()}});
+  log::info("pool.lease_untaken",
+            {{"instance_id", instance->id.value()}, {"trace_id", flight->request.trace.id()}});
   const auto drain = [](Fleet& fleet, InstancePtr untaken) -> Task<void> {
     // What cannot be ended now ends with its lease.
     static_cast<void>(co_await fleet.drain(std::move(untaken)));

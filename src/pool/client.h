@@ -14,6 +14,7 @@ struct AcquireRequest {
   std::optional<AgentId> agent_config_id;
   std::optional<json::object> config;
   std::optional<double> timeout;  // Seconds to wait for an instance; 30 by default.
+  TraceContext trace;             // Travels as a header.
 };
 BOOST_DESCRIBE_STRUCT(AcquireRequest, (), (session_id, user_id, org_id, agent_config_id, config, timeout))
 

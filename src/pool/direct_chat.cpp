@@ -36,8 +36,9 @@ Task<Error> refusal(net::OpenResponse answer) {
 }  // namespace
 
 Task<Result<net::OpenResponse>> stream_turn(Pool& pool, InstancePtr instance, std::string prompt,
-                                            sdk::AgentSpec agent) {
+                                            sdk::AgentSpec agent, TraceContext trace) {
   auto chat = instance->conversation.next(std::move(prompt), std::move(agent));
+  chat.trace = std::move(trace);
   if (instance->lease) chat.session_id = instance->lease->session_id.value();
   chat.stream = true;
   ISA_CO_TRY(auto opened, co_await pool.leases().stream(instance->id, std::nullopt, std::move(chat)));
@@ -46,9 +47,10 @@ Task<Result<net::OpenResponse>> stream_turn(Pool& pool, InstancePtr instance, st
   co_return opened;
 }
 
-Task<Result<std::string>> query(Pool& pool, InstancePtr instance, std::string prompt, sdk::AgentSpec agent) {
-  ISA_CO_TRY(auto opened,
-             co_await stream_turn(pool, std::move(instance), std::move(prompt), std::move(agent)));
+Task<Result<std::string>> query(Pool& pool, InstancePtr instance, std::string prompt, sdk::AgentSpec agent,
+                                TraceContext trace) {
+  ISA_CO_TRY(auto opened, co_await stream_turn(pool, std::move(instance), std::move(prompt), std::move(agent),
+                                               std::move(trace)));
   auto& body = static_cast<WatchedBody&>(*opened.body);
   while (true) {
     ISA_CO_TRY(const auto piece, co_await body.read());

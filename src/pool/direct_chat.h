@@ -8,10 +8,11 @@ namespace isa::pool {
 // (pool/conversation.h).
 
 // One turn, to its end: the answer's text. upstream_error with the agent's message when the turn failed.
-Task<Result<std::string>> query(Pool& pool, InstancePtr instance, std::string prompt, sdk::AgentSpec agent);
+Task<Result<std::string>> query(Pool& pool, InstancePtr instance, std::string prompt, sdk::AgentSpec agent,
+                                TraceContext trace = {});
 
 // One turn as a stream of events; its history is kept when it comes by.
 Task<Result<net::OpenResponse>> stream_turn(Pool& pool, InstancePtr instance, std::string prompt,
-                                            sdk::AgentSpec agent);
+                                            sdk::AgentSpec agent, TraceContext trace = {});
 
 }  // namespace isa::pool

@@ -1,5 +1,6 @@
 #include "pool/http_client.h"
 
+#include "net/trace_headers.h"
 #include "pool/wire.h"
 
 #include <charconv>
@@ -53,17 +54,20 @@ Task<Result<Acquired>> HttpPoolClient::acquire(std::string pool_type, AcquireReq
   const auto margin = std::chrono::seconds(5);
   const auto deadline = Deadline::after(std::chrono::duration_cast<Deadline::Clock::duration>(wait) + margin);
   auto post = post_to(pool_type, "acquire", json::write(request));
+  net::join_trace(post.headers, request.trace);
   ISA_CO_TRY(const auto body, co_await call(std::move(post), deadline));
   co_return parse_answer<Acquired>(body);
 }
 
 Task<Result<net::OpenResponse>> HttpPoolClient::stream(std::string pool_type, InstanceId id,
                                                        std::int64_t fencing_token, sdk::RuntimeChat chat) {
+  const auto trace = std::move(chat.trace);
   StreamBody body;
   body.context.emplace().chat = std::move(chat);
   body.fencing_token = fencing_token;
   auto post = post_to(pool_type, instance_path(id, "stream"), json::write(body));
   post.headers.set("Accept", "text/event-stream");
+  net::join_trace(post.headers, trace);
   auto opened =
       co_await client_.open(base_.endpoint, std::move(post), Deadline::after(kAnswerWithin), kSilenceMax);
   if (!opened) co_return unreachable(std::move(opened).error());

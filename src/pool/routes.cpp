@@ -1,5 +1,6 @@
 #include "pool/routes.h"
 
+#include "net/trace_headers.h"
 #include "pool/direct_chat.h"
 #include "pool/wire.h"
 
@@ -91,6 +92,7 @@ Task<Result<Response>> acquire(Service& service, Request& request) {
   wanted.agent_config_id = std::move(body.agent_config_id);
   wanted.config = std::move(body.config);
   wanted.timeout = body.timeout;
+  wanted.trace = net::trace_of(request.headers);
   ISA_CO_TRY(const auto acquired, co_await service.acquire(request.param("type"), std::move(wanted)));
   co_return Response::json(200, json::write(acquired));
 }
@@ -110,7 +112,8 @@ Task<Result<Response>> execute(Service& service, Request& request) {
   auto agent =
       body.params->context ? body.params->context->agent.value_or(sdk::AgentSpec{}) : sdk::AgentSpec{};
   ISA_CO_TRY(answer.result.response,
-             co_await query(*pool, std::move(instance), std::move(body.params->prompt), std::move(agent)));
+             co_await query(*pool, std::move(instance), std::move(body.params->prompt), std::move(agent),
+                            net::trace_of(request.headers)));
   co_return Response::json(200, json::write(answer));
 }
 
@@ -139,6 +142,7 @@ Task<Result<Response>> stream(Service& service, Request& request) {
   ISA_CO_TRY(auto instance, held(*pool, request, body.fencing_token));
   auto context = std::move(body.context).value_or(ChatContext{});
   if (context.chat) {
+    context.chat->trace = net::trace_of(request.headers);
     ISA_CO_TRY(auto opened,
                co_await pool->leases().stream(instance->id, body.fencing_token, std::move(*context.chat)));
     co_return passing_on(std::move(opened));
@@ -146,8 +150,8 @@ Task<Result<Response>> stream(Service& service, Request& request) {
   if (body.prompt.value_or("").empty())
     co_return validation_error("a chat needs a prompt").with_param("/prompt");
   auto agent = std::move(context.agent).value_or(sdk::AgentSpec{});
-  ISA_CO_TRY(auto opened,
-             co_await stream_turn(*pool, std::move(instance), std::move(*body.prompt), std::move(agent)));
+  ISA_CO_TRY(auto opened, co_await stream_turn(*pool, std::move(instance), std::move(*body.prompt),
+                                               std::move(agent), net::trace_of(request.headers)));
   co_return passing_on(std::move(opened));
 }
 

@@ -1,5 +1,7 @@
 #include "pool/runtime_link.h"
 
+#include "net/trace_headers.h"
+
 namespace isa::pool {
 namespace {
 
@@ -40,6 +42,7 @@ Task<Result<void>> RuntimeLink::probe(net::Endpoint at, Deadline deadline) {
 
 Task<Result<void>> RuntimeLink::init(net::Endpoint at, sdk::RuntimeInit init, Deadline deadline) {
   auto request = post_json("/init", json::write(init));
+  net::join_trace(request.headers, init.trace);
   ISA_CO_TRY(const auto answer, co_await client_.send(std::move(at), std::move(request), deadline));
   if (answer.status / 100 == 2) co_return ok();
   if (answer.status == 409) co_return conflict("the sandbox was initialised for somebody already");
@@ -49,6 +52,7 @@ Task<Result<void>> RuntimeLink::init(net::Endpoint at, sdk::RuntimeInit init, De
 
 Task<Result<net::OpenResponse>> RuntimeLink::chat(net::Endpoint at, const sdk::RuntimeChat& chat) {
   auto request = post_json("/api/v1/agents/chat", json::write(chat));
+  net::join_trace(request.headers, chat.trace);
   request.headers.set("Accept", "text/event-stream");
   co_return co_await client_.open(std::move(at), std::move(request), Deadline::after(kHeadWithin),
                                   kSilenceMax);

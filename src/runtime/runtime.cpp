@@ -1,6 +1,7 @@
 #include "runtime/runtime.h"
 
 #include "base/log.h"
+#include "net/trace_headers.h"
 #include "runtime/event_writer.h"
 #include "sdk/http_chat_model.h"
 
@@ -65,6 +66,7 @@ struct Runtime::Chat {
   sdk::ToolBox tools;
   std::vector<sdk::Message> history;
   std::string message;
+  TraceContext trace;
   bool wants_stream = true;
 };
 
@@ -141,6 +143,7 @@ Result<std::shared_ptr<Runtime::Chat>> Runtime::begin_chat(const std::string& bo
 
 Task<Result<net::Response>> Runtime::chat(net::Request& request) {
   ISA_CO_TRY(auto chat, begin_chat(request.body));
+  chat->trace = net::trace_of(request.headers);
   if (!chat->wants_stream) co_return co_await answer(std::move(chat));
   auto body = [this, chat = std::move(chat)](net::BodyWriter& to) { return stream(chat, to); };
   co_return net::Response::sse(std::move(body));
@@ -152,7 +155,7 @@ Task<void> Runtime::converse(Chat& chat, EventWriter& writer, std::exception_ptr
   try {
     sdk::EventSink sink = [&writer](sdk::Event event) { return writer.send(std::move(event)); };
     auto outcome = co_await sdk::run_turn(chat.agent, std::move(chat.history), std::move(chat.message),
-                                          *model_, chat.tools, std::move(sink));
+                                          *model_, chat.tools, std::move(sink), chat.trace);
     chat.end();  // Before the caller learns of it and sends the next message.
     std::ignore = co_await writer.send_history(std::move(outcome));  // A reader that left needs none.
   } catch (...) {
@@ -173,7 +176,7 @@ Task<net::Response> Runtime::answer(std::shared_ptr<Chat> chat) {
   Summary summary;
   sdk::EventSink sink = [&summary](sdk::Event event) { return keep_last(std::move(event), summary); };
   const auto outcome = co_await sdk::run_turn(chat->agent, std::move(chat->history), std::move(chat->message),
-                                              *model_, chat->tools, std::move(sink));
+                                              *model_, chat->tools, std::move(sink), chat->trace);
   summary.usage = json::write(outcome.usage);
   summary.duration_ms =
       std::chrono::duration_cast<std::chrono::milliseconds>(Deadline::Clock::now() - begin).count();

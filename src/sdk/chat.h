@@ -4,6 +4,7 @@
 
 #include "base/async.h"
 #include "base/json.h"
+#include "base/trace.h"
 
 #include <functional>
 #include <optional>
@@ -78,6 +79,7 @@ struct ChatRequest {
   // Never "model" or "stream".
   json::object extra;
   std::string extra_dialect;
+  TraceContext trace;  // Of whoever asks; never in the body.
 };
 
 enum class FinishReason { stop, length, tool_calls, content_filter };

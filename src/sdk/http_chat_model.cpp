@@ -1,6 +1,7 @@
 #include "sdk/http_chat_model.h"
 
 #include "net/sse.h"
+#include "net/trace_headers.h"
 #include "sdk/openai_wire.h"
 
 namespace isa::sdk {
@@ -60,6 +61,7 @@ class HttpChatModel final : public ChatModel {
     http.headers = headers_;
     http.headers.set("Content-Type", "application/json");
     http.headers.set("Accept", "text/event-stream");
+    net::join_trace(http.headers, request.trace);
     http.body = json::serialize(openai::to_request(request, true, openai::Extensions::ours));
     ISA_CO_TRY(auto response, co_await client_.open(base_.endpoint, std::move(http), deadline));
     if (response.status != 200) {

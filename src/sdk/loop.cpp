@@ -27,7 +27,7 @@ struct Limit {
 class Turn {
  public:
   Turn(const AgentSpec& agent, std::vector<Message> history, std::string message, ChatModel& model,
-       ToolBox& tools, EventSink sink);
+       ToolBox& tools, EventSink sink, TraceContext trace);
 
   // Never throws for a cancellation: the outcome is the answer then, too.
   Task<TurnOutcome> run();
@@ -55,6 +55,7 @@ class Turn {
   ChatModel& model_;
   ToolBox& tools_;
   EventSink sink_;
+  TraceContext trace_;
   std::vector<Message> conversation_;  // System prompt, history, and from first_new_ on what this turn adds.
   std::size_t first_new_;
   Usage usage_;
@@ -71,11 +72,12 @@ class Turn {
 };
 
 Turn::Turn(const AgentSpec& agent, std::vector<Message> history, std::string message, ChatModel& model,
-           ToolBox& tools, EventSink sink)
+           ToolBox& tools, EventSink sink, TraceContext trace)
     : agent_(agent),
       model_(model),
       tools_(tools),
       sink_(std::move(sink)),
+      trace_(std::move(trace)),
       conversation_(std::move(history)),
       deadline_(Deadline::after(std::min(std::chrono::seconds(agent.limits.max_seconds), kSecondsMax))) {
   if (!agent.system_prompt.empty())
@@ -145,6 +147,7 @@ Task<Result<ChatResult>> Turn::ask_model() {
   request.model = agent_.model;
   request.messages = conversation_;
   request.tools = tools_.specs();
+  request.trace = trace_;
   ChatSink sink = [this](const ChatDelta& delta) { return on_delta(delta); };
   partial_answer_.clear();
   return model_.chat(std::move(request), std::move(sink), deadline_);
@@ -268,7 +271,7 @@ Task<Result<void>> Turn::finish(std::string_view subtype, json::object more) {
 
 Task<Result<void>> Turn::finish_failed(Error error) {
   if (std::exchange(is_finished_, true)) co_return ok();
-  log::warn("turn.failed", {{"code", error.code()}, {"detail", error.detail()}});
+  log::warn("turn.failed", {{"trace_id", trace_.id()}, {"code", error.code()}, {"detail", error.detail()}});
   auto event = error_event(std::string(error.code()), error.message(), is_retryable(error.kind()));
   co_return co_await emit(std::move(event));
 }
@@ -281,9 +284,9 @@ TurnOutcome Turn::outcome() && {
 }  // namespace
 
 Task<TurnOutcome> run_turn(const AgentSpec& agent, std::vector<Message> history, std::string message,
-                           ChatModel& model, ToolBox& tools, EventSink sink) {
+                           ChatModel& model, ToolBox& tools, EventSink sink, TraceContext trace) {
   // On a thread of execution of its own, whose cancellation it may use up and still answer.
-  Turn turn(agent, std::move(history), std::move(message), model, tools, std::move(sink));
+  Turn turn(agent, std::move(history), std::move(message), model, tools, std::move(sink), std::move(trace));
   auto task = turn.run();
   auto executor = co_await asio::this_coro::executor;
   co_return co_await net::call_on(std::move(executor), std::move(task));

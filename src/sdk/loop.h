@@ -53,7 +53,8 @@ struct TurnOutcome {
 // run_turn then still RETURNS the outcome; the caller's next co_await throws operation_aborted as usual, so
 // what is to survive must be kept before that (or run_turn called through net::call_on). When the sink fails
 // nothing more is emitted.
+// The model is asked, and the log written, as a part of `trace`.
 Task<TurnOutcome> run_turn(const AgentSpec& agent, std::vector<Message> history, std::string message,
-                           ChatModel& model, ToolBox& tools, EventSink sink);
+                           ChatModel& model, ToolBox& tools, EventSink sink, TraceContext trace = {});
 
 }  // namespace isa::sdk

@@ -20,6 +20,7 @@ struct RuntimeInit {
   std::string user_id;
   std::string hostname;
   std::map<std::string, std::string> env;  // Of tools. Never a secret.
+  TraceContext trace;                      // Travels as a header, here and below.
 };
 BOOST_DESCRIBE_STRUCT(RuntimeInit, (), (session_id, user_id, hostname, env))
 
@@ -30,6 +31,7 @@ struct RuntimeChat {
   std::optional<std::string> run_id;
   std::optional<AgentSpec> agent;
   std::optional<json::array> history;  // Of messages (sdk/chat.h, to_json), oldest first.
+  TraceContext trace;
 };
 BOOST_DESCRIBE_STRUCT(RuntimeChat, (), (message, stream, session_id, run_id, agent, history))
 

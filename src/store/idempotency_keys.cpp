@@ -1,6 +1,7 @@
 #include "store/idempotency_keys.h"
 
 #include "base/log.h"
+#include "net/trace_headers.h"
 
 #include <sodium.h>
 
@@ -216,8 +217,9 @@ IdempotencyKeys::Answer IdempotencyKeys::settle(UserKey key, const net::Request&
   const auto written =
       is_passing(status) ? co_await store_.forget(key) : co_await store_.keep(key, std::move(answer));
   if (!written)
-    log::warn("idempotency.not_kept",
-              {{"request_id", request.request_id}, {"detail", written.error().detail()}});
+    log::warn("idempotency.not_kept", {{"request_id", request.request_id},
+                                       {"trace_id", net::trace_id_of(request.headers)},
+                                       {"detail", written.error().detail()}});
   co_return outcome;
 }
 

@@ -27,7 +27,7 @@ Task<Result<void>> InProcessExecutor::run(Turn turn, sdk::EventSink sink, TurnRe
     ISA_CO_TRYV(co_await sink(std::move(notice)));
   }
   auto outcome = co_await sdk::run_turn(turn.agent, std::move(turn.history), std::move(turn.message), model_,
-                                        tools, std::move(sink));
+                                        tools, std::move(sink), std::move(turn.trace));
   record.new_messages = std::move(outcome.new_messages);
   record.usage = outcome.usage;
   co_return ok();

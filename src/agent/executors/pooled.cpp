@@ -74,8 +74,9 @@ Task<Result<void>> PooledExecutor::run(Turn turn, sdk::EventSink sink, TurnRecor
   auto answer = co_await open(at, turn);
   if (!answer && at.resumed && is_gone(answer.error())) {
     // The sandbox that the session had is gone since its last turn. Nothing ran yet: take a new one.
-    log::warn("run.sandbox_replaced",
-              {{"run_id", turn.run.value()}, {"instance_id", at.instance_id.value()}});
+    log::warn("run.sandbox_replaced", {{"run_id", turn.run.value()},
+                                       {"trace_id", turn.trace.id()},
+                                       {"instance_id", at.instance_id.value()}});
     co_await forget(turn.session);
     auto fresh = co_await acquire(turn, sink);
     if (!fresh) co_return std::move(fresh).error();
@@ -99,9 +100,9 @@ Task<void> PooledExecutor::forget(SessionId session) {
 }
 
 Task<Result<pool::Acquired>> PooledExecutor::acquire(const Turn& turn, const sdk::EventSink& sink) {
-  pool::AcquireRequest request{turn.session, turn.user,
-                               turn.org,     turn.agent_id,
-                               std::nullopt, std::chrono::duration<double>(acquire_timeout_).count()};
+  const auto wait = std::chrono::duration<double>(acquire_timeout_).count();
+  pool::AcquireRequest request{turn.session, turn.user, turn.org,  turn.agent_id,
+                               std::nullopt, wait,      turn.trace};
   ISA_CO_TRY(auto at, co_await pool_.acquire(pool_type_, std::move(request)));
   remember(turn.session, at);
   auto event = sandbox_acquired(at);
@@ -112,15 +113,17 @@ Task<Result<pool::Acquired>> PooledExecutor::acquire(const Turn& turn, const sdk
 Task<Result<net::OpenResponse>> PooledExecutor::open(const pool::Acquired& at, const Turn& turn) {
   json::array history;
   for (const auto& message : turn.history) history.push_back(sdk::to_json(message));
-  sdk::RuntimeChat chat{turn.message,     true,       turn.session.value(),
-                        turn.run.value(), turn.agent, std::move(history)};
+  sdk::RuntimeChat chat{turn.message,       true,      turn.session.value(), turn.run.value(), turn.agent,
+                        std::move(history), turn.trace};
   ISA_CO_TRY(auto answer,
              co_await pool_.stream(pool_type_, at.instance_id, at.lease.fencing_token, std::move(chat)));
   if (answer.status == 200) co_return answer;
   const auto body = co_await net::read_all(*answer.body, kErrorBodyMax);
   auto error = net::error_of(answer.status, body ? *body : std::string());
-  log::warn("run.agent_refused",
-            {{"run_id", turn.run.value()}, {"status", answer.status}, {"detail", error.message()}});
+  log::warn("run.agent_refused", {{"run_id", turn.run.value()},
+                                  {"trace_id", turn.trace.id()},
+                                  {"status", answer.status},
+                                  {"detail", error.message()}});
   co_return error;
 }
 

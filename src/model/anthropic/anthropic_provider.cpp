@@ -69,8 +69,8 @@ class AnthropicProvider final : public Provider {
     if (const auto* beta = request.extra.if_contains(kBetaField); beta && beta->is_string())
       more.set(kBetaField, std::string(beta->get_string()));
     auto text = json::serialize(body);
-    ISA_CO_TRY(auto response,
-               co_await upstream_->post("/v1/messages", std::move(text), std::move(more), deadline));
+    ISA_CO_TRY(auto response, co_await upstream_->post("/v1/messages", std::move(text), std::move(more),
+                                                       std::move(request.trace), deadline));
     co_return std::make_unique<AnthropicStream>(std::move(response.body));
   }
 
