@@ -50,6 +50,10 @@ std::size_t utf8_sequence(std::string_view text) {
   return lead.length;
 }
 
+bool is_utf8(std::string_view text) {
+  return find_ill_formed(text) == std::string_view::npos;
+}
+
 std::string to_valid_utf8(std::string text) {
   std::size_t at = find_ill_formed(text);
   if (at == std::string::npos) return text;

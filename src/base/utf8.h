@@ -13,6 +13,8 @@ inline constexpr std::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD
 // there is none: overlong forms, surrogates and what is cut off count as ill-formed.
 std::size_t utf8_sequence(std::string_view text);
 
+bool is_utf8(std::string_view text);
+
 // Every ill-formed byte becomes U+FFFD. Text that is well-formed is returned as it is, without a copy.
 std::string to_valid_utf8(std::string text);
 

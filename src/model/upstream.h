@@ -1,6 +1,7 @@
 // HTTP to a model provider: its address and key, and when to ask again.
 #pragma once
 
+#include "base/trace.h"
 #include "net/client.h"
 
 #include <random>

@@ -41,6 +41,7 @@ void become_first_process() {
   ::prctl(PR_SET_CHILD_SUBREAPER,
           1);  // What pid 1 is anyway; so it holds for a runtime that is run by hand, too.
   ::signal(SIGPIPE, SIG_IGN);
+  ::signal(SIGXFSZ, SIG_IGN);  // A file that would become too large is an error of the write.
   const sigset_t set = watched_signals();
   ::sigprocmask(SIG_BLOCK, &set, nullptr);
 }

@@ -2,6 +2,8 @@
 #include "base/log.h"
 #include "base/task_group.h"
 #include "net/server.h"
+#include "runtime/exec/exec_table.h"
+#include "runtime/files/file_routes.h"
 #include "runtime/first_process.h"
 #include "runtime/forwarder.h"
 #include "runtime/options.h"
@@ -21,7 +23,7 @@ net::ServerOptions server_options() {
   net::ServerOptions options;
   options.name = "isa-runtime";
   // A sandbox has one user, the platform; it goes away as a whole, so there is nothing to drain.
-  options.limits.connections_max = 64;
+  options.limits.connections_max = 256;  // Each attached command and watch holds one.
   options.limits.drain_timeout = std::chrono::seconds(1);
   return options;
 }
@@ -48,11 +50,17 @@ Task<Result<void>> serve(const Options options) {
     log::info("runtime.forwarding", {{"port", *port}});
 
   RuntimeOptions runtime_options{options.broker, options.workspace};
-  Runtime runtime(std::move(runtime_options), std::move(processes));
-  net::Server server(executor, runtime.routes(), server_options());
+  Runtime runtime(std::move(runtime_options), processes);
+  ExecTable execs(executor, std::move(processes), [&runtime] { return runtime.environment(); }, options.workspace);
+  FileRoutes files(options.workspace);
+  auto routes = runtime.routes();
+  execs.add_routes(routes);
+  files.add_routes(routes);
+  net::Server server(executor, std::move(routes), server_options());
   const auto listening = listen(server, options);
   if (listening) co_await signals.wait_for_stop();
   co_await server.stop();
+  co_await execs.stop();
   co_await forwarder.stop();
   co_return listening;
 }

@@ -107,11 +107,15 @@ Task<Result<net::Response>> Runtime::init(net::Request& request) {
   co_return net::Response::json(200, answer);
 }
 
+std::map<std::string, std::string> Runtime::environment() const {
+  return tool_environment(environ, bound_.value_or(sdk::RuntimeInit()));
+}
+
 Result<std::vector<std::shared_ptr<sdk::Tool>>> Runtime::tools() {
   if (!tools_.empty()) return tools_;
   sdk::WorkspaceOptions options;
   options.path = options_.workspace;
-  options.env = tool_environment(environ, *bound_);
+  options.env = environment();
   options.processes = processes_;
   ISA_TRY(tools_, sdk::workspace_tools(std::move(options)));
   for (auto& tool : sdk::plain_tools()) tools_.push_back(std::move(tool));

@@ -26,6 +26,8 @@ class Runtime {
   Runtime(RuntimeOptions options, std::shared_ptr<sdk::ProcessTable> processes);
 
   net::Router routes();
+  // Of every program that is started in the sandbox.
+  std::map<std::string, std::string> environment() const;
 
  private:
   struct Chat;

@@ -6,6 +6,7 @@
 //   then one
 //                                 `event: history` with RuntimeHistory, then data: [DONE]. Dropping the
 //                                 connection cancels the turn. A custom agent sends no history.
+//   /exec..., /files...           sdk/exec_protocol.h, sdk/files_protocol.h
 #pragma once
 
 #include "sdk/loop.h"

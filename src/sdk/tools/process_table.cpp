@@ -3,8 +3,11 @@
 #include <charconv>
 #include <csignal>
 #include <cstdio>
+#include <cstring>
 #include <dirent.h>
+#include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <sys/wait.h>
@@ -13,35 +16,47 @@
 namespace isa::sdk {
 namespace {
 
-// The parent of a process by /proc/<pid>/stat, or 0. The name in it may hold anything, also parentheses.
-pid_t parent_of(pid_t pid) {
+struct Relations {
+  pid_t parent = 0;
+  pid_t session = 0;
+};
+
+// By /proc/<pid>/stat: "pid (name) state parent group session ...". The name may hold anything, also parentheses.
+Relations relations_of(pid_t pid) {
   const std::string path = "/proc/" + std::to_string(pid) + "/stat";
   std::FILE* file = std::fopen(path.c_str(), "re");
-  if (!file) return 0;
+  if (!file) return {};
   char text[512];
   const std::size_t size = std::fread(text, 1, sizeof text - 1, file);
   std::fclose(file);
-  const std::string line(text, size);
-  const auto end_of_name = line.rfind(')');
-  if (end_of_name == std::string::npos || end_of_name + 4 >= line.size()) return 0;
-  pid_t parent = 0;
-  std::from_chars(line.data() + end_of_name + 4, line.data() + line.size(), parent);
-  return parent;
+  text[size] = '\0';
+  const char* end_of_name = std::strrchr(text, ')');
+  Relations found;
+  pid_t group = 0;
+  char state = 'X';
+  if (end_of_name)
+    std::sscanf(end_of_name + 1, " %c %d %d %d", &state, &found.parent, &group, &found.session);
+  if (state == 'Z' || state == 'X') found.session = 0;  // It has ended; somebody still has to reap it.
+  return found;
 }
 
-std::vector<pid_t> children() {
+std::vector<pid_t> processes_that(const std::function<bool(const Relations&)>& fits) {
   std::vector<pid_t> found;
   DIR* dir = ::opendir("/proc");
   if (!dir) return found;
   while (const dirent* entry = ::readdir(dir)) {
-    const std::string name = entry->d_name;
+    const std::string_view name = entry->d_name;
     pid_t pid = 0;
     const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), pid);
-    if (error == std::errc() && end == name.data() + name.size() && parent_of(pid) == ::getpid())
+    if (error == std::errc() && end == name.data() + name.size() && fits(relations_of(pid)))
       found.push_back(pid);
   }
   ::closedir(dir);
   return found;
+}
+
+std::vector<pid_t> children() {
+  return processes_that([](const Relations& of) { return of.parent == ::getpid(); });
 }
 
 }  // namespace
@@ -89,6 +104,19 @@ void ProcessTable::kill_new_orphans() {
   for (const pid_t pid : children()) {
     if (awaited_.contains(pid) || abandoned_.contains(pid) || settled_.contains(pid)) continue;
     if (killed_.insert(pid).second) ::kill(pid, SIGKILL);
+  }
+}
+
+void kill_session(pid_t leader) {
+  // Whoever forks meanwhile is found by the next look; the limit of processes bounds how often that is.
+  constexpr int kLooksMax = 64;
+  for (int look = 0; look < kLooksMax; ++look) {
+    bool found_another = false;
+    for (const pid_t pid : processes_that([&](const Relations& of) { return of.session == leader; })) {
+      ::kill(pid, SIGKILL);
+      found_another |= pid != leader;
+    }
+    if (!found_another) return;
   }
 }
 

@@ -1,15 +1,10 @@
 #include "base/json_text.h"
-#include "sdk/tools/child.h"
+#include "sdk/tools/child_output.h"
 #include "sdk/tools/families.h"
 #include "sdk/tools/output_capture.h"
 
-#include <boost/asio/experimental/awaitable_operators.hpp>
-#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/error.hpp>
 #include <boost/system/system_error.hpp>
-
-#include <array>
-
-#include <unistd.h>
 
 namespace isa::sdk {
 namespace {
@@ -30,49 +25,6 @@ BOOST_DESCRIBE_STRUCT(BashArguments, (), (command, timeout, working_directory, e
 struct Streams {
   OutputCapture out{kOutputMax}, err{kOutputMax};
 };
-
-// Ends with the stream, or when it is cancelled; what was read is kept either way.
-Task<void> pump(asio::posix::stream_descriptor& from, OutputCapture& to) {
-  std::array<char, 4096> chunk;
-  for (;;) {
-    const auto buffer = asio::buffer(chunk);
-    auto [failed, size] = co_await from.async_read_some(buffer, no_throw);
-    if (failed) co_return;
-    to.add({chunk.data(), size});
-  }
-}
-
-Task<void> pump_both(Child& child, Streams& to) {
-  using namespace asio::experimental::awaitable_operators;
-  co_await (pump(child.out(), to.out) && pump(child.err(), to.err));
-  // A command may close its output and run on: whether it has ended is for the other side to say.
-  asio::steady_timer never(co_await asio::this_coro::executor, asio::steady_timer::time_point::max());
-  co_await never.async_wait(no_throw);
-}
-
-// What is already in the pipe. Not up to its end: a process that left the group may hold it open.
-void drain(asio::posix::stream_descriptor& from, OutputCapture& to) {
-  std::array<char, 4096> chunk;
-  for (;;) {
-    const auto size = ::read(from.native_handle(), chunk.data(), chunk.size());
-    if (size <= 0) return;
-    to.add({chunk.data(), static_cast<std::size_t>(size)});
-  }
-}
-
-// On both sides of `||` a cancellation must end quietly: two exceptions at once would hide what they were.
-Task<void> await_end(Child& child, std::optional<int>& status) {
-  try {
-    status = co_await child.wait();
-  } catch (const boost::system::system_error&) {
-    // Cancelled: there is no status.
-  }
-}
-
-Task<void> run_to_end(Child& child, Streams& to, std::optional<int>& status) {
-  using namespace asio::experimental::awaitable_operators;
-  co_await (await_end(child, status) || pump_both(child, to));
-}
 
 class BashTool final : public TypedTool<BashArguments> {
  public:
@@ -153,18 +105,21 @@ Task<Result<ToolOutput>> BashTool::run(BashArguments arguments, Deadline deadlin
   processes_->settle_orphans();
   ISA_CO_TRY(const auto child, start(arguments, executor));
   Streams streams;
-  std::optional<int> status;
-  auto running = run_to_end(*child, streams, status);
+  const OutputSinks sinks{.out = [&](std::string_view piece) { streams.out.add(piece); },
+                          .err = [&](std::string_view piece) { streams.err.add(piece); },
+                          .room = {}};
+  std::optional<ChildEnd> end_of_child;
+  auto running = run_to_end(*child, sinks, end_of_child);
   const bool in_time = co_await finished_before(end, std::move(running));
-  if (in_time && !status) throw boost::system::system_error(asio::error::operation_aborted);
-  if (!status) {
+  if (in_time && !end_of_child) throw boost::system::system_error(asio::error::operation_aborted);
+  if (!end_of_child) {
     child->kill_group();
     co_await child->wait();
     processes_->kill_new_orphans();
   }
-  drain(child->out(), streams.out);
-  drain(child->err(), streams.err);
+  drain(*child, sinks);
   const auto duration = std::chrono::duration_cast<std::chrono::milliseconds>(Deadline::Clock::now() - begin);
+  const auto status = end_of_child ? std::optional(end_of_child->as_shell()) : std::nullopt;
   co_return describe(streams, status, duration);
 }
 
