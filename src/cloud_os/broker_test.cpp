@@ -57,7 +57,7 @@ TEST(Broker, ABoundSandboxSpeaksForItsUserWhateverItClaims) {
     EXPECT_EQ(seen.at("is_internal"), false);
     EXPECT_EQ(seen.at("body"), R"({"model":"builtin/demo"})");
     for (const auto& name : seen.at("headers").as_array()) {
-      const std::set<std::string> harmless{"Content-Type", "User-Agent", "Accept"};
+      const std::set<std::string> harmless{"Content-Type", "User-Agent", "Accept", "traceparent"};
       EXPECT_TRUE(harmless.contains(std::string(name.as_string()))) << name;
     }
   });

@@ -22,6 +22,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (runtime::find_range(text, length, range) != runtime::RangeVerdict::part) continue;
     if (range.count == 0 || range.first >= length || range.count > length - range.first) std::abort();
   }
-  if (const auto path = runtime::Files("/workspace").absolute(text); path && !path->starts_with('/')) std::abort();
+  if (const auto path = runtime::Files("/workspace").absolute(text); path && !path->starts_with('/'))
+    std::abort();
   return 0;
 }

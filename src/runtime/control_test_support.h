@@ -63,7 +63,8 @@ class Control {
     auto answer = co_await client_.open(at(), std::move(question), soon());
     if (!answer) throw std::runtime_error(answer.error().message());
     if (answer->status != 200)
-      throw std::runtime_error(std::to_string(answer->status) + (co_await net::read_all(*answer->body, 1 << 20)).value());
+      throw std::runtime_error(std::to_string(answer->status) +
+                               (co_await net::read_all(*answer->body, 1 << 20)).value());
     co_return std::make_unique<net::SseReader>(std::move(answer->body));
   }
   static Task<Seen> read(std::unique_ptr<net::SseReader> from) {
@@ -103,7 +104,8 @@ class Control {
 
  private:
   net::Endpoint at() const { return net::Endpoint::unix_socket((folder_.path() / "control").string()); }
-  static net::ClientRequest request(Method method, std::string target, std::string body, net::Headers headers) {
+  static net::ClientRequest request(Method method, std::string target, std::string body,
+                                    net::Headers headers) {
     net::ClientRequest request;
     request.method = method;
     request.target = std::move(target);

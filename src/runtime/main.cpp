@@ -59,7 +59,8 @@ Task<Result<void>> serve(const Options options) {
 
   RuntimeOptions runtime_options{options.broker, options.workspace};
   Runtime runtime(std::move(runtime_options), processes);
-  ExecTable execs(executor, std::move(processes), [&runtime] { return runtime.environment(); }, options.workspace);
+  ExecTable execs(
+      executor, std::move(processes), [&runtime] { return runtime.environment(); }, options.workspace);
   FileRoutes files(options.workspace);
   auto routes = runtime.routes();
   execs.add_routes(routes);

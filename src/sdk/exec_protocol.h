@@ -1,12 +1,11 @@
-// Commands in a sandbox, as the runtime serves them over the sandbox's own socket and cloud_os passes them on.
+// Commands in a sandbox, as the runtime serves them over the sandbox's own socket and cloud_os passes them
+// on.
 //
-//   POST /exec                  ExecStart -> the stream of the command; with `background`: 201 ExecState at once
-//   GET  /exec                  ExecList: those that run, and the last that ended
-//   GET  /exec/{id}             ExecState. {id} is an exec_id, or the pid of one that runs
-//   GET  /exec/{id}/output      the stream, from ?after= or Last-Event-ID on
-//   POST /exec/{id}/stdin       ExecInput -> ExecState
-//   POST /exec/{id}/signal      ExecSignal -> ExecState
-//   POST /exec/{id}/resize      TerminalSize -> ExecState
+//   POST /exec                  ExecStart -> the stream of the command; with `background`: 201 ExecState at
+//   once GET  /exec                  ExecList: those that run, and the last that ended GET  /exec/{id}
+//   ExecState. {id} is an exec_id, or the pid of one that runs GET  /exec/{id}/output      the stream, from
+//   ?after= or Last-Event-ID on POST /exec/{id}/stdin       ExecInput -> ExecState POST /exec/{id}/signal
+//   ExecSignal -> ExecState POST /exec/{id}/resize      TerminalSize -> ExecState
 //
 // The stream is server-sent events:
 //
@@ -16,10 +15,10 @@
 //   id: N  event: exit          ExecExit; always the last one
 //          event: error         {"code","message"}; of cloud_os, when the sandbox is gone
 //
-// N is a position: it counts the bytes of output, of both streams, up to and with that event; the exit counts as
-// one more. A reader that comes back with the last N that it saw gets what follows, each byte once. A stream that
-// ends without an exit was cut off: the command may run on. A command goes on without readers; one that reads is
-// never overtaken by the output, because the command waits for it.
+// N is a position: it counts the bytes of output, of both streams, up to and with that event; the exit counts
+// as one more. A reader that comes back with the last N that it saw gets what follows, each byte once. A
+// stream that ends without an exit was cut off: the command may run on. A command goes on without readers;
+// one that reads is never overtaken by the output, because the command waits for it.
 #pragma once
 
 #include "base/json.h"
@@ -58,14 +57,13 @@ struct ExecStart {
   std::optional<std::vector<std::string>> argv;  // argv[0] is a path, or is looked up in PATH.
   std::optional<std::string> cwd;                // Relative to /workspace, which is the default.
   std::optional<std::map<std::string, std::string>> env;
-  std::optional<ExecInput> stdin_;   // With it, also with {}, standard input stays open; without, it is empty.
-  std::optional<TerminalSize> pty;   // With it, a terminal is standard input, output and error.
+  std::optional<ExecInput> stdin_;  // With it, also with {}, standard input stays open; without, it is empty.
+  std::optional<TerminalSize> pty;  // With it, a terminal is standard input, output and error.
   std::optional<std::int64_t> timeout_s;  // 1-86400; then the command is killed. None: it ends by itself.
   std::optional<bool> background;
   std::optional<std::string> tag;  // The caller's own name for it.
 };
-BOOST_DESCRIBE_STRUCT(ExecStart, (),
-                      (command, argv, cwd, env, stdin_, pty, timeout_s, background, tag))
+BOOST_DESCRIBE_STRUCT(ExecStart, (), (command, argv, cwd, env, stdin_, pty, timeout_s, background, tag))
 
 struct ExecExit {
   std::optional<std::int64_t> code;

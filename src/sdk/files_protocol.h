@@ -4,19 +4,22 @@
 //   GET    /files/{path}?op=stat     FileEntry, of a symbolic link itself
 //   GET    /files/{path}?op=list     FileList of a folder; ?depth= 1-32, the default is 1
 //   GET    /files/{path}?op=watch    server-sent events of a folder; ?recursive=true
-//   PUT    /files/{path}             the body is the content, up to 16 MiB; ?mode= octal permissions. Missing folders
-//                                    are made. A reader sees the old content or the new one, never a part. FileEntry
-//   PUT    /files/{path}?offset=     a part of a larger file, written where it belongs; 0 begins the file anew. To keep
+//   PUT    /files/{path}             the body is the content, up to 16 MiB; ?mode= octal permissions. Missing
+//   folders
+//                                    are made. A reader sees the old content or the new one, never a part.
+//                                    FileEntry
+//   PUT    /files/{path}?offset=     a part of a larger file, written where it belongs; 0 begins the file
+//   anew. To keep
 //                                    readers from a part, write beside and move it
 //   POST   /files/{path}?op=mkdir    FileEntry; one that exists already is a success
 //   POST   /files/{path}?op=move&to= FileEntry of the new place; what is there is replaced as rename(2) does
 //   DELETE /files/{path}             ?recursive=true for a folder that is not empty. Idempotent
 //
-// A path is relative to /workspace, or absolute: /files//etc/hosts, or /files/%2Fetc%2Fhosts. What can be reached is
-// what the sandbox's user can.
+// A path is relative to /workspace, or absolute: /files//etc/hosts, or /files/%2Fetc%2Fhosts. What can be
+// reached is what the sandbox's user can.
 //
-// Events of a watch: `event: ready` once changes are seen, `event: change` FileChange, and `event: lost` {} when
-// some were missed: look at the folder anew.
+// Events of a watch: `event: ready` once changes are seen, `event: change` FileChange, and `event: lost` {}
+// when some were missed: look at the folder anew.
 #pragma once
 
 #include "base/json.h"

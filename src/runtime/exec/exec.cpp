@@ -1,9 +1,9 @@
 #include "runtime/exec/exec.h"
 
 #include "base/base64.h"
+#include "base/utf8.h"
 #include "net/sse.h"
 #include "sdk/tools/child_output.h"
-#include "base/utf8.h"
 
 #include <boost/asio/buffer.hpp>
 
@@ -74,7 +74,8 @@ Exec::Exec(const asio::any_io_executor& executor, std::string id, const sdk::Exe
       terminal_(start.pty),
       started_at_(now()),
       begin_(Deadline::Clock::now()),
-      deadline_(start.timeout_s ? Deadline::after(std::chrono::seconds(*start.timeout_s)) : Deadline::never()),
+      deadline_(start.timeout_s ? Deadline::after(std::chrono::seconds(*start.timeout_s))
+                                : Deadline::never()),
       takes_input_(start.stdin_ || start.pty),
       input_ends_(start.stdin_ && start.stdin_->eof.value_or(false)),
       ring_(kRingBytes),
@@ -85,13 +86,13 @@ Exec::Exec(const asio::any_io_executor& executor, std::string id, const sdk::Exe
 
 Result<void> Exec::start(const asio::any_io_executor& executor, std::shared_ptr<sdk::ProcessTable> processes,
                          const Environment& env, int folder) {
-  sdk::Command command{.argv = argv_,
-                       .folder = folder,
-                       .has_input = takes_input_,
-                       .terminal = terminal_ ? std::optional(sdk::TerminalShape{
-                                                   static_cast<unsigned short>(terminal_->cols),
-                                                   static_cast<unsigned short>(terminal_->rows)})
-                                             : std::nullopt};
+  sdk::Command command{
+      .argv = argv_,
+      .folder = folder,
+      .has_input = takes_input_,
+      .terminal = terminal_ ? std::optional(sdk::TerminalShape{static_cast<unsigned short>(terminal_->cols),
+                                                               static_cast<unsigned short>(terminal_->rows)})
+                            : std::nullopt};
   for (const auto& [name, value] : env) command.env.push_back(name + "=" + value);
   ISA_TRY(child_, sdk::Child::spawn(executor, std::move(processes), command));
   pid_ = child_->pid();
@@ -147,7 +148,8 @@ Task<void> Exec::room() {
 }
 
 bool Exec::overtakes_a_reader() const {
-  return std::ranges::any_of(readers_, [this](std::uint64_t at) { return at + kRingBytes / 2 < ring_.end(); });
+  return std::ranges::any_of(readers_,
+                             [this](std::uint64_t at) { return at + kRingBytes / 2 < ring_.end(); });
 }
 
 Task<void> Exec::feed(std::shared_ptr<Exec> exec) {
@@ -247,7 +249,8 @@ Result<void> Exec::signal(int number) {
 
 Result<void> Exec::resize(sdk::TerminalSize size) {
   ISA_TRYV(must_run());
-  if (!terminal_) return conflict("the command {} has no terminal; start it with `pty`", id_).with_code("no_pty");
+  if (!terminal_)
+    return conflict("the command {} has no terminal; start it with `pty`", id_).with_code("no_pty");
   terminal_ = size;
   return child_->resize({static_cast<unsigned short>(size.cols), static_cast<unsigned short>(size.rows)});
 }

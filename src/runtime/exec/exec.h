@@ -63,7 +63,7 @@ class Exec {
   std::string input_;  // Not written yet.
   bool input_ends_ = false;
   OutputRing ring_;
-  std::string held_out_, held_err_;  // The beginning of a character whose rest has not arrived.
+  std::string held_out_, held_err_;   // The beginning of a character whose rest has not arrived.
   std::list<std::uint64_t> readers_;  // How far each one is.
   std::optional<sdk::ExecExit> exit_;
   Signal changed_, fed_;

@@ -25,7 +25,8 @@ Result<void> check_words(const sdk::ExecStart& from) {
   if (from.command) {
     if (from.command->empty() || from.command->size() > kCommandMax || has_zero(*from.command))
       return validation_error(
-                 "/command: must have 1 to {} bytes and no zero byte; write a script file instead", kCommandMax)
+                 "/command: must have 1 to {} bytes and no zero byte; write a script file instead",
+                 kCommandMax)
           .with_param("/command");
     return ok();
   }
@@ -52,8 +53,8 @@ struct Named {
   std::string_view name;
   int number;
 };
-constexpr Named kSignals[] = {{"HUP", SIGHUP},   {"INT", SIGINT},   {"QUIT", SIGQUIT}, {"KILL", SIGKILL},
-                              {"TERM", SIGTERM}, {"USR1", SIGUSR1}, {"USR2", SIGUSR2}, {"STOP", SIGSTOP},
+constexpr Named kSignals[] = {{"HUP", SIGHUP},   {"INT", SIGINT},   {"QUIT", SIGQUIT},   {"KILL", SIGKILL},
+                              {"TERM", SIGTERM}, {"USR1", SIGUSR1}, {"USR2", SIGUSR2},   {"STOP", SIGSTOP},
                               {"TSTP", SIGTSTP}, {"CONT", SIGCONT}, {"WINCH", SIGWINCH}, {"ABRT", SIGABRT},
                               {"ALRM", SIGALRM}, {"PIPE", SIGPIPE}};
 
@@ -90,7 +91,8 @@ Result<int> parse_exec_signal(std::string_view body) {
   const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
   if (error == std::errc() && end == name.data() + name.size() && number >= 1 && number <= SIGRTMAX)
     return number;
-  return validation_error("/signal: '{}' is no signal; send a name such as SIGTERM, or a number", wanted.signal)
+  return validation_error("/signal: '{}' is no signal; send a name such as SIGTERM, or a number",
+                          wanted.signal)
       .with_param("/signal");
 }
 
@@ -127,7 +129,8 @@ Result<std::vector<std::string>> executable_argv(const sdk::ExecStart& start, co
       return argv;
     }
   }
-  return validation_error("the program {} is not in the PATH of the sandbox", argv.front()).with_param("/argv");
+  return validation_error("the program {} is not in the PATH of the sandbox", argv.front())
+      .with_param("/argv");
 }
 
 }  // namespace isa::runtime

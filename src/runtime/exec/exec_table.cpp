@@ -27,7 +27,8 @@ Result<std::uint64_t> position_of(const net::Request& request) {
   std::uint64_t position = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), position);
   if (text.empty() || (error == std::errc() && end == text.data() + text.size())) return position;
-  return validation_error("after must be the id of an event of this stream, not '{}'", text).with_param("after");
+  return validation_error("after must be the id of an event of this stream, not '{}'", text)
+      .with_param("after");
 }
 
 Result<void> write_input(Exec& exec, const std::string& body) {
@@ -72,8 +73,8 @@ void ExecTable::add_routes(net::Router& to) {
   to.add({Method::get, "/exec", list, open});
   to.add({Method::get, "/exec/{id}", get, open});
   to.add({Method::get, "/exec/{id}/output", [this](Request& request) { return output(request); }, open});
-  to.add({Method::post, "/exec/{id}/stdin",
-          [this](Request& request) { return change(request, write_input); }, open});
+  to.add({Method::post, "/exec/{id}/stdin", [this](Request& request) { return change(request, write_input); },
+          open});
   to.add({Method::post, "/exec/{id}/signal",
           [this](Request& request) { return change(request, send_signal); }, open});
   to.add({Method::post, "/exec/{id}/resize", [this](Request& request) { return change(request, resize); },
@@ -144,8 +145,8 @@ ExecTable::Answer ExecTable::output(net::Request& request) {
   ISA_CO_TRY(const auto after, position_of(request));
   const auto end = static_cast<std::uint64_t>(exec->state().output_end) + (exec->has_ended() ? 1 : 0);
   if (after > end)
-    co_return validation_error("the command {} has not come to position {} yet; it is at {}", exec->id(), after,
-                               end)
+    co_return validation_error("the command {} has not come to position {} yet; it is at {}", exec->id(),
+                               after, end)
         .with_param("after");
   auto body = [exec, after](net::BodyWriter& to) { return Exec::stream(exec, after, to); };
   co_return net::Response::sse(std::move(body));

@@ -14,7 +14,8 @@ namespace isa::runtime {
 // Lives on one event loop; stop() before destruction.
 class ExecTable {
  public:
-  // `environment`: what every command gets, before its own variables. `workspace`: where relative paths begin.
+  // `environment`: what every command gets, before its own variables. `workspace`: where relative paths
+  // begin.
   ExecTable(const asio::any_io_executor& executor, std::shared_ptr<sdk::ProcessTable> processes,
             std::function<Environment()> environment, std::string workspace);
 

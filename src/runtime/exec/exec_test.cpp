@@ -31,9 +31,8 @@ TEST(Exec, TakesArgumentsAsTheyAreAndAFolderAndVariables) {
     Control sandbox;
     const auto words = co_await sandbox.exec({{"argv", json::array{"printf", "%s|", "a b", "$HOME", ""}}});
     EXPECT_EQ(words.out, "a b|$HOME||");
-    const auto place = co_await sandbox.exec({{"command", "pwd; echo $GREETING"},
-                                              {"cwd", "/usr"},
-                                              {"env", object{{"GREETING", "hello"}}}});
+    const auto place = co_await sandbox.exec(
+        {{"command", "pwd; echo $GREETING"}, {"cwd", "/usr"}, {"env", object{{"GREETING", "hello"}}}});
     EXPECT_EQ(place.out, "/usr\nhello\n");
     const auto own = co_await sandbox.exec({{"command", "pwd; echo $GREETING$ISA_TEST_INHERITED"}});
     EXPECT_EQ(own.out, sandbox.workspace() + "\nyes\n") << "variables of one command are not the next one's";
@@ -89,10 +88,12 @@ TEST(Exec, ACharacterThatIsWrittenInPiecesIsOneCharacter) {
   run([]() -> Task<void> {
     Control sandbox;
     const auto seen = co_await sandbox.exec(
-        {{"command", R"(printf '\xe2'; sleep 0.05; printf '\x82'; sleep 0.05; printf '\xac'; printf '\xff')"}});
+        {{"command",
+          R"(printf '\342'; sleep 0.05; printf '\202'; sleep 0.05; printf '\254'; printf '\377')"}});
     EXPECT_EQ(seen.out, "\xe2\x82\xac\xff");
     const auto& first = seen.events.at(1);
-    EXPECT_TRUE(first.data.find("data_base64") == std::string::npos || first.data.find("4oKs") != std::string::npos)
+    EXPECT_TRUE(first.data.find("data_base64") == std::string::npos ||
+                first.data.find("4oKs") != std::string::npos)
         << first.data;
   }());
 }
@@ -126,7 +127,8 @@ TEST(Exec, AReaderThatComesBackGetsWhatItHasNotSeen) {
 TEST(Exec, OutputThatNobodyReadsIsBoundedAndTheLossIsCounted) {
   run([]() -> Task<void> {
     Control sandbox;
-    const auto id = co_await sandbox.background({{"command", "head -c 3000000 /dev/zero | tr '\\0' x; echo end"}});
+    const auto id =
+        co_await sandbox.background({{"command", "head -c 3000000 /dev/zero | tr '\\0' x; echo end"}});
     const auto ended = co_await sandbox.ended(id);
     EXPECT_EQ(ended.output_end, 3'000'004);
     const auto seen = co_await sandbox.output(id, "1000");
@@ -153,8 +155,8 @@ TEST(Exec, GoesOnWhenItsReaderLeaves) {
     std::string id;
     {
       auto reader = co_await sandbox.open(
-          Method::post, "/exec", json::serialize(object{{"command", "echo first; read line; echo got $line"},
-                                                         {"stdin", object()}}));
+          Method::post, "/exec",
+          json::serialize(object{{"command", "echo first; read line; echo got $line"}, {"stdin", object()}}));
       Seen seen;
       while (seen.out.empty()) seen.add(**(co_await reader->next()));
       id = seen.start->exec_id;
@@ -189,7 +191,8 @@ TEST(Exec, InputThatIsNotReadIsRefusedAndDoesNotBlock) {
     const auto id = co_await sandbox.background({{"command", "sleep 60"}, {"stdin", object()}});
     int status = 200;
     for (int i = 0; i < 4 && status == 200; ++i)
-      status = (co_await sandbox.post("/exec/" + id + "/stdin", {{"data", std::string(900'000, 'x')}})).status;
+      status =
+          (co_await sandbox.post("/exec/" + id + "/stdin", {{"data", std::string(900'000, 'x')}})).status;
     EXPECT_EQ(status, 409);
   }());
 }
@@ -247,13 +250,15 @@ TEST(Exec, TooManyCommandsAreRefusedAndTheOldestResultsAreForgotten) {
   run([]() -> Task<void> {
     Control sandbox;
     std::vector<std::string> ids;
-    for (int i = 0; i < 64; ++i) ids.push_back(co_await sandbox.background({{"argv", json::array{"sleep", "1000"}}}));
+    for (int i = 0; i < 64; ++i)
+      ids.push_back(co_await sandbox.background({{"argv", json::array{"sleep", "1000"}}}));
     const auto refused = co_await sandbox.post("/exec", {{"command", "true"}});
     EXPECT_EQ(refused.status, 429) << refused.body;
     for (const auto& id : ids) co_await sandbox.post("/exec/" + id + "/signal", {{"signal", "KILL"}});
     for (const auto& id : ids) co_await sandbox.ended(id);
     EXPECT_EQ((co_await sandbox.exec({{"command", "true"}})).exit->code, 0);
-    const auto list = json::parse_as<sdk::ExecList>((co_await sandbox.call(Method::get, "/exec")).body).value();
+    const auto list =
+        json::parse_as<sdk::ExecList>((co_await sandbox.call(Method::get, "/exec")).body).value();
     EXPECT_LE(list.execs.size(), 34U);
     EXPECT_EQ((co_await sandbox.call(Method::get, "/exec/" + ids.front())).status, 404);
   }());
@@ -263,8 +268,8 @@ TEST(ExecRequest, KnowsSignalsByNameAndNumber) {
   EXPECT_EQ(parse_exec_signal(R"({"signal":"SIGTERM"})").value(), SIGTERM);
   EXPECT_EQ(parse_exec_signal(R"({"signal":"INT"})").value(), SIGINT);
   EXPECT_EQ(parse_exec_signal(R"({"signal":"9"})").value(), SIGKILL);
-  for (const auto* bad : {R"({"signal":""})", R"({"signal":"0"})", R"({"signal":"-1"})", R"({"signal":"999"})",
-                          R"({"signal":9})", R"({})"})
+  for (const auto* bad : {R"({"signal":""})", R"({"signal":"0"})", R"({"signal":"-1"})",
+                          R"({"signal":"999"})", R"({"signal":9})", R"({})"})
     EXPECT_FALSE(parse_exec_signal(bad).has_value()) << bad;
 }
 

@@ -23,7 +23,8 @@ class OutputRing {
 
   // Drops the oldest output beyond bytes_max.
   void append(Stream stream, std::string_view bytes);
-  // What follows position `after`, of one stream; nothing when there is no more. `after` is not below begin().
+  // What follows position `after`, of one stream; nothing when there is no more. `after` is not below
+  // begin().
   std::optional<Piece> next(std::uint64_t after) const;
   // All of what is kept of one stream.
   std::string all(Stream stream) const;

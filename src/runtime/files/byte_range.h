@@ -15,7 +15,8 @@ struct ByteRange {
 
 enum class RangeVerdict { whole, part, unsatisfiable };
 
-// Of a file of `size` bytes. What is no single range of bytes is ignored, as the standard allows: the whole file.
+// Of a file of `size` bytes. What is no single range of bytes is ignored, as the standard allows: the whole
+// file.
 RangeVerdict find_range(std::string_view header, std::uint64_t size, ByteRange& range);
 
 }  // namespace isa::runtime

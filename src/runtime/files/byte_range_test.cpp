@@ -32,7 +32,8 @@ TEST(ByteRange, BeyondTheEndIsUnsatisfiable) {
 }
 
 TEST(ByteRange, WhatIsNoSingleRangeMeansTheWholeFile) {
-  for (const auto* header : {"", "bytes=", "bytes=-", "bytes=5-2", "bytes=1-2,4-5", "lines=1-2", "bytes=a-b", "bytes= 1-2"})
+  for (const auto* header :
+       {"", "bytes=", "bytes=-", "bytes=5-2", "bytes=1-2,4-5", "lines=1-2", "bytes=a-b", "bytes= 1-2"})
     EXPECT_EQ(verdict(header, 10), RangeVerdict::whole) << header;
 }
 

@@ -19,16 +19,18 @@ constexpr std::size_t kPiece = 64 << 10;  // Bytes of a file that are in memory 
 constexpr std::int64_t kDepthMax = 32;
 constexpr std::size_t kBodyMax = 16 << 20;
 
-Result<std::int64_t> number_of(const net::Request& request, std::string_view name, int base, std::int64_t otherwise,
-                               std::int64_t min, std::int64_t max) {
+Result<std::int64_t> number_of(const net::Request& request, std::string_view name, int base,
+                               std::int64_t otherwise, std::int64_t min, std::int64_t max) {
   const auto text = request.query_value(name);
   if (text.empty()) return otherwise;
   std::int64_t number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number, base);
-  if (error == std::errc() && end == text.data() + text.size() && number >= min && number <= max) return number;
+  if (error == std::errc() && end == text.data() + text.size() && number >= min && number <= max)
+    return number;
   return validation_error("{}: '{}' is not a number from {} to {}{}", name, text,
                           base == 8 ? fmt::format("{:o}", min) : std::to_string(min),
-                          base == 8 ? fmt::format("{:o}", max) : std::to_string(max), base == 8 ? " (octal)" : "")
+                          base == 8 ? fmt::format("{:o}", max) : std::to_string(max),
+                          base == 8 ? " (octal)" : "")
       .with_param(std::string(name));
 }
 
@@ -52,7 +54,8 @@ Task<void> send(std::shared_ptr<Download> from, asio::thread_pool& worker, net::
   while (from->range.count > 0) {
     const auto read = [from]() -> Result<std::string> {
       std::string piece(static_cast<std::size_t>(std::min<std::uint64_t>(kPiece, from->range.count)), '\0');
-      const auto size = ::pread(from->file.get(), piece.data(), piece.size(), static_cast<off_t>(from->range.first));
+      const auto size =
+          ::pread(from->file.get(), piece.data(), piece.size(), static_cast<off_t>(from->range.first));
       if (size < 0) return from_errno(errno, "the file cannot be read on");
       piece.resize(static_cast<std::size_t>(size));
       return piece;

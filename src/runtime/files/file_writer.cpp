@@ -22,8 +22,7 @@ Error cannot_write(int number, const std::string& path) {
   if (number == ENOSPC || number == EDQUOT || number == EFBIG)
     return Error(ErrorKind::quota_exceeded, fmt::format("there is no space left for {}", path))
         .with_code("no_space");
-  if (number == EISDIR)
-    return validation_error("{} is a folder, not a file", path).with_code("is_a_folder");
+  if (number == EISDIR) return validation_error("{} is a folder, not a file", path).with_code("is_a_folder");
   if (number == EACCES || number == EPERM || number == EROFS || number == ELOOP || number == ETXTBSY)
     return insufficient_permissions("{} may not be written: {}", path, std::strerror(number));
   if (number == ENXIO) return validation_error("{} is no regular file", path);
@@ -88,7 +87,8 @@ Result<bool> Files::write_part(const std::string& path, std::optional<mode_t> mo
   ISA_TRY(const auto folder, open_folder(parent));
   const bool existed = ::faccessat(folder.get(), base.c_str(), F_OK, 0) == 0;
   const int begin = offset == 0 ? O_CREAT | O_TRUNC : 0;
-  const Fd file(::openat(folder.get(), base.c_str(), O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC | begin, kNewFile));
+  const Fd file(
+      ::openat(folder.get(), base.c_str(), O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC | begin, kNewFile));
   struct stat status{};
   if (!file) return cannot_write(errno, path);
   if (::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode) || is_proc(file))

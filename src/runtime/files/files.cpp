@@ -25,7 +25,8 @@ constexpr int kRemoveDepthMax = 1'000;
 Error file_error(int number, std::string_view path) {
   switch (number) {
     case ENOENT: return not_found("{} does not exist", path).with_code("file_not_found");
-    case ENOTDIR: return validation_error("{} has a file where a folder should be", path).with_code("not_a_folder");
+    case ENOTDIR:
+      return validation_error("{} has a file where a folder should be", path).with_code("not_a_folder");
     case EISDIR: return validation_error("{} is a folder, not a file", path).with_code("is_a_folder");
     case ENOTEMPTY:
     case EEXIST: return conflict("{} exists already, or is not empty", path).with_code("file_exists");
@@ -33,8 +34,8 @@ Error file_error(int number, std::string_view path) {
     case EXDEV: return conflict("{} is on another file system, or a mount point", path);
     case ENXIO: return validation_error("{} is no regular file", path);
     case ELOOP:
-      return insufficient_permissions("{} goes through too many symbolic links, or one that may not be followed",
-                                      path);
+      return insufficient_permissions(
+          "{} goes through too many symbolic links, or one that may not be followed", path);
     case ENAMETOOLONG: return validation_error("{} is too long", path.substr(0, 200));
     case ENOSPC:
     case EDQUOT:
@@ -44,8 +45,7 @@ Error file_error(int number, std::string_view path) {
     case EACCES:
     case EPERM:
     case EROFS:
-    case ETXTBSY:
-      return insufficient_permissions("{} may not be accessed: {}", path, std::strerror(number));
+    case ETXTBSY: return insufficient_permissions("{} may not be accessed: {}", path, std::strerror(number));
     default: return internal_error("{} cannot be accessed: {}", path, std::strerror(number));
   }
 }

@@ -1,8 +1,8 @@
 // The files that the sandbox's user sees, for the routes: everything here blocks.
 //
-// There is nothing to climb out of: the runtime runs as that user, inside, and what it may not open the kernel
-// refuses. Two things are the runtime's alone and are kept from the caller: the links of /proc that lead to its own
-// descriptors, and writing to /proc.
+// There is nothing to climb out of: the runtime runs as that user, inside, and what it may not open the
+// kernel refuses. Two things are the runtime's alone and are kept from the caller: the links of /proc that
+// lead to its own descriptors, and writing to /proc.
 #pragma once
 
 #include "base/result.h"
@@ -22,7 +22,8 @@ class Files {
   // Absolute, without empty and dot segments. validation_error for what is no path.
   Result<std::string> absolute(std::string_view path) const;
 
-  // All take an absolute path. not_found, insufficient_permissions, or validation_error when it is of another type.
+  // All take an absolute path. not_found, insufficient_permissions, or validation_error when it is of another
+  // type.
   Result<sdk::Fd> open_file(const std::string& path) const;    // Regular, for reading.
   Result<sdk::Fd> open_folder(const std::string& path) const;  // For reading.
   Result<sdk::FileEntry> stat(const std::string& path) const;
@@ -39,11 +40,12 @@ class Files {
   std::string workspace_;
 };
 
-// Writes a file in pieces. Until finish() a reader sees the old content, and what was written is gone when this is
-// destroyed; but a file with several names, or one that is no regular file, is written in place.
+// Writes a file in pieces. Until finish() a reader sees the old content, and what was written is gone when
+// this is destroyed; but a file with several names, or one that is no regular file, is written in place.
 class FileWriter {
  public:
-  // Missing folders above it are made. `mode`: permissions; nothing: those of the file that is replaced, or 0644.
+  // Missing folders above it are made. `mode`: permissions; nothing: those of the file that is replaced, or
+  // 0644.
   static Result<FileWriter> open(const Files& files, std::string path, std::optional<mode_t> mode);
   FileWriter(FileWriter&&) = default;
   FileWriter& operator=(FileWriter&&) = default;

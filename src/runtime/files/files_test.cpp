@@ -79,13 +79,15 @@ TEST(Files, ListsStatsMovesAndRemoves) {
     co_await sandbox.call(Method::put, "/files/top/sub/two", "22");
     fs::create_symlink("one", sandbox.workspace() + "/top/link");
     const auto flat =
-        json::parse_as<sdk::FileList>((co_await sandbox.call(Method::get, "/files/top?op=list")).body).value();
+        json::parse_as<sdk::FileList>((co_await sandbox.call(Method::get, "/files/top?op=list")).body)
+            .value();
     if (flat.entries.size() != 3) throw std::runtime_error("three entries are expected");
     EXPECT_EQ(flat.entries[0].name, "link");
     EXPECT_EQ(flat.entries[0].target, "one");
     EXPECT_EQ(flat.entries[2].type, sdk::FileType::folder);
     const auto deep =
-        json::parse_as<sdk::FileList>((co_await sandbox.call(Method::get, "/files/top?op=list&depth=2")).body).value();
+        json::parse_as<sdk::FileList>((co_await sandbox.call(Method::get, "/files/top?op=list&depth=2")).body)
+            .value();
     EXPECT_EQ(deep.entries.size(), 4U);
 
     const auto moved = co_await sandbox.call(Method::post, "/files/top/one?op=move&to=elsewhere/uno");
@@ -95,7 +97,8 @@ TEST(Files, ListsStatsMovesAndRemoves) {
 
     EXPECT_EQ((co_await sandbox.call(Method::del, "/files/top")).status, 409) << "it is not empty";
     EXPECT_EQ((co_await sandbox.call(Method::del, "/files/top?recursive=true")).status, 200);
-    EXPECT_EQ((co_await sandbox.call(Method::del, "/files/top?recursive=true")).status, 200) << "twice is once";
+    EXPECT_EQ((co_await sandbox.call(Method::del, "/files/top?recursive=true")).status, 200)
+        << "twice is once";
     EXPECT_FALSE(fs::exists(sandbox.workspace() + "/top"));
     EXPECT_EQ((co_await sandbox.call(Method::post, "/files/new/folder?op=mkdir")).status, 200);
     EXPECT_EQ((co_await sandbox.call(Method::post, "/files/new/folder?op=mkdir")).status, 200);
@@ -129,9 +132,11 @@ TEST(Files, SaysWhatIsWrong) {
 TEST(Files, TheRuntimesOwnDescriptorsAndMemoryAreOutOfReach) {
   run([]() -> Task<void> {
     Control sandbox;
-    for (const auto* target : {"/files//proc/self/fd/3", "/files//proc/self/root/etc/hosts", "/files//proc/self/exe"})
+    for (const auto* target :
+         {"/files//proc/self/fd/3", "/files//proc/self/root/etc/hosts", "/files//proc/self/exe"})
       EXPECT_NE((co_await sandbox.call(Method::get, target)).status, 200) << target;
-    for (const auto* target : {"/files//proc/self/mem?offset=0", "/files//proc/self/oom_score_adj", "/files//proc/self/comm"})
+    for (const auto* target :
+         {"/files//proc/self/mem?offset=0", "/files//proc/self/oom_score_adj", "/files//proc/self/comm"})
       EXPECT_EQ((co_await sandbox.call(Method::put, target, "0")).status / 100, 4) << target;
     EXPECT_NE((co_await sandbox.call(Method::get, "/files//proc/uptime")).body, "");
   }());

@@ -3,7 +3,6 @@
 #include "base/deadline.h"
 #include "net/sse.h"
 
-
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -49,10 +48,12 @@ Task<bool> is_silent(asio::posix::stream_descriptor& from) {
 Watch::Watch(const asio::any_io_executor& executor, sdk::Fd inotify, sdk::Fd folder, bool recursive)
     : inotify_(executor, inotify.release()), root_(std::move(folder)), recursive_(recursive) {}
 
-Result<std::unique_ptr<Watch>> Watch::open(const asio::any_io_executor& executor, sdk::Fd folder, bool recursive) {
+Result<std::unique_ptr<Watch>> Watch::open(const asio::any_io_executor& executor, sdk::Fd folder,
+                                           bool recursive) {
   sdk::Fd inotify(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
   if (!inotify)
-    return from_errno(errno, "no watch is left on this host; end another one", ErrorKind::service_unavailable);
+    return from_errno(errno, "no watch is left on this host; end another one",
+                      ErrorKind::service_unavailable);
   std::unique_ptr<Watch> watch(new Watch(executor, std::move(inotify), std::move(folder), recursive));
   ISA_TRYV(watch->add(watch->root_.get(), "", nullptr));
   return watch;
@@ -65,7 +66,8 @@ Result<void> Watch::add(int folder, const std::string& name, std::vector<sdk::Fi
   const int id =
       ::inotify_add_watch(inotify_.native_handle(), fmt::format("/proc/self/fd/{}", folder).c_str(), kWanted);
   if (id < 0)
-    return from_errno(errno, "no watch is left on this host; end another one", ErrorKind::service_unavailable);
+    return from_errno(errno, "no watch is left on this host; end another one",
+                      ErrorKind::service_unavailable);
   folders_[id] = name;
   if (!recursive_ && !found) return ok();
   sdk::Fd listed(::openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -125,7 +127,8 @@ std::string Watch::take(const char* bytes, std::size_t size) {
     describe(event.mask, path, changes);
     const bool is_new_folder = (event.mask & IN_ISDIR) && (event.mask & (IN_CREATE | IN_MOVED_TO));
     if (recursive_ && is_new_folder) {
-      const sdk::Fd next(::openat(root_.get(), path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+      const sdk::Fd next(
+          ::openat(root_.get(), path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
       if (next && !add(next.get(), path, &changes)) text += event_text("lost", json::object());
     }
     for (const auto& change : changes) text += event_text("change", change);

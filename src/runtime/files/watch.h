@@ -19,8 +19,10 @@ namespace isa::runtime {
 // Lives on one event loop.
 class Watch {
  public:
-  // service_unavailable when the host has no watch left; payload_too_large for a tree of more than 4096 folders.
-  static Result<std::unique_ptr<Watch>> open(const asio::any_io_executor& executor, sdk::Fd folder, bool recursive);
+  // service_unavailable when the host has no watch left; payload_too_large for a tree of more than 4096
+  // folders.
+  static Result<std::unique_ptr<Watch>> open(const asio::any_io_executor& executor, sdk::Fd folder,
+                                             bool recursive);
   Watch(const Watch&) = delete;
 
   // Until the reader leaves or the folder is gone.

@@ -25,7 +25,8 @@ struct Command {
   std::vector<std::string> env;   // NAME=value, all of it.
   int folder = -1;                // Descriptor of the working directory.
   bool has_input = false;         // Otherwise standard input is empty.
-  std::optional<TerminalShape> terminal;  // Then all three streams are one terminal, which is the child's own.
+  std::optional<TerminalShape>
+      terminal;  // Then all three streams are one terminal, which is the child's own.
 };
 
 // How a child ended: one of the two.
@@ -50,8 +51,8 @@ class Child {
   Child& operator=(const Child&) = delete;
   ~Child();
 
-  // This process's ends of the streams, non-blocking. What there is none of, is closed: err() beside a terminal,
-  // in() without input.
+  // This process's ends of the streams, non-blocking. What there is none of, is closed: err() beside a
+  // terminal, in() without input.
   asio::posix::stream_descriptor& out() { return out_; }
   asio::posix::stream_descriptor& err() { return err_; }
   asio::posix::stream_descriptor& in() { return in_; }

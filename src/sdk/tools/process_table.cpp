@@ -21,7 +21,8 @@ struct Relations {
   pid_t session = 0;
 };
 
-// By /proc/<pid>/stat: "pid (name) state parent group session ...". The name may hold anything, also parentheses.
+// By /proc/<pid>/stat: "pid (name) state parent group session ...". The name may hold anything, also
+// parentheses.
 Relations relations_of(pid_t pid) {
   const std::string path = "/proc/" + std::to_string(pid) + "/stat";
   std::FILE* file = std::fopen(path.c_str(), "re");

@@ -43,8 +43,8 @@ class ProcessTable {
   std::set<pid_t> killed_;
 };
 
-// Kills every process of the session, also those in groups of their own. `leader` is not reaped yet, so that its
-// number means nobody else.
+// Kills every process of the session, also those in groups of their own. `leader` is not reaped yet, so that
+// its number means nobody else.
 void kill_session(pid_t leader);
 
 }  // namespace isa::sdk
