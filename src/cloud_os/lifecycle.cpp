@@ -83,7 +83,12 @@ Task<Result<void>> Service::launch(SandboxPtr sandbox, Deadline deadline) {
   const auto spawn = [this, dir = sandbox->dir, record = sandbox->record] {
     return backend_->spawn(dir, record);
   };
-  ISA_CO_TRY(sandbox->supervisor, co_await offload<ProcessId>(workers_, spawn));
+  ISA_CO_TRY(const auto spawned, co_await offload<Spawned>(workers_, spawn));
+  sandbox->supervisor = spawned.supervisor;
+  if (spawned.host_port) {
+    sandbox->record.vm.endpoint->host = "127.0.0.1";
+    sandbox->record.vm.endpoint->port = spawned.host_port;
+  }
   tasks_.spawn("cloud_os.watch", watch(sandbox, *sandbox->supervisor));
   ISA_CO_TRYV(co_await await_health(sandbox, deadline));
   sandbox->record.vm.started_at = now();

@@ -56,7 +56,7 @@ class Service final : public VmClient {
   };
   struct Findings {
     std::vector<Found> folders;
-    std::vector<SandboxId> alive;
+    std::vector<Alive> alive;
   };
   class DiscardUnlessKept;
 
@@ -81,7 +81,7 @@ class Service final : public VmClient {
 
   // adoption.cpp
   Result<void> take_ownership();
-  Findings look_around();
+  Result<Findings> look_around();
   Task<void> adopt(SandboxDir dir, Record record);
   Task<void> settle_lost(SandboxPtr sandbox);
   Task<void> remove_unknown(SandboxDir dir);

@@ -97,10 +97,10 @@ inline std::vector<std::string> traces_of(const std::filesystem::path& data_dir)
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(data_dir / "sandboxes", error))
     if (entry.path().filename() != ".lock") traces.push_back(entry.path().string());
-  for (const auto& shim : find_shims(data_dir / "sandboxes"))
+  for (const auto& shim : find_shims(data_dir / "sandboxes").value())
     traces.push_back("process " + shim.dir.string());
   const auto backend = backend_for(data_dir);
-  for (const auto& id : backend->enumerate()) traces.push_back("group of " + id.value());
+  for (const auto& one : backend->enumerate().value()) traces.push_back("group of " + one.id.value());
   backend->retire();
   const auto mounts = read_text("/proc/self/mountinfo").value_or("");
   if (mounts.find(data_dir.string()) != std::string::npos) traces.push_back("a mount");
