@@ -1,6 +1,7 @@
 #include "cloud_os/backends/bubblewrap/backend.h"
 
 #include "cloud_os/backends/bubblewrap/start_shim.h"
+#include "cloud_os/environment.h"
 #include "cloud_os/unix_listener.h"
 
 #include <algorithm>
