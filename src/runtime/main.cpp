@@ -4,6 +4,7 @@
 #include "net/server.h"
 #include "runtime/first_process.h"
 #include "runtime/forwarder.h"
+#include "runtime/listener.h"
 #include "runtime/options.h"
 #include "runtime/runtime.h"
 
@@ -16,6 +17,7 @@ namespace isa::runtime {
 namespace {
 
 constexpr int kInheritedSocket = 3;
+constexpr std::chrono::seconds kHandoverPatience{15};
 
 net::ServerOptions server_options() {
   net::ServerOptions options;
@@ -27,10 +29,14 @@ net::ServerOptions server_options() {
 }
 
 Result<void> listen(net::Server& server, const Options& options) {
-  if (!options.listen) return server.listen_fd(kInheritedSocket);
-  ISA_TRY(const auto bound, server.listen(*options.listen));
-  log::info("runtime.listening", {{"at", bound.to_string()}});
-  return ok();
+  if (options.listen) {
+    ISA_TRY(const auto bound, server.listen(*options.listen));
+    log::info("runtime.listening", {{"at", bound.to_string()}});
+    return ok();
+  }
+  if (options.listener_from.empty()) return server.listen_fd(kInheritedSocket);
+  ISA_TRY(const int listener, receive_listener(options.listener_from, kHandoverPatience));
+  return server.listen_fd(listener);
 }
 
 Task<Result<void>> serve(const Options options) {

@@ -23,6 +23,8 @@ Result<Options> parse_options(std::span<const char* const> arguments) {
     const std::string_view value = arguments[i + 1];
     if (name == "--listen") {
       ISA_TRY(options.listen, net::Endpoint::parse_listen(value));
+    } else if (name == "--listener-from") {
+      options.listener_from = value;
     } else if (name == "--broker") {
       options.broker = value;
     } else if (name == "--workspace") {
@@ -30,8 +32,9 @@ Result<Options> parse_options(std::span<const char* const> arguments) {
     } else if (name == "--model-port") {
       ISA_TRY(options.model_port, parse_port(value));
     } else {
-      return validation_error("{} is unknown; the options are --listen, --broker, --workspace, --model-port",
-                              name);
+      return validation_error(
+          "{} is unknown; the options are --listen, --listener-from, --broker, --workspace, --model-port",
+          name);
     }
   }
   return options;
