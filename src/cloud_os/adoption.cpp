@@ -17,6 +17,18 @@ namespace {
 namespace fs = std::filesystem;
 constexpr auto kSweepEvery = std::chrono::seconds(1);
 
+// A sandbox of another backend would be looked for in the wrong place, found gone, and left running for ever.
+Result<void> check_backend(const Record& record, const SandboxDir& dir, std::string_view backend) {
+  const auto status = record.vm.status;
+  const bool may_run = status != VmStatus::stopped && status != VmStatus::failed;
+  if (!may_run || record.vm.backend.empty() || record.vm.backend == backend) return ok();
+  return conflict(
+      "sandbox {} was started by the backend {}, and the backend is {} now; set cloud_os.backend={} until "
+      "the last of "
+      "those is removed",
+      dir.id(), record.vm.backend, backend, record.vm.backend);
+}
+
 }  // namespace
 
 Result<void> Service::take_ownership() {
@@ -30,7 +42,8 @@ Result<void> Service::take_ownership() {
                   folder_.string());
 }
 
-// What cannot be read is an error, never an empty finding: from that everything would be concluded to be gone.
+// What cannot be read is an error, never an empty finding: from that everything would be concluded to be
+// gone.
 Result<Service::Findings> Service::look_around() {
   Findings findings;
   std::error_code error;
@@ -50,11 +63,13 @@ Task<Result<void>> Service::start() {
     return look_around();
   };
   ISA_CO_TRY(const auto findings, co_await offload<Findings>(workers_, look));
+  for (const auto& found : findings.folders)
+    if (found.record) ISA_CO_TRYV(check_backend(*found.record, found.dir, backend_->name()));
   std::set<std::string> has_folder;
   for (const auto& found : findings.folders) {
     has_folder.insert(found.dir.id());
     if (found.record)
-      co_await adopt(found.dir, *found.record);
+      ISA_CO_TRYV(co_await adopt(found.dir, *found.record));
     else if (found.record.error().kind() == ErrorKind::not_found)
       co_await remove_unknown(found.dir);  // The last step of a deletion, or the first of a creation.
     else
@@ -67,7 +82,7 @@ Task<Result<void>> Service::start() {
   co_return ok();
 }
 
-Task<void> Service::adopt(SandboxDir dir, Record record) {
+Task<Result<void>> Service::adopt(SandboxDir dir, Record record) {
   record.vm.vm_id = SandboxId(dir.id());  // The folder's name is what everything else hangs on.
   const auto status = record.vm.status;
   const auto sandbox = std::make_shared<Sandbox>(executor_, dir, std::move(record));
@@ -77,17 +92,21 @@ Task<void> Service::adopt(SandboxDir dir, Record record) {
     // Nobody got an answer that it exists, or it was to go.
     std::ignore = co_await take_step(sandbox, VmStep::remove);
     std::ignore = co_await destroy(sandbox);
-    co_return;
+    co_return ok();
   }
-  if (status != VmStatus::running) co_return;
+  if (status != VmStatus::running) co_return ok();
   const auto find = [this, dir]() -> Result<std::optional<ProcessId>> { return backend_->find(dir); };
-  const auto supervisor = co_await offload<std::optional<ProcessId>>(workers_, find);
-  if (!supervisor || !*supervisor) co_return co_await settle_lost(sandbox);
-  sandbox->supervisor = **supervisor;
+  ISA_CO_TRY(const auto supervisor, co_await offload<std::optional<ProcessId>>(workers_, find));
+  if (!supervisor) {
+    co_await settle_lost(sandbox);
+    co_return ok();
+  }
+  sandbox->supervisor = *supervisor;
   if (const auto opened = co_await open_broker(sandbox); !opened)
     log::error("sandbox.broker_failed", {{"sandbox_id", dir.id()}, {"message", opened.error().message()}});
-  tasks_.spawn("cloud_os.watch", watch(sandbox, **supervisor));
+  tasks_.spawn("cloud_os.watch", watch(sandbox, *supervisor));
   log::info("sandbox.adopted", {{"sandbox_id", dir.id()}});
+  co_return ok();
 }
 
 // It ended while nobody watched: its status, if it left one, is the reason.

@@ -93,11 +93,13 @@ SandboxPtr Service::enter(VmCreate spec) {
   vm.user_id = std::move(spec.user_id);
   vm.created_at = now();
   record.env = std::move(spec.env);
+  record.image = std::move(spec.image);
+  record.command = std::move(spec.command);
+  record.container_port = spec.container_port;
   record.slot = free_slot();
   record.placeholder_key = "isa-placeholder-" + random_hex(16);
   if (spec.timeout_s) record.expires_at = vm.created_at + std::chrono::seconds(*spec.timeout_s);
   const SandboxDir dir{folder_ / vm.vm_id.value()};
-  vm.endpoint = VmEndpoint{dir.agent_socket().string(), std::nullopt, std::nullopt};
   const auto id = vm.vm_id;
   return sandboxes_.emplace(id, std::make_shared<Sandbox>(executor_, dir, std::move(record))).first->second;
 }
@@ -196,9 +198,7 @@ Task<Result<void>> Service::bind(SandboxId id, VmBinding binding) {
 
 Task<Result<std::string>> Service::logs(SandboxId id) {
   ISA_CO_TRY(const auto sandbox, known(id));
-  const auto read = [dir = sandbox->dir]() -> Result<std::string> {
-    return read_text(dir.old_log()).value_or("") + read_text(dir.log()).value_or("");
-  };
+  const auto read = [this, dir = sandbox->dir]() -> Result<std::string> { return backend_->logs(dir); };
   co_return co_await offload<std::string>(workers_, read);
 }
 

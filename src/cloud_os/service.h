@@ -69,6 +69,7 @@ class Service final : public VmClient {
   Task<Result<void>> launch(SandboxPtr sandbox, Deadline deadline);
   Task<Result<void>> open_broker(SandboxPtr sandbox);
   Task<Result<void>> await_health(SandboxPtr sandbox, Deadline deadline);
+  Task<Result<void>> await_port(SandboxPtr sandbox, Deadline deadline);
   Task<Error> why_not_ready(SandboxPtr sandbox, Error failure);
   Task<Result<void>> persist(SandboxPtr sandbox);
   Task<Result<void>> take_step(SandboxPtr sandbox, VmStep step);
@@ -82,7 +83,7 @@ class Service final : public VmClient {
   // adoption.cpp
   Result<void> take_ownership();
   Result<Findings> look_around();
-  Task<void> adopt(SandboxDir dir, Record record);
+  Task<Result<void>> adopt(SandboxDir dir, Record record);
   Task<void> settle_lost(SandboxPtr sandbox);
   Task<void> remove_unknown(SandboxDir dir);
   Task<void> sweep();
