@@ -52,12 +52,14 @@ Error file_error(int number, std::string_view path) {
 
 // Follows symbolic links, but for those of /proc that stand for this process's own descriptors.
 Fd open_path(const std::string& path, int flags, mode_t mode = 0) {
+  flags |= O_CLOEXEC;
+  if ((flags & O_PATH) == 0) flags |= O_NOCTTY;  // Beside O_PATH, openat2 refuses what open would ignore.
   open_how how{};
-  how.flags = static_cast<std::uint64_t>(flags | O_CLOEXEC | O_NOCTTY);
+  how.flags = static_cast<std::uint64_t>(flags);
   how.mode = (flags & O_CREAT) ? mode : 0;
   how.resolve = RESOLVE_NO_MAGICLINKS;
   Fd fd(static_cast<int>(::syscall(SYS_openat2, AT_FDCWD, path.c_str(), &how, sizeof how)));
-  if (!fd && errno == ENOSYS) fd = Fd(::open(path.c_str(), flags | O_CLOEXEC | O_NOCTTY, mode));
+  if (!fd && errno == ENOSYS) fd = Fd(::open(path.c_str(), flags, mode));
   return fd;
 }
 
