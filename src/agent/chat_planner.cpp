@@ -88,7 +88,8 @@ Task<Result<ChatPlanner::Conversation>> ChatPlanner::look_up(const Identity& who
   Conversation found;
   if (options.session_id) {
     auto session = co_await sessions_.find(who, *options.session_id);
-    // Not there: it is made. Should it be somebody else's, making it fails, as a not_found.
+    // Not there: it is made, under the id that the caller chose. Should that be somebody else's, or of a
+    // session that was deleted, making it fails, as a not_found.
     if (!session && session.error().kind() != ErrorKind::not_found) co_return std::move(session).error();
     if (session) found.session = *std::move(session);
   }

@@ -98,6 +98,30 @@ TEST(Chat, ASessionRemembersWhatWasSaid) {
   });
 }
 
+TEST(Chat, ASessionIdMayBeChosenButNotTakenFromOthersNorFromTheDead) {
+  with_platform([](Platform& p) -> Task<void> {
+    const std::string body = R"({"message":"m","stream":false,"session_id":"chosen"})";
+    const auto say = [](Platform& at, std::string text, std::string who) -> Task<int> {
+      Call call{net::Method::post, "/api/v1/agents/chat", std::move(text), std::move(who)};
+      const auto answer = co_await at.send(std::move(call));
+      co_return answer.status;
+    };
+    EXPECT_EQ(co_await say(p, body, "ann"), 200);
+    EXPECT_EQ(co_await say(p, body, "bob"), 404);
+    EXPECT_EQ(co_await say(p, body, "ann"), 200) << "nothing of it changed hands";
+
+    const auto gone = co_await p.send({net::Method::del, "/api/v1/agents/sessions/chosen"});
+    EXPECT_EQ(gone.status, 200);
+    for (const std::string who : {"ann", "bob"}) {
+      EXPECT_EQ(co_await say(p, body, who), 404);
+      Call anew{net::Method::post, "/api/v1/agents/sessions", R"({"session_id":"chosen"})", who};
+      const auto created = co_await p.send(std::move(anew));
+      EXPECT_EQ(created.status, 404);
+    }
+    EXPECT_EQ(p.model.requests.size(), 2u);
+  });
+}
+
 TEST(Chat, ASessionIsPinnedToTheVersionItBeganWith) {
   with_platform([](Platform& p) -> Task<void> {
     const auto agent = co_await p.post("/api/v1/agents/configs",

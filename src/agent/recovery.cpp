@@ -27,7 +27,6 @@ Events in_order(const Events& logged) {
 struct Remains {
   bool has_start = false;
   bool has_end = false;
-  bool has_turn = false;
   std::optional<sdk::Event> terminal;
   std::string text;
   OpenCalls open_calls;
@@ -48,7 +47,6 @@ Remains look_at(const store::Run& run, const Events& events) {
     remains.open_calls.see(*event);
     if (event->is_terminal()) remains.terminal = std::move(*event);
   }
-  remains.has_turn = run.state == store::RunState::running;
   return remains;
 }
 
@@ -111,8 +109,8 @@ Task<Result<void>> end_run(store::RunStore& runs, store::EventLog& log, store::R
   if (ending.failure) run.error_code = std::string(ending.failure->code());
   run.usage = ending.usage;
   run.ended_at = now();
-  std::vector<store::SessionMessage> history;
-  if (remains.has_turn) history = history_of(run.id, *run.ended_at, run.message, std::nullopt, remains.text);
+  // Also of a run that still waited: whoever sent the message was told that it had been taken.
+  auto history = history_of(run.id, *run.ended_at, run.message, std::nullopt, remains.text);
   const auto id = run.id;
   ISA_CO_TRYV(co_await runs.finish(std::move(run), std::move(events), std::move(history)));
   co_return co_await log.release(id);

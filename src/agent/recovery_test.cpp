@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
+#include <functional>
 
 #include <sys/wait.h>
 #include <unistd.h>
@@ -61,11 +62,12 @@ struct Seen {
   std::string stream;
 };
 
-Seen run_and_kill(const std::filesystem::path& folder, std::size_t pieces) {
+// `life` is what the process does until it is killed, once it has written to the pipe.
+Seen run_and_kill(const std::function<Task<void>(int report)>& life) {
   const Pipe pipe;
   const auto child = ::fork();
   if (child == 0) {
-    isa::testing::run(doomed(folder, pieces, pipe.ends[1]));
+    isa::testing::run(life(pipe.ends[1]));
     ::_exit(4);
   }
   std::string text;
@@ -110,10 +112,63 @@ Task<void> check_recovered(std::filesystem::path folder, Seen seen, std::size_t 
 TEST(Recovery, AClientGetsTheSameStreamAndItsEndAfterAKillAtEveryToken) {
   for (std::size_t pieces = 0; pieces <= 5; ++pieces) {
     const TempFolder folder;
-    auto seen = run_and_kill(folder.path(), pieces);
+    auto seen = run_and_kill([&](int report) { return doomed(folder.path(), pieces, report); });
     ASSERT_TRUE(seen.run.starts_with("run_"));
     isa::testing::run(check_recovered(folder.path(), std::move(seen), pieces));
   }
+}
+
+const char* const kFirst = R"({"message":"first","session_id":"s"})";
+const char* const kSecond = R"({"message":"second","session_id":"s"})";
+
+// A run that has not said a word yet, and one of the same session that waits for it.
+Task<net::Response> begin_two_runs(Platform& platform) {
+  EXPECT_TRUE(co_await platform.service->start());
+  platform.model.pause_after = 0;
+  std::ignore = co_await platform.send({Method::post, "/api/v1/agents/chat", kFirst});
+  co_await platform.model.wait_for_requests(1);
+  co_return co_await platform.send({Method::post, "/api/v1/agents/chat", kSecond});
+}
+
+Task<void> doomed_with_a_queue(std::filesystem::path folder, int report) {
+  Platform platform(co_await asio::this_coro::executor, folder);
+  const auto waiting = co_await begin_two_runs(platform);
+  tell(report, std::string(waiting.headers.get("X-Run-Id")) + "\n" + '\0');
+  co_await sleep_until(Deadline::never());
+}
+
+Task<void> check_that_both_were_kept(std::filesystem::path folder, std::string waiting) {
+  Platform platform(co_await asio::this_coro::executor, folder);
+  EXPECT_TRUE(co_await platform.service->start());
+  const auto run = co_await platform.get("/api/v1/agents/runs/" + waiting);
+  EXPECT_EQ(run.at("state").as_string(), "failed");
+  EXPECT_EQ(run.at("error_code").as_string(), "interrupted");
+  const auto kept = co_await platform.get("/api/v1/agents/sessions/s/messages");
+  std::vector<std::string> said;
+  for (const auto& one : kept.at("messages").as_array())
+    said.push_back(sdk::message_from_json(one.at("message").as_object())->text());
+  EXPECT_EQ(said, (std::vector<std::string>{"first", "second"}));
+  co_await platform.service->stop();
+}
+
+TEST(Recovery, TheMessageOfARunThatStillWaitedIsInTheHistoryAfterAKill) {
+  const TempFolder folder;
+  const auto seen = run_and_kill([&](int report) { return doomed_with_a_queue(folder.path(), report); });
+  ASSERT_TRUE(seen.run.starts_with("run_"));
+  isa::testing::run(check_that_both_were_kept(folder.path(), seen.run));
+}
+
+Task<std::string> stop_with_a_queue(std::filesystem::path folder) {
+  Platform platform(co_await asio::this_coro::executor, folder);
+  const auto waiting = co_await begin_two_runs(platform);
+  co_await platform.service->stop();
+  co_return std::string(waiting.headers.get("X-Run-Id"));
+}
+
+TEST(Recovery, AnOrderlyStopKeepsAsMuchAsAKill) {
+  const TempFolder folder;
+  const auto waiting = isa::testing::run(stop_with_a_queue(folder.path()));
+  isa::testing::run(check_that_both_were_kept(folder.path(), waiting));
 }
 
 store::LoggedEvent logged(const store::Run& run, std::int64_t seq, sdk::Event event) {

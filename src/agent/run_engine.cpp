@@ -139,8 +139,8 @@ Task<Result<void>> RunEngine::ensure_session(LiveRun& run) {
   if (!order.is_new_session) co_return ok();
   auto created = co_await parts_.sessions.create(order.session);
   if (created || created.error().kind() != ErrorKind::conflict) co_return created;
-  // Taken meanwhile: by another chat of the same user, which is fine, or by somebody else, which is a
-  // not_found.
+  // Taken: meanwhile by another chat of the same user, which is fine; by somebody else or by a session that
+  // was deleted, which is a not_found.
   ISA_CO_TRY(auto other, co_await parts_.sessions.find(order.identity, order.session.id));
   if (other.agent_config_id != order.session.agent_config_id)
     co_return conflict("session {} was begun with another agent", other.id.value());
@@ -237,7 +237,8 @@ Task<void> RunEngine::store_end(LiveRun& run, const RunEnding& ending) {
   run.row.usage = ending.usage;
   run.row.ended_at = now();
   std::vector<store::SessionMessage> history;
-  if (run.recorder.has_begun())
+  // What a stop of the platform cut off stays said, as after a crash (recovery.cpp).
+  if (run.recorder.has_begun() || run.stop == StopReason::platform)
     history = history_of(run.id, *run.row.ended_at, run.order.message, std::move(run.record.new_messages),
                          run.recorder.text());
   auto wait = kStoreRetryWait;

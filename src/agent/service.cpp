@@ -47,13 +47,18 @@ struct Service::Impl {
 
   Task<void> purge_deleted() {
     for (;;) {
-      const auto purged = co_await parts.configs.purge(now() - config.deleted_retention);
-      if (!purged)
-        log::warn("agents.purge_failed", {{"detail", purged.error().detail()}});
-      else if (*purged > 0)
-        log::info("agents.purged", {{"count", *purged}});
+      const auto before = now() - config.deleted_retention;
+      report_purge("agents", co_await parts.configs.purge(before));
+      report_purge("sessions", co_await parts.sessions.purge(before));
       co_await sleep_for(kPurgeInterval);
     }
+  }
+
+  static void report_purge(std::string_view what, const Result<std::int64_t>& purged) {
+    if (!purged)
+      log::warn("store.purge_failed", {{"what", what}, {"detail", purged.error().detail()}});
+    else if (*purged > 0)
+      log::info("store.purged", {{"what", what}, {"count", *purged}});
   }
 
   Parts parts;

@@ -61,7 +61,7 @@ SessionRoutes::Answer SessionRoutes::get(net::Request& request) {
 SessionRoutes::Answer SessionRoutes::remove(net::Request& request) {
   ISA_CO_TRY(const auto session, co_await find(request));
   co_await engine_.forget_session(session.id);
-  ISA_CO_TRYV(co_await sessions_.remove(request.identity, session.id));
+  ISA_CO_TRYV(co_await sessions_.remove(request.identity, session.id, now()));
   json::object body{{"id", session.id.value()}, {"deleted", true}};
   co_return net::Response::json(200, std::move(body));
 }

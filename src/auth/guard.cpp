@@ -4,6 +4,7 @@
 
 #include <sodium/utils.h>
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 
@@ -85,6 +86,29 @@ Result<std::optional<Credential>> credential_of(const net::Headers& headers) {
   return Credential{std::string(token), token.starts_with(kKeyPrefix)};
 }
 
+// Three parts with dots between them, the first of which begins as every JSON object does in base64url: a
+// token that somebody issued (RFC 7519).
+bool is_token(std::string_view text) {
+  return text.starts_with("eyJ") && std::ranges::count(text, '.') == 2;
+}
+
+// What people write where a client library insists on a key. A key of ours or a token is none: whoever sends
+// one expects that it is verified.
+bool is_placeholder(const Credential& credential) {
+  return !credential.text.starts_with(kKeyPrefix) && !is_token(credential.text);
+}
+
+struct Policy {
+  Settings settings;
+  AuthClient* auth = nullptr;
+  PlaceholderKeys placeholders = PlaceholderKeys::refused;
+
+  bool ignores(const Credential& credential, const net::Request& request) const {
+    return placeholders == PlaceholderKeys::ignored && auth == nullptr && settings.trust_user_header &&
+           is_this_machine(request.peer) && is_placeholder(credential);
+  }
+};
+
 Result<Identity> trusted_identity(const Settings& settings, const net::Request& request) {
   ISA_TRY(auto user, named_user(request.headers));
   if (!user)
@@ -101,26 +125,34 @@ Result<Identity> trusted_identity(const Settings& settings, const net::Request& 
   return identity;
 }
 
-Task<Result<Identity>> identify(std::shared_ptr<const Settings> settings, AuthClient* auth,
-                                const net::Request& request) {
-  ISA_CO_TRY(auto internal, internal_identity(*settings, request.headers));
+// Of a request whose key says nothing: whom it names, or the one who sits at this machine.
+Result<Identity> local_identity(const net::Request& request) {
+  ISA_TRY(auto user, named_user(request.headers));
+  Identity identity;
+  identity.user = user ? std::move(*user) : UserId(std::string(kLocalUser));
+  return identity;
+}
+
+Task<Result<Identity>> identify(std::shared_ptr<const Policy> policy, const net::Request& request) {
+  ISA_CO_TRY(auto internal, internal_identity(policy->settings, request.headers));
   if (internal) co_return std::move(*internal);
   ISA_CO_TRY(auto credential, credential_of(request.headers));
-  if (!credential) co_return trusted_identity(*settings, request);
-  if (auth == nullptr)
+  if (!credential) co_return trusted_identity(policy->settings, request);
+  if (policy->ignores(*credential, request)) co_return local_identity(request);
+  if (policy->auth == nullptr)
     co_return unauthorized(
         "no auth service is configured, so no token or API key can be verified: leave the credential "
         "out and send X-User-Id (auth.trust_user_header), or configure an auth service");
-  if (credential->is_key) co_return co_await auth->verify_api_key(std::move(credential->text), request.peer);
-  co_return co_await auth->verify_token(std::move(credential->text));
+  auto& auth = *policy->auth;
+  if (credential->is_key) co_return co_await auth.verify_api_key(std::move(credential->text), request.peer);
+  co_return co_await auth.verify_token(std::move(credential->text));
 }
 
 }  // namespace
 
-net::Guard make_guard(Settings settings, AuthClient* auth) {
-  return [shared = std::make_shared<const Settings>(std::move(settings)), auth](const net::Request& request) {
-    return identify(shared, auth, request);
-  };
+net::Guard make_guard(Settings settings, AuthClient* auth, PlaceholderKeys placeholders) {
+  auto policy = std::make_shared<const Policy>(std::move(settings), auth, placeholders);
+  return [policy = std::move(policy)](const net::Request& request) { return identify(policy, request); };
 }
 
 }  // namespace isa::auth

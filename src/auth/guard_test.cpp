@@ -165,5 +165,49 @@ TEST(Guard, AsksForACredentialWhenThereIsNone) {
   expect_refused(ask(trusting(), nullptr, request_with({})), "X-User-Id");
 }
 
+Result<Identity> ask_model_service(Settings settings, AuthClient* auth, const net::Request& request) {
+  const auto guard = make_guard(std::move(settings), auth, PlaceholderKeys::ignored);
+  return testing::run(guard(request));
+}
+
+TEST(GuardOfPlaceholders, TakesARequestWithOneForTheLocalUsers) {
+  for (const auto& field : Fields{{"Authorization", "Bearer dummy"},
+                                  {"X-API-Key", "sk-none"},
+                                  {"Authorization", "Bearer sk-a.b.c"}}) {
+    const auto identity = ask_model_service(trusting(), nullptr, request_with({field}));
+    ASSERT_TRUE(identity) << field.second;
+    EXPECT_EQ(identity->user.value(), kLocalUser);
+    EXPECT_FALSE(identity->is_internal);
+  }
+}
+
+TEST(GuardOfPlaceholders, BelievesTheUserHeaderBesideOne) {
+  const Fields fields{{"Authorization", "Bearer dummy"}, {"X-User-Id", "ada"}};
+  const auto identity = ask_model_service(trusting(), nullptr, request_with(fields));
+  ASSERT_TRUE(identity);
+  EXPECT_EQ(identity->user.value(), "ada");
+}
+
+TEST(GuardOfPlaceholders, RefusesKeysAndTokensThatWantToBeVerified) {
+  for (const std::string credential : {"isa_good", "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJhIn0.c2ln"})
+    expect_refused(
+        ask_model_service(trusting(), nullptr, request_with({{"Authorization", "Bearer " + credential}})),
+        "no auth service is configured");
+}
+
+TEST(GuardOfPlaceholders, WeakensNothingThatOthersCanReach) {
+  const Fields dummy{{"Authorization", "Bearer dummy"}, {"X-User-Id", "ada"}};
+  const std::string why = "no auth service is configured";
+  expect_refused(ask_model_service(trusting(), nullptr, request_with(dummy, "10.0.0.7")), why);
+  expect_refused(ask_model_service({.trust_user_header = false}, nullptr, request_with(dummy)), why);
+  expect_refused(ask(trusting(), nullptr, request_with(dummy)), why);
+  OneOfEach auth;
+  expect_refused(ask_model_service(trusting(), &auth, request_with(dummy)), "token is unknown");
+}
+
+TEST(GuardOfPlaceholders, AsksWhoItIsWithoutOne) {
+  expect_refused(ask_model_service(trusting(), nullptr, request_with({})), "who asks");
+}
+
 }  // namespace
 }  // namespace isa::auth

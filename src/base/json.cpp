@@ -1,7 +1,8 @@
 #include "base/json.h"
 
+#include "base/json_text.h"
+
 #include <boost/json/basic_parser_impl.hpp>
-#include <boost/json/serialize.hpp>
 
 #include <cmath>
 #include <set>
@@ -118,7 +119,9 @@ Result<value> parse(std::string_view text, Limits limits) {
 }
 
 std::string serialize(const value& from) {
-  return boost::json::serialize(from);
+  std::string text;
+  append(text, from);
+  return text;
 }
 
 std::string Path::pointer() const {

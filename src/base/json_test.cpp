@@ -90,5 +90,31 @@ TEST(Json, WritesWhatItReads) {
   EXPECT_EQ(serialize(write(parse_as<Body>(text).value())), text);
 }
 
+TEST(Json, WritesNumbersAsPeopleExpectThemAndReadsThemBack) {
+  const std::vector<std::pair<double, std::string>> spellings{
+      {0.0, "0.0"},           {-0.0, "-0.0"},
+      {1.0, "1.0"},           {0.1, "0.1"},
+      {-2.5, "-2.5"},         {100000.0, "100000.0"},
+      {0.000125, "0.000125"}, {1e-7, "1e-07"},
+      {1e21, "1e+21"},        {0.1 + 0.2, "0.30000000000000004"}};
+  for (const auto& [number, spelling] : spellings) {
+    EXPECT_EQ(serialize(value(number)), spelling);
+    EXPECT_EQ(std::strtod(spelling.c_str(), nullptr), number);
+    const auto again = parse(spelling);
+    ASSERT_TRUE(again);
+    EXPECT_TRUE(again->is_double()) << spelling;
+  }
+  EXPECT_EQ(serialize(value(1)), "1");
+  EXPECT_EQ(serialize(value(std::numeric_limits<std::int64_t>::min())), "-9223372036854775808");
+  EXPECT_EQ(serialize(value(std::numeric_limits<std::uint64_t>::max())), "18446744073709551615");
+  EXPECT_EQ(serialize(value(std::numeric_limits<double>::quiet_NaN())), "null");
+}
+
+TEST(Json, WritesEveryKindOfValue) {
+  const std::string text = R"({"a":[null,true,false,{},[],"\"\\\n\u0001"],"b":{"c":-1}})";
+  EXPECT_EQ(serialize(parse(text).value()), text);
+  EXPECT_EQ(serialize(value("a\xFF")), "\"a\xEF\xBF\xBD\"");
+}
+
 }  // namespace
 }  // namespace isa::json

@@ -1,9 +1,7 @@
 #include "base/log.h"
 
+#include "base/json_text.h"
 #include "base/time.h"
-
-#include <boost/json/object.hpp>
-#include <boost/json/serialize.hpp>
 
 #include <atomic>
 #include <string>
@@ -45,7 +43,9 @@ void write(Level level, std::string_view event, std::initializer_list<Field> fie
   line["level"] = name(level);
   line["event"] = event;
   for (const auto& [key, value] : fields) line[key] = value;
-  sink()(level, boost::json::serialize(line));
+  std::string text;
+  json::append(text, line);
+  sink()(level, text);
 }
 
 }  // namespace

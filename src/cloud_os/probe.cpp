@@ -101,14 +101,14 @@ void Prober::prepare_folders() {
   const auto longest =
       config_.sandboxes.native().size() + 1 + 29 + std::string_view("/broker/broker.sock").size();
   if (!etc)
-    note("data folder", false,
+    note("sandbox folder", false,
          fmt::format("{} cannot be written: {}", data_dir_.string(), etc.error().message()));
   else if (longest > 107)
-    note("data folder", false,
+    note("sandbox folder", false,
          fmt::format("{} is {} bytes too long for the sockets below it; choose a shorter one",
                      data_dir_.string(), longest - 107));
   else
-    note("data folder", true, config_.sandboxes.string());
+    note("sandbox folder", true, config_.sandboxes.string());
 }
 
 void Prober::compile_filter() {

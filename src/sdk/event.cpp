@@ -1,6 +1,6 @@
 #include "sdk/event.h"
 
-#include "sdk/json_text.h"
+#include "base/json_text.h"
 
 #include <charconv>
 
@@ -26,11 +26,11 @@ void append_number(std::string& to, std::int64_t number) {
 void append_body(std::string& to, const Event& event) {
   to += R"("content":)";
   if (event.content)
-    append_json_string(to, *event.content);
+    json::append_string(to, *event.content);
   else
     to += "null";
   to += R"(,"metadata":)";
-  append_json(to, event.metadata);
+  json::append(to, event.metadata);
   to += '}';
 }
 
@@ -46,7 +46,7 @@ std::string to_wire(const Event& event, const RunId& run, std::int64_t seq, cons
   text.reserve(192 + 2 * run.value().size() + session.value().size() + content_size(event));
   // The id is run and sequence number in one string, so the run is escaped and left open for the number.
   text += R"({"id":)";
-  append_json_string(text, run.value());
+  json::append_string(text, run.value());
   text.back() = ':';
   append_number(text, seq);
   text += R"(","seq":)";
@@ -54,9 +54,9 @@ std::string to_wire(const Event& event, const RunId& run, std::int64_t seq, cons
   text += R"(,"type":")";
   text += json::name_of(event.type);
   text += R"(","run_id":)";
-  append_json_string(text, run.value());
+  json::append_string(text, run.value());
   text += R"(,"session_id":)";
-  append_json_string(text, session.value());
+  json::append_string(text, session.value());
   text += R"(,"timestamp":")";
   text += to_rfc3339(at);
   text += R"(",)";

@@ -70,7 +70,7 @@ TEST(Event, EscapesMetadataAndIdsAsCarefully) {
   EXPECT_EQ(read.at("id").as_string(), "r\"\n:1");
   EXPECT_EQ(read.at("session_id").as_string(), "s\\");
   EXPECT_EQ(json::serialize(read.at("metadata")),
-            "{\"ke\\\"y\xEF\xBF\xBD\":[\"\\n\xEF\xBF\xBD\",1,2.5E0,null,true]}");
+            "{\"ke\\\"y\xEF\xBF\xBD\":[\"\\n\xEF\xBF\xBD\",1,2.5,null,true]}");
 }
 
 TEST(Event, CanBeReadBackFromTheWire) {

@@ -1,6 +1,6 @@
 #include "sdk/loop_events.h"
 
-#include "sdk/utf8.h"
+#include "base/utf8.h"
 
 namespace isa::sdk {
 namespace {

@@ -1,6 +1,5 @@
+#include "base/json_text.h"
 #include "sdk/openai_wire.h"
-
-#include <boost/json/serialize.hpp>
 
 #include <algorithm>
 
@@ -42,7 +41,9 @@ Error error_in_stream(const json::value& error) {
 }
 
 std::string quoted(std::string_view text) {
-  return boost::json::serialize(text);
+  std::string to;
+  json::append_string(to, text);
+  return to;
 }
 
 }  // namespace

@@ -33,11 +33,15 @@ BOOST_DESCRIBE_STRUCT(SessionMessage, (), (run_id, created_at, message))
 class SessionStore {
  public:
   virtual ~SessionStore() = default;
-  virtual Task<Result<void>> create(Session session) = 0;  // conflict when the id is taken.
+  // conflict when the id is taken, be it by a session that was removed.
+  virtual Task<Result<void>> create(Session session) = 0;
   virtual Task<Result<Session>> find(Identity scope, SessionId id) = 0;
   virtual Task<Result<Page<Session>>> list(Identity scope, std::string cursor, std::size_t limit) = 0;
-  virtual Task<Result<void>> remove(Identity scope,
-                                    SessionId id) = 0;  // With messages, runs and their events.
+  // With messages, runs and their events. Its id stays taken: whoever still sends it learns that the
+  // conversation is gone, instead of beginning another without a history.
+  virtual Task<Result<void>> remove(Identity scope, SessionId id, Timestamp at) = 0;
+  // Frees the ids of what was removed before; returns how many.
+  virtual Task<Result<std::int64_t>> purge(Timestamp before) = 0;
   // Oldest first.
   virtual Task<Result<std::vector<SessionMessage>>> messages(Identity scope, SessionId id) = 0;
 };

@@ -45,7 +45,7 @@ TEST_P(SessionStoreTest, HidesTheSessionsOfOthers) {
 
   EXPECT_EQ(failure(run(store().find(person("bob"), session.id))), ErrorKind::not_found);
   EXPECT_EQ(failure(run(store().messages(person("bob"), session.id))), ErrorKind::not_found);
-  EXPECT_EQ(failure(run(store().remove(person("bob"), session.id))), ErrorKind::not_found);
+  EXPECT_EQ(failure(run(store().remove(person("bob"), session.id, from_millis(2000)))), ErrorKind::not_found);
   EXPECT_TRUE(run(store().list(person("bob"), "", 10))->items.empty());
   EXPECT_TRUE(run(store().find(platform(), session.id)));
 }
@@ -76,13 +76,25 @@ TEST_P(SessionStoreTest, RemovesASessionWithItsRunsEventsAndMessages) {
   const std::vector<SessionMessage> messages{{turn.id, from_millis(3), {{"role", "user"}}}};
   ASSERT_TRUE(run(engine_->runs().finish(turn, events, messages)));
 
-  ASSERT_TRUE(run(store().remove(person("ann"), session.id)));
+  ASSERT_TRUE(run(store().remove(person("ann"), session.id, from_millis(2000))));
 
   EXPECT_EQ(failure(run(store().find(person("ann"), session.id))), ErrorKind::not_found);
   EXPECT_EQ(failure(run(engine_->runs().find(person("ann"), turn.id))), ErrorKind::not_found);
   EXPECT_TRUE(run(engine_->runs().events(turn.id, 0))->empty());
-  created("a", "ann");
-  EXPECT_TRUE(run(store().messages(person("ann"), session.id))->empty());
+}
+
+TEST_P(SessionStoreTest, KeepsTheIdsOfRemovedSessionsUntilTheyArePurged) {
+  const auto old = created("old", "ann");
+  const auto fresh = created("fresh", "ann");
+  ASSERT_TRUE(run(store().remove(person("ann"), old.id, from_millis(2000))));
+  ASSERT_TRUE(run(store().remove(person("ann"), fresh.id, from_millis(3000))));
+  EXPECT_EQ(failure(run(store().create(old))), ErrorKind::conflict);
+
+  EXPECT_EQ(run(store().purge(from_millis(3000))).value(), 1);
+
+  EXPECT_TRUE(run(store().create(old)));
+  EXPECT_TRUE(run(store().messages(person("ann"), old.id))->empty());
+  EXPECT_EQ(failure(run(store().create(fresh))), ErrorKind::conflict);
 }
 
 }  // namespace

@@ -228,6 +228,8 @@ test('doctor says what this machine can do', { skip }, async () => {
   assert.match(stdout, /bubblewrap/);
   assert.match(stdout, /control groups/);
   assert.match(stdout, /seccomp/);
+  const subjects = stdout.split('\n').map((line) => line.slice(6, 29).trim()).filter(Boolean);
+  assert.deepEqual([...new Set(subjects)], subjects, 'each thing is looked at once');
 });
 
 test('help and version are there', async () => {

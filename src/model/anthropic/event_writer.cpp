@@ -1,12 +1,14 @@
+#include "base/json_text.h"
 #include "model/anthropic/anthropic_wire.h"
-
-#include <boost/json/serialize.hpp>
 
 namespace isa::model::anthropic {
 namespace {
 
 std::string event(std::string_view name, const json::object& data) {
-  return fmt::format("event: {}\ndata: {}\n\n", name, boost::json::serialize(data));
+  auto text = fmt::format("event: {}\ndata: ", name);
+  json::append(text, data);
+  text += "\n\n";
+  return text;
 }
 
 json::object typed(std::string_view type) {
@@ -109,11 +111,13 @@ std::string EventWriter::close() {
 }
 
 std::string EventWriter::more(std::string_view type, std::string_view field, const std::string& text) const {
-  return fmt::format(
+  auto written = fmt::format(
       "event: content_block_delta\n"
-      R"(data: {{"type":"content_block_delta","index":{},"delta":{{"type":"{}","{}":{}}}}})"
-      "\n\n",
-      index_, type, field, boost::json::serialize(std::string_view(text)));
+      R"(data: {{"type":"content_block_delta","index":{},"delta":{{"type":"{}","{}":)",
+      index_, type, field);
+  json::append_string(written, text);
+  written += "}}\n\n";
+  return written;
 }
 
 std::string EventWriter::begin_call(const ChatDelta& delta) {

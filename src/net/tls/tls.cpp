@@ -5,6 +5,10 @@
 #include <boost/asio/ssl/host_name_verification.hpp>
 #include <boost/asio/ssl/stream.hpp>
 
+#include <utility>
+
+#include <poll.h>
+
 namespace isa::net {
 namespace {
 
@@ -12,54 +16,80 @@ namespace ssl = asio::ssl;
 
 class TlsStream final : public Stream {
  public:
-  TlsStream(Socket socket, ssl::context& context) : tls_(std::move(socket), context) {}
+  TlsStream(Socket socket, ssl::context& context) : tls_(std::move(socket), context) {
+    ErrorCode ignored;                              // A socket that refuses would fail at its first read.
+    tls_.next_layer().non_blocking(true, ignored);  // For say_goodbye(), the one call that does not wait.
+  }
+  ~TlsStream() override { close(); }
 
   ssl::stream<Socket>& engine() { return tls_; }
 
   Task<ErrorCode> handshake(ssl::stream_base::handshake_type side) {
     const auto [ec] = co_await tls_.async_handshake(side, no_throw);
+    can_say_goodbye_ = !ec;
     co_return ec;
   }
 
   Task<IoResult> read_some(asio::mutable_buffer into) override {
-    return tls_.async_read_some(into, no_throw);
+    const auto [ec, count] = co_await tls_.async_read_some(into, no_throw);
+    // After the end of the stream there is nobody to talk to, after an error of TLS no session to do it in.
+    if (ec && ec != asio::error::operation_aborted && ec != asio::error::eof) can_say_goodbye_ = false;
+    co_return IoResult(ec, count);
   }
 
   // One record each: OpenSSL would otherwise see only the first of several small buffers.
   Task<IoResult> write_some(std::span<const asio::const_buffer> buffers) override {
-    if (buffers.size() == 1) return tls_.async_write_some(buffers.front(), no_throw);
-    record_.resize(std::min(asio::buffer_size(buffers), kRecordMax));
-    asio::buffer_copy(asio::buffer(record_), buffers);
-    return tls_.async_write_some(asio::buffer(record_), no_throw);
+    auto record = buffers.front();
+    if (buffers.size() > 1) {
+      record_.resize(std::min(asio::buffer_size(buffers), kRecordMax));
+      asio::buffer_copy(asio::buffer(record_), buffers);
+      record = asio::buffer(record_);
+    }
+    // A goodbye within a record would be noise to the peer; a write that was cut off leaves half a record.
+    const bool could_say_goodbye = std::exchange(can_say_goodbye_, false);
+    const auto [ec, count] = co_await tls_.async_write_some(record, no_throw);
+    can_say_goodbye_ = could_say_goodbye && !ec;
+    co_return IoResult(ec, count);
   }
 
   void cancel() noexcept override {
     ErrorCode ignored;  // Fails only on a closed socket, where nothing waits.
     tls_.next_layer().cancel(ignored);
   }
-  // Sends no close_notify: it would wait for the peer, and every body of ours says where it ends.
   void shutdown_send() noexcept override {
+    say_goodbye();
     ErrorCode ignored;  // The peer may be gone already.
     tls_.next_layer().shutdown(Socket::shutdown_send, ignored);
   }
   void close() noexcept override {
+    say_goodbye();
     ErrorCode ignored;  // The descriptor is gone either way.
     tls_.next_layer().close(ignored);
   }
-  // Session tickets may lie unread on a healthy connection, so only the end of the stream tells.
+  // Session tickets may lie unread on a healthy connection, and a close_notify before its end: only the end
+  // of the stream tells.
   bool is_stale() noexcept override {
     if (!tls_.next_layer().is_open()) return true;
-    char byte = 0;
-    const auto got = recv(tls_.next_layer().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    return got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK);
+    pollfd state{tls_.next_layer().native_handle(), POLLRDHUP, 0};
+    return poll(&state, 1, 0) != 0;
   }
   asio::any_io_executor executor() override { return tls_.get_executor(); }
 
  private:
+  // Sends close_notify (RFC 8446, section 6.1), by which the peer tells our end from somebody's cut. Waits
+  // for nothing: the socket does not block, a peer whose buffers are full does without, and its own
+  // close_notify is not of interest.
+  void say_goodbye() noexcept {
+    if (!std::exchange(can_say_goodbye_, false) || !tls_.next_layer().is_open()) return;
+    ErrorCode ignored;  // would_block, once the alert is out and the peer's is awaited.
+    tls_.shutdown(ignored);
+  }
+
   static constexpr std::size_t kRecordMax = 16 << 10;
 
   ssl::stream<Socket> tls_;
   std::string record_;
+  bool can_say_goodbye_ = false;  // The session stands, and no record is half written.
 };
 
 Error unreadable(std::string_view what, const std::string& file, const ErrorCode& ec) {
@@ -79,9 +109,7 @@ class Connector final : public TlsConnector {
     if (is_name) SSL_set_tlsext_host_name(stream->engine().native_handle(), host.c_str());
     stream->engine().set_verify_callback(ssl::host_name_verification(host));
     const auto ec = co_await stream->handshake(ssl::stream_base::client);
-    if (ec)
-      co_return service_unavailable("the TLS handshake with {} failed: {}", host, ec.message())
-          .with_detail(ec.message());
+    if (ec) co_return service_unavailable("the TLS handshake failed").with_detail(ec.message());
     co_return std::unique_ptr<Stream>(std::move(stream));
   }
 };

@@ -1,11 +1,17 @@
 #include "net/tls/tls.h"
 
+#include "base/task_group.h"
+#include "net/listener.h"
 #include "net/server_test_support.h"
 
 #include <boost/asio/steady_timer.hpp>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cstdlib>
+
+#include <sys/socket.h>
+#include <unistd.h>
 
 namespace isa::net {
 namespace {
@@ -144,6 +150,111 @@ Task<void> speak_plainly(Endpoint at, TlsConnector& connector, Shared& shared) {
 }
 TEST_F(Tls, SurvivesAClientThatSpeaksPlainHttp) {
   serve("IP:127.0.0.1", true, speak_plainly);
+}
+
+Task<Socket> connect_plainly(Endpoint at) {
+  asio::ip::tcp::socket socket(co_await asio::this_coro::executor);
+  const asio::ip::tcp::endpoint address(asio::ip::make_address(at.host), at.port);
+  co_await socket.async_connect(address, use_task);
+  co_return Socket(std::move(socket));
+}
+
+// How the peer ended: `eof` after a close_notify, something else when the connection was cut.
+Task<ErrorCode> end_of(Stream& stream) {
+  std::array<char, 4096> buffer;
+  for (;;) {
+    const auto [ec, count] = co_await stream.read_some(asio::buffer(buffer));
+    if (ec) co_return ec;
+  }
+}
+
+Task<void> ask_for_one_answer(Endpoint at, TlsConnector& connector, Shared&) {
+  auto socket = co_await connect_plainly(at);
+  auto stream = (co_await connector.connect(std::move(socket), "127.0.0.1")).value();
+  const std::string request = "GET /none HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+  const std::array<asio::const_buffer, 1> buffers{asio::buffer(request)};
+  co_await stream->write_some(buffers);
+  EXPECT_EQ(co_await end_of(*stream), asio::error::eof);
+}
+TEST_F(Tls, AServerSaysThatItCloses) {
+  serve("IP:127.0.0.1", true, ask_for_one_answer);
+}
+
+// What one server connection does, by hand.
+using Conversation = Task<void> (*)(std::unique_ptr<Stream> stream, int duplicate);
+
+Task<void> converse(Acceptor& listener, TlsAcceptor& tls, Conversation conversation) {
+  auto socket = co_await listener.async_accept(use_task);
+  const int duplicate = ::dup(socket.native_handle());
+  auto stream = co_await tls.accept(std::move(socket));
+  if (!stream) throw std::runtime_error(stream.error().detail());
+  co_await conversation(std::move(*stream), duplicate);
+  ::close(duplicate);
+}
+
+using ByHand = Task<void> (*)(Client& client, Endpoint at);
+
+Task<void> serve_by_hand(TlsFiles files, Conversation conversation, ByHand script) {
+  const auto tls = make_tls_acceptor(files).value();
+  const auto connector = make_tls_connector({files.certificate}).value();
+  auto socket = ListeningSocket::open(Endpoint::tcp("127.0.0.1", 0)).value();
+  auto at = socket.endpoint();
+  at.tls = true;
+  auto listener = adopt_listener(co_await asio::this_coro::executor, socket.release()).value();
+  TaskGroup tasks(co_await asio::this_coro::executor);
+  tasks.spawn("converse", converse(listener, *tls, conversation));
+  {
+    Client client({}, connector.get());
+    co_await script(client, at);
+  }  // Its connections end with it.
+  co_await tasks.join();
+}
+
+Task<void> say(Stream& stream, std::string text) {
+  const std::array<asio::const_buffer, 1> buffers{asio::buffer(text)};
+  co_await stream.write_some(buffers);
+}
+
+Task<void> answer_and_hear_the_end(std::unique_ptr<Stream> stream, int) {
+  co_await say(*stream, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
+  EXPECT_EQ(co_await end_of(*stream), asio::error::eof);
+}
+
+Task<void> get_once(Client& client, Endpoint at) {
+  const auto answer = co_await client.send(at, {}, soon());
+  EXPECT_EQ(answer ? answer->body : answer.error().message(), "hi");
+}
+TEST_F(Tls, AClientSaysThatItCloses) {
+  const auto files = make_certificate(folder_, "server", "IP:127.0.0.1");
+  testing::run(serve_by_hand(files, answer_and_hear_the_end, get_once));
+}
+
+// An answer without a length: it ends where the connection ends.
+Task<void> answer_and_close(std::unique_ptr<Stream> stream, int) {
+  co_await say(*stream, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nwhole");
+}
+Task<void> answer_and_be_cut(std::unique_ptr<Stream> stream, int duplicate) {
+  co_await say(*stream, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhal");
+  ::shutdown(duplicate, SHUT_RDWR);
+}
+
+Task<void> get_whole(Client& client, Endpoint at) {
+  const auto answer = co_await client.send(at, {}, soon());
+  EXPECT_EQ(answer ? answer->body : answer.error().message(), "whole");
+}
+TEST_F(Tls, ABodyEndsWithACloseNotify) {
+  const auto files = make_certificate(folder_, "server", "IP:127.0.0.1");
+  testing::run(serve_by_hand(files, answer_and_close, get_whole));
+}
+
+Task<void> get_half(Client& client, Endpoint at) {
+  const auto answer = co_await client.send(at, {}, soon());
+  EXPECT_FALSE(answer) << "somebody cut the connection; nobody said that this was all: " << answer->body;
+  if (!answer) EXPECT_EQ(answer.error().kind(), ErrorKind::upstream_error);
+}
+TEST_F(Tls, ABodyThatIsCutOffIsNoWholeOne) {
+  const auto files = make_certificate(folder_, "server", "IP:127.0.0.1");
+  testing::run(serve_by_hand(files, answer_and_be_cut, get_half));
 }
 
 TEST_F(Tls, SaysWhichFileIsWrong) {

@@ -1,8 +1,8 @@
+#include "base/utf8.h"
 #include "sdk/tools/families.h"
 #include "sdk/tools/file_content.h"
 #include "sdk/tools/glob.h"
 #include "sdk/tools/walk.h"
-#include "sdk/utf8.h"
 
 #include <algorithm>
 #include <regex>

@@ -1,6 +1,6 @@
 #include "sdk/tools/output_capture.h"
 
-#include "sdk/utf8.h"
+#include "base/utf8.h"
 
 #include <fmt/format.h>
 

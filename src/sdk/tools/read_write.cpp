@@ -1,6 +1,6 @@
+#include "base/utf8.h"
 #include "sdk/tools/families.h"
 #include "sdk/tools/file_content.h"
-#include "sdk/utf8.h"
 
 #include <cerrno>
 #include <cstring>

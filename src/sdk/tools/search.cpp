@@ -1,7 +1,7 @@
+#include "base/utf8.h"
 #include "sdk/tools/families.h"
 #include "sdk/tools/glob.h"
 #include "sdk/tools/walk.h"
-#include "sdk/utf8.h"
 
 #include <fcntl.h>
 

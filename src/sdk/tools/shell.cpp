@@ -1,4 +1,4 @@
-#include "sdk/json_text.h"
+#include "base/json_text.h"
 #include "sdk/tools/child.h"
 #include "sdk/tools/families.h"
 #include "sdk/tools/output_capture.h"
@@ -133,9 +133,9 @@ Result<std::unique_ptr<Child>> BashTool::start(const BashArguments& arguments,
 ToolOutput describe(const Streams& streams, std::optional<int> status, std::chrono::milliseconds duration) {
   ToolOutput output;
   output.text = R"({"stdout":)";
-  append_json_string(output.text, streams.out.text());
+  json::append_string(output.text, streams.out.text());
   output.text += R"(,"stderr":)";
-  append_json_string(output.text, streams.err.text());
+  json::append_string(output.text, streams.err.text());
   output.text += fmt::format(R"(,"exit_code":{},"duration_ms":{})", status ? std::to_string(*status) : "null",
                              duration.count());
   if (!status) output.text += R"(,"error":"the command was killed: it did not end in time")";

@@ -2,8 +2,8 @@
 // cannot change anything; whatever they are given, they answer with valid text and see nothing outside of the
 // workspace.
 #include "base/testing.h"
+#include "base/utf8.h"
 #include "sdk/tool.h"
-#include "sdk/utf8.h"
 
 #include <cstdint>
 #include <cstdlib>
@@ -42,6 +42,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                                               std::string(bytes.substr(std::min(end + 1, bytes.size()))));
   const auto output = testing::run(place.tools->call(call, Deadline::after(std::chrono::seconds(5))));
   if (output.text.find("the secret outside") != std::string::npos) std::abort();
-  if (!output.is_error && sdk::to_valid_utf8(output.text) != output.text) std::abort();
+  if (!output.is_error && to_valid_utf8(output.text) != output.text) std::abort();
   return 0;
 }

@@ -126,8 +126,14 @@ CREATE TABLE fencing_tokens (last INTEGER NOT NULL) STRICT;
 INSERT INTO fencing_tokens VALUES (0);
 )sql";
 
+// The ids of sessions that are gone, until purge() frees them.
+constexpr const char* kDeletedSessions = R"sql(
+CREATE TABLE deleted_sessions (id TEXT PRIMARY KEY NOT NULL, deleted_at INTEGER NOT NULL) STRICT;
+CREATE INDEX deleted_sessions_by_time ON deleted_sessions (deleted_at);
+)sql";
+
 // Version n is the n-th entry. Entries are never changed once released: a change is a new entry.
-constexpr std::array kVersions{kAgents, kSessions, kPool};
+constexpr std::array kVersions{kAgents, kSessions, kPool, kDeletedSessions};
 
 Result<std::int64_t> integer(Database& db, std::string_view sql) {
   ISA_TRY(const auto value, find_one(db, take_one<std::int64_t>, sql));

@@ -58,7 +58,8 @@ class Sessions final : public SessionStore {
           const auto added,
           change(db,
                  "INSERT INTO sessions (id, owner_id, agent_config_id, agent_version, title, created_at, "
-                 "updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING",
+                 "updated_at) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 "
+                 "WHERE NOT EXISTS (SELECT 1 FROM deleted_sessions WHERE id = ?1) ON CONFLICT DO NOTHING",
                  s.id, s.owner_id, s.agent_config_id, s.agent_version, s.title, s.created_at, s.updated_at));
       if (added == 0) return conflict("the session id {} is taken", s.id.value());
       return ok();
@@ -93,11 +94,18 @@ class Sessions final : public SessionStore {
     });
   }
 
-  Task<Result<void>> remove(Identity scope, SessionId id) override {
-    return engine_.write<void>([scope = std::move(scope), id = std::move(id)](Database& db) -> Result<void> {
-      ISA_TRYV(require_session(db, scope, id));
-      ISA_TRYV(run(db, "DELETE FROM sessions WHERE id = ?1", id));  // The rest goes by foreign keys.
-      return ok();
+  Task<Result<void>> remove(Identity scope, SessionId id, Timestamp at) override {
+    return engine_.write<void>(
+        [scope = std::move(scope), id = std::move(id), at](Database& db) -> Result<void> {
+          ISA_TRYV(require_session(db, scope, id));
+          ISA_TRYV(run(db, "DELETE FROM sessions WHERE id = ?1", id));  // The rest goes by foreign keys.
+          return run(db, "INSERT INTO deleted_sessions (id, deleted_at) VALUES (?1, ?2)", id, at);
+        });
+  }
+
+  Task<Result<std::int64_t>> purge(Timestamp before) override {
+    return engine_.write<std::int64_t>([before](Database& db) {
+      return change(db, "DELETE FROM deleted_sessions WHERE deleted_at < ?1", before);
     });
   }
 

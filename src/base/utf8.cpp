@@ -1,6 +1,6 @@
-#include "sdk/utf8.h"
+#include "base/utf8.h"
 
-namespace isa::sdk {
+namespace isa {
 namespace {
 
 using Byte = unsigned char;
@@ -71,4 +71,4 @@ std::string_view cut_utf8(std::string_view text, std::size_t max) {
   return text.substr(0, is_continuation(text[end]) ? max : end);
 }
 
-}  // namespace isa::sdk
+}  // namespace isa

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-namespace isa::sdk {
+namespace isa {
 
 inline constexpr std::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD
 
@@ -19,4 +19,4 @@ std::string to_valid_utf8(std::string text);
 // The longest front of `text` that has at most `max` bytes and does not end within a character.
 std::string_view cut_utf8(std::string_view text, std::size_t max);
 
-}  // namespace isa::sdk
+}  // namespace isa
