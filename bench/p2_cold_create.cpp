@@ -69,6 +69,7 @@ double bare_bwrap(const std::string& folder) {
   const pid_t pid = start({"bwrap",
                            "--unshare-all",
                            "--as-pid-1",
+                           "--die-with-parent",  // It is the outer process that is killed below.
                            "--new-session",
                            "--cap-drop",
                            "ALL",
