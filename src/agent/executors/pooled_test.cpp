@@ -183,7 +183,8 @@ TEST(Pooled, WhatASandboxSaysAboutOrderAndEndIsNotBelieved) {
     const std::vector<std::string> expected{"session_start", "system",      "text",
                                             "result",        "session_end", "[DONE]"};
     EXPECT_EQ(types_of(stream), expected);
-    EXPECT_EQ(stream.find("99"), stream.npos);
+    EXPECT_EQ(stream.find("x:99"), stream.npos);
+    EXPECT_EQ(stream.find(R"("seq":99)"), stream.npos);
     const auto messages = co_await s.platform.get("/api/v1/agents/sessions/s/messages");
     EXPECT_EQ(messages.at("messages").as_array().size(),
               2u);  // No history was sent: the message and the text.
