@@ -28,6 +28,10 @@ Task<void> stream_clock(net::BodyWriter& to, UpstreamPace pace) {
   static_cast<void>(co_await to.write(std::move(last)));  // The end, heard or not.
 }
 
+Task<Result<net::Response>> completion(UpstreamPace pace) {
+  co_return net::Response::sse([pace](net::BodyWriter& to) { return stream_clock(to, pace); });
+}
+
 }  // namespace
 
 std::int64_t now_nanos() {
@@ -48,11 +52,8 @@ net::Router upstream_router(UpstreamPace pace) {
   net::Router router;
   net::RouteOptions open;
   open.is_public = true;
-  router.add({net::Method::post, "/v1/chat/completions",
-              [pace](net::Request&) -> Task<Result<net::Response>> {
-                co_return net::Response::sse([pace](net::BodyWriter& to) { return stream_clock(to, pace); });
-              },
-              open});
+  router.add(
+      {net::Method::post, "/v1/chat/completions", [pace](net::Request&) { return completion(pace); }, open});
   router.add(
       {net::Method::get, "/v1/models",
        [](net::Request&) -> Task<Result<net::Response>> {

@@ -76,7 +76,8 @@ ChatRoutes::Answer ChatRoutes::chat(net::Request& request, store::Once once) {
   ISA_CO_TRY(auto body, parse_chat(request.body));
   const bool ends_with_reader = body.cancel_on_disconnect.value_or(false);
   const bool streams = body.stream.value_or(true);
-  ISA_CO_TRY(auto run, co_await begin(request, once, std::move(body), std::move(body.message)));
+  auto message = std::move(body.message);
+  ISA_CO_TRY(auto run, co_await begin(request, once, std::move(body), std::move(message)));
   const auto bond = ends_with_reader ? std::make_shared<ReaderBond>(run) : nullptr;
   ISA_CO_TRYV(co_await engine_.accepted(run));
   if (streams) co_return streamed(std::move(run), bond);
@@ -102,7 +103,8 @@ ChatRoutes::Answer ChatRoutes::chat_made(net::Request& request, store::Once once
 
 ChatRoutes::Answer ChatRoutes::query(net::Request& request, store::Once once) {
   ISA_CO_TRY(auto body, parse_query(request.body));
-  ISA_CO_TRY(auto run, co_await begin(request, once, std::move(body), std::move(body.prompt)));
+  auto prompt = std::move(body.prompt);
+  ISA_CO_TRY(auto run, co_await begin(request, once, std::move(body), std::move(prompt)));
   ISA_CO_TRYV(co_await engine_.accepted(run));
   co_await engine_.ended(run);
   co_return query_answer(ended(*run));

@@ -44,7 +44,8 @@ Task<Result<void>> BackLoop::bring_up(Listeners& listeners, std::unique_ptr<clou
   if (!roles_.contains("cloud_os")) co_return ok();
   if (!model_) {
     ISA_CO_TRY(auto url, net::Url::parse(config_.app.cloud_os_model_url));
-    remote_model_ = std::make_unique<model::HttpModelClient>(*client_, std::move(url), internal_secret_);
+    remote_model_ = std::make_unique<model::HttpModelClient>(*client_, std::move(url), internal_secret_,
+                                                             "cloud_os.model_url");
   }
   auto& models = model_ ? static_cast<model::ModelClient&>(*model_) : *remote_model_;
   const auto executor = co_await asio::this_coro::executor;

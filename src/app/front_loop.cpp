@@ -83,7 +83,8 @@ Task<Result<void>> FrontLoop::bring_up_agent(Listeners& listeners) {
     model_ = std::make_unique<model::Service>(config_.model, *client_);
   } else {
     ISA_CO_TRY(auto url, net::Url::parse(config_.app.agent_model_url));
-    model_ = std::make_unique<model::HttpModelClient>(*client_, std::move(url), internal_secret_);
+    model_ = std::make_unique<model::HttpModelClient>(*client_, std::move(url), internal_secret_,
+                                                      "agent.model_url");
   }
   auto& pools = pool_ ? static_cast<pool::PoolClient&>(*pool_) : *remote_pool_;
   agent::Service::Parts parts{store_->agent_configs(),

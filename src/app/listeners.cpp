@@ -70,6 +70,14 @@ Result<std::unique_ptr<Listeners>> Listeners::make(const PlatformConfig& config,
     const net::TlsFiles files{config.app.tls_certificate, config.app.tls_key};
     ISA_TRY(made->tls_, net::make_tls_acceptor(files));
   }
+  for (const auto& role : roles) {
+    ISA_TRY(const auto endpoint, listen_endpoint(config, role));
+    auto socket = net::ListeningSocket::open(endpoint);
+    if (!socket)
+      return make_error(socket.error().kind(), "{} ({}.listen)", socket.error().message(), role)
+          .with_detail(socket.error().detail());
+    made->sockets_.emplace(role, *std::move(socket));
+  }
   return made;
 }
 
@@ -90,10 +98,9 @@ Task<Result<std::unique_ptr<net::Server>>> Listeners::serve(std::string role, ne
   options.observer = metrics_.http_observer(role);
   auto server = std::make_unique<net::Server>(co_await asio::this_coro::executor, std::move(router),
                                               std::move(options));
-  ISA_CO_TRY(const auto wanted, listen_endpoint(config_, role));
-  auto bound = server->listen(wanted, wanted.is_unix() ? nullptr : tls_.get());
-  if (!bound) co_return make_error(bound.error().kind(), "{} ({}.listen)", bound.error().message(), role);
-  endpoints_[role] = *bound;
+  auto socket = std::move(sockets_.extract(role).mapped());
+  auto* const tls = socket.endpoint().is_unix() ? nullptr : tls_.get();
+  ISA_CO_TRY(endpoints_[role], server->listen(std::move(socket), tls));
   co_return server;
 }
 

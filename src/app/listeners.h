@@ -24,13 +24,15 @@ Result<void> check_exposure(const PlatformConfig& config, const std::vector<std:
 
 class Listeners {
  public:
-  // `internal_secret`: by which the roles know each other.
+  // Opens the socket of every role, so that a taken or bad address ends a start before anything is begun; the
+  // error names the setting. What connects waits for serve(). `internal_secret`: by which the roles know each
+  // other.
   static Result<std::unique_ptr<Listeners>> make(const PlatformConfig& config,
                                                  const std::vector<std::string>& roles,
                                                  std::string internal_secret);
 
-  // A server of `router` with the routes that every role has; runs on the calling event loop. The error of a
-  // bad or taken address names the setting.
+  // A server of `router` with the routes that every role has; runs on the calling event loop. Once for each
+  // role.
   Task<Result<std::unique_ptr<net::Server>>> serve(std::string role, net::Router router,
                                                    net::HealthCheck health = {});
   const Endpoints& endpoints() const { return endpoints_; }
@@ -46,6 +48,7 @@ class Listeners {
   bool is_loopback_only_ = true;
   net::Metrics metrics_;
   std::unique_ptr<net::TlsAcceptor> tls_;
+  std::map<std::string, net::ListeningSocket> sockets_;  // Of the roles that are not served yet.
   Endpoints endpoints_;  // Written while starting, when one loop at a time is asked.
 };
 

@@ -19,7 +19,7 @@ class Platform {
   Platform(PlatformConfig config, std::set<std::string> roles);
   ~Platform();
 
-  // Brings up the stores, then the roles from the bottom, then the listeners. On an error nothing keeps
+  // Opens the sockets, brings up the stores, then the roles from the bottom. On an error nothing keeps
   // running.
   Result<void> start();
   // Graceful: runs end or are interrupted, then the roles stop from the top. Under `isa up` no sandbox

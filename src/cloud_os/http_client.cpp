@@ -43,6 +43,7 @@ net::ClientRequest HttpVmClient::request_to(net::Method method, std::string_view
   request.method = method;
   request.target = fmt::format("{}/api/v1/vms{}", base_.prefix, rest);
   request.headers = credentials_;
+  request.peer = "cloud_os (pool.cloud_os_url)";
   return request;
 }
 

@@ -95,6 +95,7 @@ Task<Result<void>> Service::await_health(SandboxPtr sandbox, Deadline deadline) 
   // and fails at once when the sandbox dies, which closes the socket.
   net::ClientRequest question;
   question.target = "/health";
+  question.peer = "the runtime of sandbox " + sandbox->id().value();
   const auto endpoint = net::Endpoint::unix_socket(sandbox->dir.agent_socket().string());
   auto answer = co_await client_.send(endpoint, std::move(question), deadline);
   if (answer && answer->status == 200) co_return ok();

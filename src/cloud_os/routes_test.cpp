@@ -86,6 +86,20 @@ TEST(HttpVmClient, DoesOverTheWireWhatTheServiceDoes) {
   });
 }
 
+TEST(HttpVmClient, NamesTheServiceAndTheSettingWhenNobodyListensNotTheAddress) {
+  const auto listed = isa::testing::run([]() -> Task<Result<std::vector<Vm>>> {
+    net::Client http;
+    net::Url nowhere{net::Endpoint::unix_socket("/nonexistent/cloud_os.sock"), ""};
+    HttpVmClient client(http, nowhere, "s");
+    co_return co_await client.list({});
+  }());
+  ASSERT_FALSE(listed);
+  EXPECT_EQ(listed.error().kind(), ErrorKind::service_unavailable);
+  EXPECT_NE(listed.error().message().find("cloud_os (pool.cloud_os_url)"), std::string::npos);
+  EXPECT_EQ(listed.error().message().find("nonexistent"), std::string::npos);
+  EXPECT_NE(listed.error().detail().find("/nonexistent/cloud_os.sock"), std::string::npos);
+}
+
 TEST(Routes, AUserSeesOwnSandboxesOnly) {
   ISA_NEEDS_SANDBOXES();
   with_front([](net::Client& client, const net::Url& url) -> Task<void> {

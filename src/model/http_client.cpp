@@ -7,13 +7,6 @@
 namespace isa::model {
 namespace {
 
-// Whoever asked for a chat has no use for our addresses.
-Error unreachable(Error error) {
-  if (error.kind() != ErrorKind::service_unavailable) return error;
-  return service_unavailable("the model service cannot be reached; try again in a moment")
-      .with_detail(error.message());
-}
-
 using namespace std::chrono_literals;
 
 constexpr std::size_t kAnswerMax = 32 << 20;
@@ -43,11 +36,13 @@ Task<void> pass_body(std::shared_ptr<net::BodyStream> body, net::BodyWriter& to)
 
 }  // namespace
 
-HttpModelClient::HttpModelClient(net::Client& client, net::Url base, std::string internal_secret)
+HttpModelClient::HttpModelClient(net::Client& client, net::Url base, std::string internal_secret,
+                                 std::string_view setting)
     : client_(client),
       base_(std::move(base)),
       headers_(platform_headers(std::move(internal_secret))),
-      chat_(sdk::make_http_chat_model(client_, versioned(base_), headers_)) {}
+      peer_(fmt::format("the model service ({})", setting)),
+      chat_(sdk::make_http_chat_model(client_, versioned(base_), headers_, peer_)) {}
 
 Task<Result<sdk::ChatResult>> HttpModelClient::chat(sdk::ChatRequest request, sdk::ChatSink sink,
                                                     Deadline deadline) {
@@ -58,9 +53,10 @@ Task<Result<void>> HttpModelClient::check(std::string model_id) {
   net::ClientRequest request;
   request.target = base_.prefix + "/api/v1/models/resolve?model=" + net::percent_encode(model_id);
   request.headers = headers_;
-  auto response = co_await client_.send(base_.endpoint, std::move(request), Deadline::after(kCheckTimeout));
-  if (!response) co_return unreachable(std::move(response).error());
-  if (response->status != 200) co_return net::error_of(response->status, response->body);
+  request.peer = peer_;
+  const auto deadline = Deadline::after(kCheckTimeout);
+  ISA_CO_TRY(const auto response, co_await client_.send(base_.endpoint, std::move(request), deadline));
+  if (response.status != 200) co_return net::error_of(response.status, response.body);
   co_return ok();
 }
 
@@ -84,10 +80,9 @@ Task<Result<net::Response>> HttpModelClient::pass_on(net::Request request, Ident
   if (!request.request_id.empty()) to.headers.set("X-Request-Id", request.request_id);
   net::join_trace(to.headers, net::trace_of(request.headers));
   to.body = std::move(request.body);
-  auto opened =
-      co_await client_.open(base_.endpoint, std::move(to), request.deadline.tightened(kHeadTimeout));
-  if (!opened) co_return unreachable(std::move(opened).error());
-  auto from = std::move(*opened);
+  to.peer = peer_;
+  const auto deadline = request.deadline.tightened(kHeadTimeout);
+  ISA_CO_TRY(auto from, co_await client_.open(base_.endpoint, std::move(to), deadline));
   net::Response response;
   response.status = from.status;
   for (const auto* name : {"Content-Type", "Retry-After", "x-should-retry", "request-id"})

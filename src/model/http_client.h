@@ -10,8 +10,8 @@ namespace isa::model {
 // loop.
 class HttpModelClient final : public ModelClient {
  public:
-  // `base` ends before /v1.
-  HttpModelClient(net::Client& client, net::Url base, std::string internal_secret);
+  // `base` ends before /v1; `setting` is where it was set, for the error of a service that is not there.
+  HttpModelClient(net::Client& client, net::Url base, std::string internal_secret, std::string_view setting);
 
   Task<Result<sdk::ChatResult>> chat(sdk::ChatRequest request, sdk::ChatSink sink,
                                      Deadline deadline) override;
@@ -24,6 +24,7 @@ class HttpModelClient final : public ModelClient {
   net::Client& client_;
   net::Url base_;
   net::Headers headers_;  // Of the platform.
+  std::string peer_;      // What errors call the service.
   std::unique_ptr<sdk::ChatModel> chat_;
 };
 

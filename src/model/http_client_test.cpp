@@ -36,7 +36,7 @@ class HttpModelClientTest : public ::testing::Test {
     options.guard = [this](const net::Request& request) { return identify(*this, request); };
     net::Server server(executor, service.router(), options);
     const auto at = server.listen(net::Endpoint::tcp("127.0.0.1", 0)).value();
-    HttpModelClient client(to_service, net::Url{at, ""}, "the-secret");
+    HttpModelClient client(to_service, net::Url{at, ""}, "the-secret", "agent.model_url");
     co_await work(client);
     co_await server.stop();
     co_await provider.stop();
@@ -142,6 +142,27 @@ Task<void> chat_twice(HttpModelClient& client) {
 
 TEST_F(HttpModelClientTest, ChatsLikeTheServiceInTheSameProcess) {
   with_client(chat_twice);
+}
+
+Task<void> call_nobody() {
+  const auto nowhere = net::Endpoint::unix_socket("/nonexistent/model.sock");
+  net::Client http;
+  HttpModelClient client(http, net::Url{nowhere, ""}, "the-secret", "agent.model_url");
+  const auto checked = co_await client.check("builtin/demo");
+  const auto answer = co_await client.chat(asking("builtin/demo", "hi"), ignore, Deadline::never());
+  net::Request models;
+  models.target = "/v1/models";
+  const auto forwarded = co_await client.forward(models, {});
+  EXPECT_EQ(forwarded.status, 503);
+  const auto message = checked ? "" : checked.error().message();
+  EXPECT_NE(message.find("the model service (agent.model_url)"), std::string::npos) << message;
+  for (const auto& said : {message, answer ? "" : answer.error().message(), forwarded.body})
+    EXPECT_EQ(said.find("nonexistent"), std::string::npos) << said;
+  if (!checked) EXPECT_NE(checked.error().detail().find("/nonexistent/model.sock"), std::string::npos);
+}
+
+TEST(HttpModelClient, NamesTheServiceAndTheSettingWhenNobodyListensNotTheAddress) {
+  testing::run(call_nobody());
 }
 
 }  // namespace

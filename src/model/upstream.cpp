@@ -102,6 +102,7 @@ net::ClientRequest Upstream::make(net::Method method, const std::string& path) c
   request.target = options_.base.prefix + path;
   request.headers = options_.headers;
   request.headers.set("User-Agent", "isA");
+  request.peer = fmt::format("the provider {0} (model.{0}.base_url)", options_.provider);
   return request;
 }
 

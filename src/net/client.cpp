@@ -51,15 +51,17 @@ Result<std::string> render_head(const Endpoint& to, const ClientRequest& request
 
 // The parser and the connection of one exchange; afterwards the body's.
 struct Exchange {
-  Endpoint to;
+  Peer to;
   std::unique_ptr<Connection> connection;
   std::unique_ptr<ResponseParser> parser;
   bool has_heard = false;  // A byte of the answer arrived.
 };
 
 Error broken(const Exchange& exchange, std::string_view what) {
-  if (exchange.connection->is_expired) return timeout("{} did not answer in time", exchange.to.to_string());
-  return upstream_error("{} {}", exchange.to.to_string(), what);
+  const auto& peer = exchange.to;
+  if (exchange.connection->is_expired)
+    return timeout("{} did not answer in time", peer.shown()).with_detail(peer.detail("timeout"));
+  return upstream_error("{} {}", peer.shown(), what).with_detail(peer.detail(what));
 }
 
 // Parses what has arrived, reading more where that is not enough. Nothing when the answer breaks off.
@@ -123,7 +125,8 @@ class ResponseBody final : public BodyStream {
       exchange_.connection->watchdog.expire_after(silence_);
       const auto result = co_await step(exchange_);
       if (result == Step::closed && exchange_.connection->is_expired)
-        co_return timeout("{} said nothing for {} ms", exchange_.to.to_string(), silence_.count());
+        co_return timeout("{} said nothing for {} ms", exchange_.to.shown(), silence_.count())
+            .with_detail(exchange_.to.detail("silence"));
       if (result != Step::progress) co_return broken(exchange_, "broke off before the end of its answer");
       exchange_.connection->watchdog.rest();
       if (parser.is_done()) retire();
@@ -146,7 +149,7 @@ class ResponseBody final : public BodyStream {
     const auto pool = pool_.lock();
     const bool says_close = equals_ignoring_case(exchange_.parser->headers.get("Connection"), "close");
     if (pool && exchange_.parser->keep_alive() && !says_close && connection->input.empty())
-      pool->give_back(exchange_.to, std::move(connection));
+      pool->give_back(exchange_.to.at, std::move(connection));
   }
 
   Exchange exchange_;
@@ -167,13 +170,14 @@ Client::~Client() = default;
 Task<Result<OpenResponse>> Client::Impl::open(Endpoint to, ClientRequest request, Deadline deadline,
                                               std::chrono::milliseconds silence) {
   ISA_CO_TRY(const auto head, render_head(to, request));
+  const Peer peer{to, request.peer};
   for (bool may_reuse = true;; may_reuse = false) {
-    Exchange exchange{to, may_reuse ? pool->take(to) : nullptr,
+    Exchange exchange{peer, may_reuse ? pool->take(to) : nullptr,
                       std::make_unique<ResponseParser>(request.method == Method::head)};
     const bool is_reused = exchange.connection != nullptr;
     if (!is_reused) {
       const auto connect_deadline = deadline.tightened(options.connect_timeout);
-      ISA_CO_TRY(exchange.connection, co_await connect_to(to, tls, connect_deadline));
+      ISA_CO_TRY(exchange.connection, co_await connect_to(peer, tls, connect_deadline));
     }
     exchange.connection->watchdog.expire_at(deadline.time());
     auto done = co_await exchange_head(exchange, head, request);
@@ -206,7 +210,7 @@ Task<Result<ClientResponse>> Client::send(Endpoint to, ClientRequest request, De
     ISA_CO_TRY(response.body, co_await read_all(*opened.body, self->options.body_max));
     co_return response;
   };
-  auto message = fmt::format("{} did not answer in time", to.to_string());
+  auto message = fmt::format("{} did not answer in time", Peer{to, request.peer}.shown());
   auto task = exchange(impl, std::move(to), std::move(request), deadline);
   co_return co_await with_deadline(deadline, std::move(task), std::move(message));
 }

@@ -14,6 +14,9 @@ struct ClientRequest {
   std::string target = "/";
   Headers headers;  // Host, Content-Length and Connection are the client's own.
   std::string body;
+  // What errors call the other side, e.g. "the pool manager (agent.pool_url)": whoever sees them may have no
+  // business with its address, which is in the detail then. Empty: the address.
+  std::string peer;
 };
 
 struct ClientResponse {

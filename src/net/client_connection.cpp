@@ -8,16 +8,18 @@
 namespace isa::net {
 namespace {
 
-Error cannot_connect(const Endpoint& to, const ErrorCode& why) {
-  return service_unavailable("cannot connect to {}: {}", to.to_string(), why.message())
-      .with_detail(why.message());
+Error cannot_connect(const Peer& to, const ErrorCode& why) {
+  return service_unavailable("cannot connect to {}: {}", to.shown(), why.message())
+      .with_detail(to.detail(why.message()));
 }
 
-Task<Result<Socket>> connect_unix(Endpoint to) {
-  if (to.unix_path.size() > 107)
-    co_return validation_error("the path of the Unix socket '{}' is longer than 107 bytes", to.unix_path);
+Task<Result<Socket>> connect_unix(Peer to) {
+  if (to.at.unix_path.size() > 107)
+    co_return validation_error("cannot connect to {}: the path of a Unix socket has at most 107 bytes",
+                               to.shown())
+        .with_detail(to.at.unix_path);
   Socket socket(co_await asio::this_coro::executor);
-  const asio::local::stream_protocol::endpoint address(to.unix_path);
+  const asio::local::stream_protocol::endpoint address(to.at.unix_path);
   const auto [ec] = co_await socket.async_connect(address, no_throw);
   if (ec) co_return cannot_connect(to, ec);
   co_return socket;
@@ -34,16 +36,16 @@ struct Lookup {
 };
 
 // An address as it stands needs no resolver, which costs a thread's round trip.
-Task<Result<std::vector<asio::ip::tcp::endpoint>>> addresses_of(Endpoint to) {
+Task<Result<std::vector<asio::ip::tcp::endpoint>>> addresses_of(Peer to) {
   std::vector<asio::ip::tcp::endpoint> addresses;
   ErrorCode parse_error;
-  const auto literal = asio::ip::make_address(to.host, parse_error);
+  const auto literal = asio::ip::make_address(to.at.host, parse_error);
   if (!parse_error) {
-    addresses.emplace_back(literal, to.port);
+    addresses.emplace_back(literal, to.at.port);
     co_return addresses;
   }
   auto lookup = std::make_shared<Lookup>(co_await asio::this_coro::executor);
-  lookup->resolver.async_resolve(to.host, std::to_string(to.port),
+  lookup->resolver.async_resolve(to.at.host, std::to_string(to.at.port),
                                  [lookup](const ErrorCode& ec, const auto& found) {
                                    lookup->error = ec;
                                    for (const auto& entry : found)
@@ -56,7 +58,7 @@ Task<Result<std::vector<asio::ip::tcp::endpoint>>> addresses_of(Endpoint to) {
   co_return addresses;
 }
 
-Task<Result<Socket>> connect_tcp(Endpoint to) {
+Task<Result<Socket>> connect_tcp(Peer to) {
   ISA_CO_TRY(const auto addresses, co_await addresses_of(to));
   ErrorCode last = asio::error::host_not_found;
   for (const auto& address : addresses) {
@@ -71,15 +73,20 @@ Task<Result<Socket>> connect_tcp(Endpoint to) {
   co_return cannot_connect(to, last);
 }
 
-Task<Result<std::unique_ptr<Connection>>> connect_within(Endpoint to, TlsConnector* tls) {
-  auto socket = to.is_unix() ? co_await connect_unix(to) : co_await connect_tcp(to);
+Task<Result<std::unique_ptr<Connection>>> connect_within(Peer to, TlsConnector* tls) {
+  auto socket = to.at.is_unix() ? co_await connect_unix(to) : co_await connect_tcp(to);
   if (!socket) co_return std::move(socket).error();
   std::unique_ptr<Stream> stream;
-  if (to.tls) {
+  if (to.at.tls) {
     if (tls == nullptr)
-      co_return failed_dependency("cannot reach {} by TLS: this program was built without it",
-                                  to.to_string());
-    ISA_CO_TRY(stream, co_await tls->connect(std::move(*socket), to.host));
+      co_return failed_dependency("cannot reach {} by TLS: this program was built without it", to.shown())
+          .with_detail(to.detail("no TLS"));
+    auto secured = co_await tls->connect(std::move(*socket), to.at.host);
+    if (!secured)
+      co_return service_unavailable("the TLS handshake with {} failed: {}", to.shown(),
+                                    secured.error().detail())
+          .with_detail(to.detail(secured.error().detail()));
+    stream = *std::move(secured);
   } else {
     stream = make_socket_stream(std::move(*socket));
   }
@@ -88,8 +95,8 @@ Task<Result<std::unique_ptr<Connection>>> connect_within(Endpoint to, TlsConnect
 
 }  // namespace
 
-Task<Result<std::unique_ptr<Connection>>> connect_to(Endpoint to, TlsConnector* tls, Deadline deadline) {
-  auto message = fmt::format("connecting to {} took too long", to.to_string());
+Task<Result<std::unique_ptr<Connection>>> connect_to(Peer to, TlsConnector* tls, Deadline deadline) {
+  auto message = fmt::format("connecting to {} took too long", to.shown());
   auto task = connect_within(std::move(to), tls);
   co_return co_await with_deadline(deadline, std::move(task), std::move(message));
 }

@@ -11,6 +11,18 @@
 
 namespace isa::net {
 
+// The other side, and what errors call it.
+struct Peer {
+  Endpoint at;
+  std::string name;  // Empty: its address.
+
+  std::string shown() const { return name.empty() ? at.to_string() : name; }
+  // For the log: `why`, and the address that the message leaves out.
+  std::string detail(std::string_view why) const {
+    return name.empty() ? std::string(why) : fmt::format("{}: {}", at.to_string(), why);
+  }
+};
+
 struct Connection {
   explicit Connection(std::unique_ptr<Stream> from)
       : stream(std::move(from)), watchdog(stream->executor(), [this] {
@@ -29,8 +41,8 @@ struct Connection {
   Watchdog watchdog;
 };
 
-// service_unavailable when the endpoint cannot be reached, timeout when that takes too long.
-Task<Result<std::unique_ptr<Connection>>> connect_to(Endpoint to, TlsConnector* tls, Deadline deadline);
+// service_unavailable when the peer cannot be reached, timeout when that takes too long.
+Task<Result<std::unique_ptr<Connection>>> connect_to(Peer to, TlsConnector* tls, Deadline deadline);
 
 // Connections at rest, the last used first: the rest grow old and are closed.
 class ConnectionPool : public std::enable_shared_from_this<ConnectionPool> {

@@ -48,8 +48,9 @@ Task<void> accept_all(Acceptor& acceptor, Play play, TaskGroup& tasks, int& conn
 }
 
 Task<void> stage(Play play, Script script, ClientOptions options) {
-  auto at = Endpoint::tcp("127.0.0.1", 0);
-  auto acceptor = open_listener(co_await asio::this_coro::executor, at);
+  auto socket = ListeningSocket::open(Endpoint::tcp("127.0.0.1", 0)).value();
+  const auto at = socket.endpoint();
+  auto acceptor = adopt_listener(co_await asio::this_coro::executor, socket.release());
   if (!acceptor) throw std::runtime_error(acceptor.error().message());
   int connections = 0;
   TaskGroup tasks(co_await asio::this_coro::executor);
@@ -355,11 +356,8 @@ TEST(Client, UnwindsWhenItsTaskIsCancelled) {
 }
 
 Task<void> ask_nobody() {
-  auto at = Endpoint::tcp("127.0.0.1", 0);
-  {
-    auto acceptor = open_listener(co_await asio::this_coro::executor, at);
-    if (!acceptor) throw std::runtime_error(acceptor.error().message());
-  }  // Its port is free again: nobody listens there.
+  // The port is free again when the socket is gone: nobody listens there.
+  const auto at = ListeningSocket::open(Endpoint::tcp("127.0.0.1", 0)).value().endpoint();
   Client client;
   const auto refused = co_await get(client, at);
   EXPECT_FALSE(refused);

@@ -9,8 +9,6 @@ namespace isa::net {
 
 using Acceptor = asio::basic_socket_acceptor<asio::generic::stream_protocol>;
 
-// Binds and listens; see Server::listen for what it promises. `at.port` becomes the real one.
-Result<Acceptor> open_listener(asio::any_io_executor executor, Endpoint& at);
 // Takes over a descriptor that listens already.
 Result<Acceptor> adopt_listener(asio::any_io_executor executor, int fd);
 

@@ -137,10 +137,20 @@ Server::Server(asio::any_io_executor executor, Router router, ServerOptions opti
 Server::~Server() = default;
 
 Result<Endpoint> Server::listen(const Endpoint& at, TlsAcceptor* tls) {
-  Endpoint bound = at;
-  ISA_TRY(auto acceptor, open_listener(impl_->executor, bound));
+  ISA_TRY(auto socket, ListeningSocket::open(at));
+  return listen(std::move(socket), tls);
+}
+
+Result<Endpoint> Server::listen(ListeningSocket socket, TlsAcceptor* tls) {
+  Endpoint bound = socket.endpoint();
   bound.tls = tls != nullptr;
-  impl_->add(std::move(acceptor), tls, bound.unix_path);
+  const int fd = socket.release();
+  auto acceptor = adopt_listener(impl_->executor, fd);
+  if (!acceptor) {
+    ::close(fd);
+    return Failure(acceptor.error());
+  }
+  impl_->add(*std::move(acceptor), tls, bound.unix_path);
   return bound;
 }
 

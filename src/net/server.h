@@ -3,7 +3,7 @@
 #pragma once
 
 #include "base/task_group.h"
-#include "net/endpoint.h"
+#include "net/listening_socket.h"
 #include "net/router.h"
 
 #include <atomic>
@@ -58,10 +58,9 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  // Opens a listener. The error of a port in use names the port and says how to choose another. A stale Unix
-  // socket file (nobody listens) is replaced; a live one is an error. Returns the bound endpoint (port 0 ->
-  // the real port).
+  // Opens a socket (see there) and serves it. Returns the bound endpoint (port 0 -> the real port).
   Result<Endpoint> listen(const Endpoint& at, TlsAcceptor* tls = nullptr);
+  Result<Endpoint> listen(ListeningSocket socket, TlsAcceptor* tls = nullptr);
   // Takes over a listening Unix socket, e.g. one that was inherited from the parent process.
   Result<void> listen_fd(int fd);
 

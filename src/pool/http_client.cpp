@@ -23,13 +23,6 @@ Error error_of(int status, const net::Headers& headers, std::string_view body) {
   return error;
 }
 
-// Whoever asked for a chat has no use for our addresses.
-Error unreachable(Error error) {
-  if (error.kind() != ErrorKind::service_unavailable) return error;
-  return service_unavailable("the pool manager cannot be reached; try again in a moment")
-      .with_detail(error.message());
-}
-
 // What the pool manager answers is described by our own types; anything else is not a pool manager.
 template <class T>
 Result<T> parse_answer(const std::string& body) {
@@ -68,12 +61,11 @@ Task<Result<net::OpenResponse>> HttpPoolClient::stream(std::string pool_type, In
   auto post = post_to(pool_type, instance_path(id, "stream"), json::write(body));
   post.headers.set("Accept", "text/event-stream");
   net::join_trace(post.headers, trace);
-  auto opened =
-      co_await client_.open(base_.endpoint, std::move(post), Deadline::after(kAnswerWithin), kSilenceMax);
-  if (!opened) co_return unreachable(std::move(opened).error());
-  if (opened->status / 100 == 2) co_return std::move(*opened);
-  const auto text = co_await net::read_all(*opened->body, kErrorBodyMax);
-  co_return error_of(opened->status, opened->headers, text ? *text : std::string());
+  ISA_CO_TRY(auto opened, co_await client_.open(base_.endpoint, std::move(post),
+                                                Deadline::after(kAnswerWithin), kSilenceMax));
+  if (opened.status / 100 == 2) co_return opened;
+  const auto text = co_await net::read_all(*opened.body, kErrorBodyMax);
+  co_return error_of(opened.status, opened.headers, text ? *text : std::string());
 }
 
 Task<Result<LeaseInfo>> HttpPoolClient::renew(std::string pool_type, InstanceId id,
@@ -103,6 +95,7 @@ net::ClientRequest HttpPoolClient::request_to(std::string_view pool_type, std::s
   net::ClientRequest request;
   request.target = fmt::format("{}/api/v1/pools/{}/{}", base_.prefix, net::percent_encode(pool_type), rest);
   request.headers = credentials_;
+  request.peer = "the pool manager (agent.pool_url)";
   return request;
 }
 
@@ -116,10 +109,9 @@ net::ClientRequest HttpPoolClient::post_to(std::string_view pool_type, std::stri
 }
 
 Task<Result<std::string>> HttpPoolClient::call(net::ClientRequest request, Deadline deadline) {
-  auto answer = co_await client_.send(base_.endpoint, std::move(request), deadline);
-  if (!answer) co_return unreachable(std::move(answer).error());
-  if (answer->status / 100 == 2) co_return std::move(answer->body);
-  co_return error_of(answer->status, answer->headers, answer->body);
+  ISA_CO_TRY(auto answer, co_await client_.send(base_.endpoint, std::move(request), deadline));
+  if (answer.status / 100 == 2) co_return std::move(answer.body);
+  co_return error_of(answer.status, answer.headers, answer.body);
 }
 
 }  // namespace isa::pool

@@ -18,10 +18,16 @@ net::ClientOptions client_options() {
   return options;
 }
 
-net::ClientRequest post_json(std::string target, const json::value& body) {
+net::ClientRequest request_to(std::string target) {
   net::ClientRequest request;
-  request.method = net::Method::post;
   request.target = std::move(target);
+  request.peer = "the sandbox's runtime";  // Its address is a path of this host.
+  return request;
+}
+
+net::ClientRequest post_json(std::string target, const json::value& body) {
+  auto request = request_to(std::move(target));
+  request.method = net::Method::post;
   request.headers.set("Content-Type", "application/json");
   request.body = json::serialize(body);
   return request;
@@ -32,8 +38,7 @@ net::ClientRequest post_json(std::string target, const json::value& body) {
 RuntimeLink::RuntimeLink() : client_(client_options()) {}
 
 Task<Result<void>> RuntimeLink::probe(net::Endpoint at, Deadline deadline) {
-  net::ClientRequest request;
-  request.target = "/health";
+  auto request = request_to("/health");
   ISA_CO_TRY(const auto answer, co_await client_.send(std::move(at), std::move(request), deadline));
   if (answer.status != 200)
     co_return upstream_error("the sandbox's runtime answers /health with {}", answer.status);

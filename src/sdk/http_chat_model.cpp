@@ -45,8 +45,8 @@ Task<Result<ChatResult>> read_stream(std::unique_ptr<net::BodyStream> body, cons
 
 class HttpChatModel final : public ChatModel {
  public:
-  HttpChatModel(net::Client& client, net::Url base, net::Headers headers)
-      : client_(client), base_(std::move(base)), headers_(std::move(headers)) {}
+  HttpChatModel(net::Client& client, net::Url base, net::Headers headers, std::string peer)
+      : client_(client), base_(std::move(base)), headers_(std::move(headers)), peer_(std::move(peer)) {}
 
   Task<Result<ChatResult>> chat(ChatRequest request, ChatSink sink, Deadline deadline) override {
     return with_deadline(deadline, answer(std::move(request), std::move(sink), deadline),
@@ -61,6 +61,7 @@ class HttpChatModel final : public ChatModel {
     http.headers = headers_;
     http.headers.set("Content-Type", "application/json");
     http.headers.set("Accept", "text/event-stream");
+    http.peer = peer_;
     net::join_trace(http.headers, request.trace);
     http.body = json::serialize(openai::to_request(request, true, openai::Extensions::ours));
     ISA_CO_TRY(auto response, co_await client_.open(base_.endpoint, std::move(http), deadline));
@@ -76,12 +77,14 @@ class HttpChatModel final : public ChatModel {
   net::Client& client_;
   net::Url base_;
   net::Headers headers_;
+  std::string peer_;
 };
 
 }  // namespace
 
-std::unique_ptr<ChatModel> make_http_chat_model(net::Client& client, net::Url base, net::Headers headers) {
-  return std::make_unique<HttpChatModel>(client, std::move(base), std::move(headers));
+std::unique_ptr<ChatModel> make_http_chat_model(net::Client& client, net::Url base, net::Headers headers,
+                                                std::string peer) {
+  return std::make_unique<HttpChatModel>(client, std::move(base), std::move(headers), std::move(peer));
 }
 
 }  // namespace isa::sdk

@@ -74,14 +74,14 @@ describe('the whole platform is killed with -9', { skip }, () => {
   test('right after session_start', async () => {
     const { events, session } = await crashAt(
       ({ type }) => type === 'session_start',
-      'Run the command `seq 1 5`',
+      `Run the command \`${uniqueSleep()}\``,
     );
     await expectInterrupted(events);
     await expectSessionGoesOn(session);
   });
 
   test('after the sandbox was acquired', async () => {
-    const message = 'Run the command `seq 1 5`';
+    const message = `Run the command \`${uniqueSleep()}\``;
     const { events, session } = await crashAt(
       ({ metadata }) => metadata.event === 'sandbox.acquired',
       message,

@@ -109,9 +109,7 @@ class Connector final : public TlsConnector {
     if (is_name) SSL_set_tlsext_host_name(stream->engine().native_handle(), host.c_str());
     stream->engine().set_verify_callback(ssl::host_name_verification(host));
     const auto ec = co_await stream->handshake(ssl::stream_base::client);
-    if (ec)
-      co_return service_unavailable("the TLS handshake with {} failed: {}", host, ec.message())
-          .with_detail(ec.message());
+    if (ec) co_return service_unavailable("the TLS handshake failed").with_detail(ec.message());
     co_return std::unique_ptr<Stream>(std::move(stream));
   }
 };

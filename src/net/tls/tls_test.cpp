@@ -197,9 +197,10 @@ using ByHand = Task<void> (*)(Client& client, Endpoint at);
 Task<void> serve_by_hand(TlsFiles files, Conversation conversation, ByHand script) {
   const auto tls = make_tls_acceptor(files).value();
   const auto connector = make_tls_connector({files.certificate}).value();
-  auto at = Endpoint::tcp("127.0.0.1", 0);
-  auto listener = open_listener(co_await asio::this_coro::executor, at).value();
+  auto socket = ListeningSocket::open(Endpoint::tcp("127.0.0.1", 0)).value();
+  auto at = socket.endpoint();
   at.tls = true;
+  auto listener = adopt_listener(co_await asio::this_coro::executor, socket.release()).value();
   TaskGroup tasks(co_await asio::this_coro::executor);
   tasks.spawn("converse", converse(listener, *tls, conversation));
   {

@@ -3,6 +3,7 @@
 #include "attempt.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 
 #include <poll.h>
@@ -92,8 +93,12 @@ Got too_many_connections(const Targets&) {
   return {"turned away", answer.substr(0, 60)};
 }
 
+// The connections that were held end when the broker notices it: until then it may turn this one away.
 Got after_all(const Targets&) {
-  return ask(get("/v1/models"));
+  const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(kPatienceMs);
+  Got got = ask(get("/v1/models"));
+  while (got.what == "closed" && std::chrono::steady_clock::now() < until) got = ask(get("/v1/models"));
+  return got;
 }
 
 }  // namespace
