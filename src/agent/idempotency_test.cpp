@@ -12,7 +12,6 @@ using testing::Call;
 using testing::Platform;
 using testing::Reader;
 using testing::TempFolder;
-using testing::types_of;
 using testing::with_platform;
 
 constexpr const char* kChat = "/api/v1/agents/chat";

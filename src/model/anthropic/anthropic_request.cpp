@@ -165,7 +165,7 @@ Result<json::object> to_request(const ChatRequest& request, std::int64_t default
   json::object to;
   to["model"] = request.model;
   to["max_tokens"] = request.max_tokens.value_or(default_max_tokens);
-  if (auto system = system_of(request); !system.empty()) to["system"] = std::move(system);
+  if (const auto system = system_of(request); !system.empty()) to["system"] = system;
   to["messages"] = messages_of(request);
   if (!request.tools.empty()) {
     to["tools"] = tools_of(request);
