@@ -145,10 +145,10 @@ const broker = [
     'reach cloud_os',
     'reach the pool',
     'reach the metrics',
-    'ask for an absolute address',
   ]),
-  ['broker/ask for a tunnel into the host', ['403', '501']],
   ...each('broker', ['400'], [
+    'ask for an absolute address',
+    'ask for a tunnel into the host',
     'climb out of the path',
     'climb out of the path, encoded',
     'smuggle by two lengths',
