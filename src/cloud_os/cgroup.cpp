@@ -198,8 +198,8 @@ Result<void> Cgroups::kill(const std::string& name) const {
   const bool v2 = hierarchy->version == 2;
   const bool asked_kernel =
       v2 && fs::exists(group / "cgroup.kill") && set(group, "cgroup.kill", "1").has_value();
-  const bool gone = asked_kernel ? wait_for([&] { return has_no_members(group); })
-                                 : kill_frozen(*hierarchy, group);
+  const bool gone =
+      asked_kernel ? wait_for([&] { return has_no_members(group); }) : kill_frozen(*hierarchy, group);
   if (gone) return ok();
   const auto left = members(group);
   return internal_error(

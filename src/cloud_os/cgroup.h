@@ -21,7 +21,7 @@ namespace isa::cloud_os {
 
 struct CgroupHierarchy {
   int version = 2;
-  std::filesystem::path parent;          // .../isa/<mark>, writable by this process.
+  std::filesystem::path parent;  // .../isa/<mark>, writable by this process.
   // Usable below `parent`. "freezer" and "cpuacct" stand for what version 2 does without a controller, too.
   std::vector<std::string> controllers;
 

@@ -6,12 +6,12 @@
 #include <charconv>
 #include <cstdio>
 #include <cstring>
+#include <time.h>
 
 #include <poll.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 namespace isa::cloud_os {
@@ -133,7 +133,8 @@ Result<std::vector<ShimProcess>> find_shims(const std::filesystem::path& sandbox
   std::vector<ShimProcess> found;
   std::error_code error;
   const std::filesystem::directory_iterator processes("/proc", error);
-  if (error) return internal_error("the processes of this host cannot be listed").with_detail(error.message());
+  if (error)
+    return internal_error("the processes of this host cannot be listed").with_detail(error.message());
   for (const auto& entry : processes) {
     const auto pid = to_number<pid_t>(entry.path().filename().string());
     if (pid <= 0) continue;

@@ -34,10 +34,11 @@ struct Record {
   std::map<std::string, std::string> env;
   std::vector<std::string> egress;  // Allowed whoever it is bound to.
   std::string placeholder_key;      // What stands in API-key variables; worth nothing anywhere.
-  std::optional<Timestamp> expires_at;
+  Timestamp used_at;                // Of the last use, to about an eighth of the idle timeout.
+  std::optional<Timestamp> paused_at;
   std::optional<VmBinding> binding;
 };
-BOOST_DESCRIBE_STRUCT(Record, (), (vm, slot, env, egress, placeholder_key, expires_at, binding))
+BOOST_DESCRIBE_STRUCT(Record, (), (vm, slot, env, egress, placeholder_key, used_at, paused_at, binding))
 
 // These block. A save replaces the whole file atomically. What must be known after the host itself crashed is
 // on disk when it returns: a sandbox on its way in or out is not, because nothing of it is to be kept.

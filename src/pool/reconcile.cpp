@@ -72,8 +72,7 @@ Task<void> Reconciler::run() {
     const auto passed = co_await pass();
     if (passed) continue;
     silent_since_.clear();  // Nobody was watched meanwhile.
-    log::warn("pool.reconcile_skipped",
-              {{"pool", fleet_.shape().pool}, {"error", passed.error().message()}});
+    log::warn("pool.reconcile_skipped", {{"pool", fleet_.shape().pool}, {"error", passed.error().message()}});
   }
 }
 

@@ -52,8 +52,8 @@ class Reconciler {
   Task<void> run();  // pass() every reconcile_every, until cancelled.
 
  private:
-  // Who counts as living: whoever beats, and whoever has not been silent under our eyes for its time to live. A
-  // store that lost its data or was away knows of nobody until all have beaten again.
+  // Who counts as living: whoever beats, and whoever has not been silent under our eyes for its time to live.
+  // A store that lost its data or was away knows of nobody until all have beaten again.
   Task<Result<std::set<ManagerId>>> living(const std::vector<store::PoolInstance>& rows);
   // Of a manager that is gone: ours from now on. False when somebody else was faster.
   Task<bool> take_over(const store::PoolInstance& row);

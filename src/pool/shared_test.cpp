@@ -68,7 +68,8 @@ TEST(SharedPools, ForgetWhatTheOtherRemovedWhenTheStoreCouldNotBeReached) {
     int calls = 0;  // find, move, and the removal of the row.
     m.view(1).fault = [&calls] { return ++calls < 3 ? FlakyStore::Fault::none : FlakyStore::Fault::refused; };
     std::ignore = co_await m.service(1).release("agent", lease.instance_id, lease.lease.fencing_token);
-    EXPECT_TRUE((co_await m.store->pool().find(lease.instance_id)).has_value()) << "the removal did not finish";
+    EXPECT_TRUE((co_await m.store->pool().find(lease.instance_id)).has_value())
+        << "the removal did not finish";
     m.view(1).fault = [] { return FlakyStore::Fault::none; };
     co_await m.reconcile(0);
     EXPECT_FALSE((co_await m.store->pool().find(lease.instance_id)).has_value());

@@ -146,8 +146,9 @@ const table = {
     ['GET', '/api/v1/vms/{vm}/logs', mine],
     ['POST', '/api/v1/vms/{vm}/stop', mine],
     ['POST', '/api/v1/vms/{vm}/start', mine],
-    ['POST', '/api/v1/vms/{vm}/exec', [401, 501, 404, 501], {}],
-    ['POST', '/api/v1/vms/{vm}/pause', [401, 501, 404, 501], {}],
+    ['POST', '/api/v1/vms/{vm}/exec', mine, { command: 'true' }],
+    ['POST', '/api/v1/vms/{vm}/pause', mine],
+    ['POST', '/api/v1/vms/{vm}/resume', mine],
     [
       'PUT',
       '/api/v1/vms/vm_none/binding',

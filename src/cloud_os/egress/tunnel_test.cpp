@@ -54,8 +54,8 @@ TEST(Tunnel, OnlyNamesOnTheListAndTheirPortsAreConnectedTo) {
   on_stage([](Stage& stage) -> Task<void> {
     EXPECT_TRUE((co_await stage.ask(connect_to("api.test:443"))).starts_with("HTTP/1.1 403 "));
     stage.allow({"api.test", "plain.test:8080", "*.plain.test:22"});
-    for (const char* authority :
-         {"evil.test:443", "api.test:8443", "plain.test:443", "plain.test:22", "a.plain.test:22.", "x.example:22"})
+    for (const char* authority : {"evil.test:443", "api.test:8443", "plain.test:443", "plain.test:22",
+                                  "a.plain.test:22.", "x.example:22"})
       EXPECT_FALSE((co_await stage.ask(connect_to(authority))).starts_with("HTTP/1.1 200 ")) << authority;
     EXPECT_TRUE((co_await stage.ask(connect_to("plain.test:8080"))).starts_with("HTTP/1.1 200 "));
     EXPECT_EQ(stage.names->asked, 0);

@@ -214,7 +214,8 @@ BEGIN SELECT RAISE(ABORT, 'entries of the audit trail are never changed'); END;
 )sql";
 
 // Version n is the n-th entry. Entries are never changed once released: a change is a new entry.
-constexpr std::array kVersions{kAgents, kSessions, kPool, kAudit, kIdempotencyKeys, kDeletedSessions, kSharedPools, kBroker};
+constexpr std::array kVersions{kAgents,          kSessions,        kPool,        kAudit,
+                               kIdempotencyKeys, kDeletedSessions, kSharedPools, kBroker};
 
 Result<std::int64_t> integer(Database& db, std::string_view sql) {
   ISA_TRY(const auto value, find_one(db, take_one<std::int64_t>, sql));

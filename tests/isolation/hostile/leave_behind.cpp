@@ -112,11 +112,11 @@ Got setuid_file(const Targets&) {
   return by_result(fchmod(fd, 06755));
 }
 
-// Sparse: its size says nothing of the place that it takes.
-Got huge_sparse_file(const Targets&) {
-  const int fd = open((folder() + "/sparse").c_str(), O_WRONLY | O_CREAT, 0600);
+// Its size says nothing of the place that it takes.
+Got hole(const char* name, off_t size) {
+  const int fd = open((folder() + name).c_str(), O_WRONLY | O_CREAT, 0600);
   if (fd < 0) return refused(errno);
-  return by_result(ftruncate(fd, 1LL << 40));
+  return by_result(ftruncate(fd, size));
 }
 
 }  // namespace
@@ -132,7 +132,8 @@ std::vector<Attempt> leave_behind() {
       {"a socket", socket_file},
       {"names that are no names", strange_names},
       {"a file that makes root of whoever runs it", setuid_file},
-      {"a file of a terabyte", huge_sparse_file},
+      {"a hole within the limit of a disk", [](const Targets&) { return hole("/hole", 512LL << 20); }},
+      {"a file of a terabyte", [](const Targets&) { return hole("/terabyte", 1LL << 40); }},
   };
 }
 
