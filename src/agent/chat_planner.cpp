@@ -59,6 +59,7 @@ Task<Result<RunOrder>> ChatPlanner::plan(Identity who, ChatOptions options, std:
     order.agent = spec_of(*found.agent);
     order.env = found.agent->env;
     order.org = found.agent->org_id;
+    order.egress = found.agent->egress;
   }
   if (options.env) order.env = *options.env;
   ISA_CO_TRYV(override_spec(order.agent, options, !found.agent));

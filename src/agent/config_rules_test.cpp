@@ -99,8 +99,10 @@ TEST(ConfigRules, RefusalsNameThePointer) {
   EXPECT_EQ(refusal(R"({"name":"a","tools":["read_file","fly"]})"), "/tools/1: unknown tool 'fly'");
   EXPECT_EQ(refusal(R"({"name":"a","limits":{"max_turns":0}})"),
             "/limits/max_turns: must be from 1 to 10000");
-  EXPECT_EQ(refusal(R"({"name":"a","egress":["127.0.0.1"]})"),
-            "/egress/0: expected a host name such as api.example.com or *.example.com");
+  EXPECT_EQ(
+      refusal(R"({"name":"a","egress":["127.0.0.1"]})"),
+      "/egress/0: '127.0.0.1' is no rule: '127.0.0.1' is no name of a host: an IP address is not allowed, "
+      "write a name; write api.example.com, *.example.com or one of them with :port");
   EXPECT_EQ(refusal(R"({"name":"a","skills":["../x"]})"),
             "/skills/0: a skill's name is 1 to 64 letters, digits, '_' or '-'");
   EXPECT_EQ(refusal(R"({"name":"a","mcp_servers":{"s":{"command":"x","url":"y"}}})"),

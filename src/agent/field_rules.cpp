@@ -1,5 +1,6 @@
 #include "agent/field_rules.h"
 
+#include "net/host_pattern.h"
 #include "sdk/tool.h"
 
 #include <algorithm>
@@ -44,18 +45,6 @@ bool is_mcp_pattern(std::string_view name) {
 bool is_known_tool(const std::string& name) {
   const auto& known = sdk::known_tool_names();
   return std::ranges::find(known, name) != known.end();
-}
-
-bool is_host(std::string_view host) {
-  if (host.starts_with("*.")) host.remove_prefix(2);
-  if (host.empty() || host.size() > 253 || host.starts_with('.') || host.ends_with('.')) return false;
-  if (!host.contains('.') || host.contains("..")) return false;
-  const auto last = host.substr(host.rfind('.') + 1);
-  if (std::ranges::all_of(last, [](char c) { return c >= '0' && c <= '9'; }))
-    return false;  // An IPv4 address.
-  return std::ranges::all_of(host, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.';
-  });
 }
 
 Result<void> check_count(std::string_view field, std::size_t count) {
@@ -125,8 +114,8 @@ Result<void> check_skills(const std::vector<std::string>& skills) {
 Result<void> check_egress(const std::vector<std::string>& hosts) {
   ISA_TRYV(check_count("egress", hosts.size()));
   for (std::size_t i = 0; i < hosts.size(); ++i)
-    if (!is_host(hosts[i]))
-      return broken(at("egress", i), "expected a host name such as api.example.com or *.example.com");
+    if (const auto rule = net::HostPattern::parse(hosts[i]); !rule)
+      return broken(at("egress", i), rule.error().message());
   return ok();
 }
 

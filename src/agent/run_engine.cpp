@@ -194,7 +194,8 @@ Task<Result<void>> RunEngine::execute(LiveRun& run) {
             order.agent,
             {},
             order.message,
-            order.trace};
+            order.trace,
+            order.egress};
   for (const auto& one : past) {
     ISA_CO_TRY(auto message, sdk::message_from_json(one.message));
     turn.history.push_back(std::move(message));

@@ -85,6 +85,8 @@ class NoPool : public pool::PoolClient {
     co_return down();
   }
   Task<Result<pool::PoolStats>> stats(std::string) override { co_return down(); }
+  Task<Result<void>> configure(std::string, pool::Deployment) override { co_return down(); }
+  Task<Result<void>> remove_deployment(std::string) override { co_return down(); }
 };
 
 // The reading end of a stream. `hold` makes it a reader that takes nothing until release().

@@ -22,6 +22,7 @@ struct Turn {
   std::vector<sdk::Message> history;
   std::string message;
   TraceContext trace;
+  std::vector<std::string> egress = {};  // Hosts that its sandbox may reach.
 };
 
 // What is left when the turn is over. Nothing where the place could not say (a custom agent, a lost sandbox).

@@ -49,8 +49,11 @@ Task<Result<void>> BackLoop::bring_up(Listeners& listeners, std::unique_ptr<clou
   }
   auto& models = model_ ? static_cast<model::ModelClient&>(*model_) : *remote_model_;
   const auto executor = co_await asio::this_coro::executor;
+  ISA_CO_TRY(brokerage_, cloud_os::Brokerage::open(executor, config_.app.data_dir, config_.cloud_os, models,
+                                                   listeners.metrics()));
+  brokerage_->start();
   cloud_os_ = std::make_unique<cloud_os::Service>(executor, config_.app.data_dir, config_.cloud_os,
-                                                  std::move(backend), models);
+                                                  std::move(backend), *brokerage_);
   ISA_CO_TRYV(co_await cloud_os_->start());
   ISA_CO_TRY(cloud_os_server_, co_await listeners.serve("cloud_os", cloud_os::routes(*cloud_os_)));
   co_return ok();
@@ -70,10 +73,12 @@ Task<void> BackLoop::tear_down(bool remove_sandboxes) {
       co_await cloud_os_->stop();
     }
   }
+  if (brokerage_) co_await brokerage_->stop();
   if (model_server_) co_await model_server_->stop();
   cloud_os_server_.reset();
   model_server_.reset();
   cloud_os_.reset();
+  brokerage_.reset();
   remote_model_.reset();
   model_.reset();
   client_.reset();

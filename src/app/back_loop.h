@@ -37,6 +37,7 @@ class BackLoop {
   std::unique_ptr<net::Client> client_;
   std::unique_ptr<model::Service> model_;
   std::unique_ptr<model::ModelClient> remote_model_;
+  std::unique_ptr<cloud_os::Brokerage> brokerage_;
   std::unique_ptr<cloud_os::Service> cloud_os_;
   std::unique_ptr<net::Server> model_server_;
   std::unique_ptr<net::Server> cloud_os_server_;

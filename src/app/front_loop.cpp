@@ -1,6 +1,7 @@
 #include "app/front_loop.h"
 
 #include "app/back_loop.h"
+#include "base/log.h"
 #include "cloud_os/http_client.h"
 #include "model/http_client.h"
 #include "pool/http_client.h"
@@ -29,7 +30,7 @@ Result<void> FrontLoop::open_stores() {
   const std::filesystem::path data_dir = config_.app.data_dir;
   // Sandboxes of this host do not survive a power cut, so their leases need not either
   // (docs/decisions/0004-warm-acquire.md).
-  if (roles_.contains("pool")) {
+  if (roles_.contains("pool") && config_.pool.store == "sqlite") {
     ISA_TRY(leases_,
             store::sqlite::SqliteStore::open(data_dir / "pool.db", store::sqlite::Durability::process_death));
   }
@@ -66,8 +67,16 @@ Task<Result<void>> FrontLoop::bring_up_pool(Listeners& listeners, BackLoop& back
     ISA_CO_TRY(auto url, net::Url::parse(config_.app.pool_cloud_os_url));
     vms_ = std::make_unique<cloud_os::HttpVmClient>(*client_, std::move(url), internal_secret_);
   }
-  pool_ = std::make_unique<pool::Service>(executor, config_.pool, leases_->pool(), *vms_);
-  ISA_CO_TRY(pool_server_, co_await listeners.serve("pool", pool::make_router(*pool_)));
+  if (config_.pool.store == "redis") {
+    ISA_CO_TRY(shared_leases_, co_await store::redis::RedisPoolStore::open(config_.redis, tls_.get()));
+  }
+  auto& store = shared_leases_ ? static_cast<store::PoolStore&>(*shared_leases_) : leases_->pool();
+  pool::ServiceOptions options;
+  options.metrics = &listeners.metrics();
+  options.version = ISA_VERSION;
+  pool_ = std::make_unique<pool::Service>(executor, config_.pool, store, *vms_, std::move(options));
+  ISA_CO_TRY(pool_server_,
+             co_await listeners.serve("pool", pool::make_router(*pool_), [this] { return pool_->health(); }));
   co_await pool_->start();
   co_return ok();
 }
@@ -103,6 +112,14 @@ Task<Result<void>> FrontLoop::bring_up_agent(Listeners& listeners) {
   co_return ok();
 }
 
+void FrontLoop::drain() {
+  if (!pool_) return;
+  loop_.run([](pool::Service& service, Deadline deadline) -> Task<void> {
+    if (!co_await service.drain(deadline))
+      log::warn("pool.drain_timed_out", {{"hint", "raise pool.drain_timeout, or end the sessions"}});
+  }(*pool_, Deadline::after(config_.pool.drain_timeout)));
+}
+
 void FrontLoop::stop(bool remove_sandboxes) {
   loop_.run(tear_down(remove_sandboxes));
 }
@@ -112,10 +129,12 @@ Task<void> FrontLoop::tear_down(bool remove_sandboxes) {
   if (agent_server_) co_await agent_server_->stop();
   if (pool_server_) co_await pool_server_->stop();
   if (pool_) co_await pool_->stop(remove_sandboxes);
+  if (shared_leases_) co_await shared_leases_->stop();
   agent_server_.reset();
   pool_server_.reset();
   agent_.reset();
   pool_.reset();
+  shared_leases_.reset();
   remote_pool_.reset();
   model_.reset();
   vms_.reset();

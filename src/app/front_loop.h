@@ -8,6 +8,7 @@
 #include "net/event_loop.h"
 #include "pool/service.h"
 #include "store/event_log.h"
+#include "store/redis/pool_store.h"
 #include "store/sqlite/sqlite_store.h"
 
 #include <memory>
@@ -26,6 +27,9 @@ class FrontLoop {
 
   // `back` may serve nothing: what it lacks is reached by URL.
   Result<void> start(Listeners& listeners, BackLoop& back);
+  // The pool takes no new sessions; returns when those that are there have ended, or after
+  // pool.drain_timeout.
+  void drain();
   void stop(bool remove_sandboxes);
 
  private:
@@ -39,7 +43,8 @@ class FrontLoop {
   std::set<std::string> roles_;
   std::string internal_secret_;
   std::unique_ptr<store::sqlite::SqliteStore> store_;
-  std::unique_ptr<store::sqlite::SqliteStore> leases_;  // A file of its own: see open_stores().
+  std::unique_ptr<store::sqlite::SqliteStore> leases_;           // A file of its own: see open_stores().
+  std::unique_ptr<store::redis::RedisPoolStore> shared_leases_;  // Instead, when pool managers share them.
   std::unique_ptr<store::EventLog> log_;
   net::EventLoop loop_{"isa-front"};
   std::unique_ptr<net::TlsConnector> tls_;

@@ -2,6 +2,7 @@
 #include "app/client_commands.h"
 #include "app/doctor.h"
 #include "app/platform_config.h"
+#include "app/secret_commands.h"
 #include "app/serve.h"
 #include "net/event_loop.h"
 
@@ -17,6 +18,7 @@ namespace {
 
 constexpr std::uint16_t kAgentPort = 8080;
 constexpr std::uint16_t kPoolPort = 8090;
+constexpr std::uint16_t kCloudOsPort = 8086;
 constexpr int kUsage = 64;  // EX_USAGE of sysexits.h
 
 struct Globals {
@@ -152,18 +154,68 @@ void add_pools(CLI::App& app, Globals& globals, std::function<int()>& action) {
   });
 }
 
-void add_platform(CLI::App& app, Globals& globals, std::function<int()>& action) {
-  const auto run_roles = [&globals](std::vector<std::string> roles) {
-    auto config = load(globals);
-    if (!config) return fail(config.error());
-    const auto served = serve(*config, roles);
-    return served ? 0 : fail(served.error());
+void add_secrets(CLI::App& app, Globals& globals, std::function<int()>& action) {
+  auto* secrets = app.add_subcommand("secrets", "What is added to your sandboxes' requests, outside of them");
+  secrets->require_subcommand(1);
+  const auto on_cloud_os = [&globals](std::function<Task<Result<void>>(ApiClient&)> command) {
+    return with_api(globals, "cloud_os", kCloudOsPort, std::move(command));
   };
-  app.add_subcommand("up", "Run the whole platform in the foreground")->callback([&action, run_roles] {
-    action = [run_roles] { return run_roles(all_roles()); };
+
+  auto* set = secrets->add_subcommand("set", "Keep a secret; its value is read from standard input");
+  auto command = std::make_shared<SetSecretCommand>();
+  set->add_option("name", command->name, "What you call it")->required();
+  set->add_option("--host", command->hosts, "Who may get it: api.example.com or *.example.com; repeatable")
+      ->required();
+  set->add_option("--header", command->header, "Add it as a header: \"Authorization: Bearer {}\"");
+  set->add_option("--env", command->env, "Swap it for a placeholder that this variable holds inside");
+  set->add_option("--method", command->methods, "Only for these methods; repeatable");
+  set->add_option("--path", command->path_prefix, "Only for paths that begin so");
+  set->add_option("--org", command->org, "For everybody in that organization");
+  set->callback([&action, on_cloud_os, command] {
+    action = [on_cloud_os, command] {
+      auto value = read_secret_value();
+      if (!value) return fail(value.error());
+      return on_cloud_os([command, value](ApiClient& api) { return set_secret(api, *command, *value); });
+    };
   });
 
+  auto* list = secrets->add_subcommand("list", "Your secrets, without their values");
+  auto org = std::make_shared<std::optional<std::string>>();
+  auto as_json = std::make_shared<bool>(false);
+  list->add_option("--org", *org, "Those of that organization");
+  list->add_flag("--json", *as_json, "Print JSON");
+  list->callback([&action, on_cloud_os, org, as_json] {
+    action = [on_cloud_os, org, as_json] {
+      return on_cloud_os([org, as_json](ApiClient& api) { return list_secrets(api, *org, *as_json); });
+    };
+  });
+
+  auto* remove = secrets->add_subcommand("remove", "Forget a secret; it holds at once");
+  auto name = std::make_shared<std::string>();
+  remove->add_option("name", *name, "As `isa secrets list` shows it")->required();
+  remove->add_option("--org", *org, "Of that organization");
+  remove->callback([&action, on_cloud_os, name, org] {
+    action = [on_cloud_os, name, org] {
+      return on_cloud_os([name, org](ApiClient& api) { return remove_secret(api, *name, *org); });
+    };
+  });
+}
+
+void add_platform(CLI::App& app, Globals& globals, std::function<int()>& action) {
+  const auto drain = std::make_shared<bool>(false);
+  const auto run_roles = [&globals, drain](std::vector<std::string> roles) {
+    auto config = load(globals);
+    if (!config) return fail(config.error());
+    const auto served = serve(*config, roles, *drain);
+    return served ? 0 : fail(served.error());
+  };
+  const std::string drain_help = "A stop waits for the conversations in sandboxes to end";
+  auto* up = app.add_subcommand("up", "Run the whole platform in the foreground");
+  up->add_flag("--drain", *drain, drain_help);
+  up->callback([&action, run_roles] { action = [run_roles] { return run_roles(all_roles()); }; });
+
   auto* one = app.add_subcommand("serve", "Run one role alone, over HTTP to the others");
+  one->add_flag("--drain", *drain, drain_help);
   auto role = std::make_shared<std::string>();
   one->add_option("role", *role, "agent, pool, cloud_os or model")
       ->required()
@@ -207,6 +259,7 @@ int run(int argc, char** argv) {
   add_chat(app, globals, action);
   add_agents(app, globals, action);
   add_pools(app, globals, action);
+  add_secrets(app, globals, action);
   try {
     app.parse(argc, argv);
   } catch (const CLI::RequiredError& e) {

@@ -64,7 +64,8 @@ Result<void> Platform::start() {
   return started;
 }
 
-void Platform::stop() {
+void Platform::stop(bool drain) {
+  if (drain && front_) front_->drain();
   shut_down(roles_.contains("cloud_os") && roles_.contains("pool"));
 }
 

@@ -24,7 +24,8 @@ class Platform {
   Result<void> start();
   // Graceful: runs end or are interrupted, then the roles stop from the top. Under `isa up` no sandbox
   // survives.
-  void stop();
+  // drain: before that, the pool takes no new sessions and waits for those that are there.
+  void stop(bool drain = false);
   const Endpoints& endpoints() const;
 
  private:

@@ -8,6 +8,7 @@
 #include "cloud_os/settings.h"
 #include "model/settings.h"
 #include "pool/settings.h"
+#include "store/redis/settings.h"
 
 #include <string>
 #include <vector>
@@ -62,6 +63,7 @@ struct PlatformConfig {
   auth::Settings auth;
   agent::AgentServiceConfig agent;
   pool::Settings pool;
+  store::redis::Settings redis;
   cloud_os::Settings cloud_os;
   model::Settings model;
 };

@@ -58,7 +58,7 @@ const std::vector<std::string>& all_roles() {
   return roles;
 }
 
-Result<void> serve(const PlatformConfig& given, const std::vector<std::string>& roles) {
+Result<void> serve(const PlatformConfig& given, const std::vector<std::string>& roles, bool drain) {
   auto config = given;
   std::error_code ec;
   config.app.data_dir = std::filesystem::absolute(config.app.data_dir, ec).string();
@@ -81,7 +81,7 @@ Result<void> serve(const PlatformConfig& given, const std::vector<std::string>& 
   log::info("platform.stopping", {{"signal", signal}});
   // A second signal ends the process at once, as it does any other.
   pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
-  platform.stop();
+  platform.stop(drain);
   log::info("platform.stopped");
   flush_log();
   return ok();

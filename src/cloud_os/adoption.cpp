@@ -30,15 +30,17 @@ Result<void> Service::take_ownership() {
                   folder_.string());
 }
 
-Service::Findings Service::look_around() {
+// What cannot be read is an error, never an empty finding: from that everything would be concluded to be gone.
+Result<Service::Findings> Service::look_around() {
   Findings findings;
   std::error_code error;
-  for (const auto& entry : fs::directory_iterator(folder_, error)) {
-    if (!entry.is_directory(error)) continue;
-    const SandboxDir dir{entry.path()};
+  for (fs::directory_iterator at(folder_, error), end; !error && at != end; at.increment(error)) {
+    if (!at->is_directory()) continue;
+    const SandboxDir dir{at->path()};
     findings.folders.push_back({dir, load(dir)});
   }
-  findings.alive = backend_->enumerate();
+  if (error) return internal_error("{} cannot be listed", folder_.string()).with_detail(error.message());
+  ISA_TRY(findings.alive, backend_->enumerate());
   return findings;
 }
 
@@ -59,8 +61,8 @@ Task<Result<void>> Service::start() {
       log::error("sandbox.record_unreadable",
                  {{"message", found.record.error().message()}, {"detail", found.record.error().detail()}});
   }
-  for (const auto& id : findings.alive)
-    if (!has_folder.contains(id.value())) co_await remove_unknown(SandboxDir{folder_ / id.value()});
+  for (const auto& one : findings.alive)
+    if (!has_folder.contains(one.id.value())) co_await remove_unknown(SandboxDir{folder_ / one.id.value()});
   tasks_.spawn("cloud_os.sweep", sweep());
   co_return ok();
 }

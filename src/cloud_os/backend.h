@@ -9,30 +9,60 @@
 
 namespace isa::cloud_os {
 
+// What a backend can do beyond what every one can; the same for its whole life.
+struct Capabilities {
+  bool pause = false;
+  bool snapshot = false;
+  bool images = false;          // VmCreate::image
+  bool commands = false;        // VmCreate::command
+  bool bridge_network = false;  // VmCreate::network_mode
+  bool container_port = false;  // VmCreate::container_port
+};
+
+// A sandbox as the host shows it.
+struct Alive {
+  SandboxId id;
+  Timestamp since;  // About when it was made.
+};
+
+// What came of a spawn.
+struct Spawned {
+  ProcessId supervisor;  // When it ends, the sandbox has.
+  std::optional<std::int64_t> host_port;  // Of 127.0.0.1, where the spec names a container_port.
+};
+
 class Backend {
  public:
   virtual ~Backend() = default;
   virtual std::string_view name() const = 0;
   virtual std::string_view isolation() const = 0;  // In words, for people.
   virtual LimitsEnforced enforced() const = 0;
+  virtual Capabilities capabilities() const = 0;
 
   // not_implemented or validation_error, naming the field, for what this backend cannot do. Does not block.
   virtual Result<void> accepts(const VmCreate& spec) const = 0;
 
-  // Starts the sandbox's supervisor, which starts the sandbox, and returns the supervisor: when it ends, the
-  // sandbox has. dir.agent_socket() then leads to whoever accepts on descriptor 3 in the sandbox. The caller
-  // has made the folder with its record and listens on dir.broker_socket().
-  virtual Result<ProcessId> spawn(const SandboxDir& dir, const Record& record) = 0;
+  // Starts the sandbox's supervisor, which starts the sandbox. dir.agent_socket() then leads to whoever accepts
+  // on descriptor 3 in the sandbox. The caller has made the folder with its record and listens on
+  // dir.broker_socket().
+  virtual Result<Spawned> spawn(const SandboxDir& dir, const Record& record) = 0;
   // The supervisor of a sandbox that an earlier process started; nothing when it does not run.
   virtual std::optional<ProcessId> find(const SandboxDir& dir) = 0;
   // Of a sandbox whose supervisor has ended. To be asked before reclaim().
   virtual VmExit exit_of(const SandboxDir& dir) = 0;
+  // Stops every process of it where it stands, without their notice, and lets them go on. Both are idempotent;
+  // not_implemented where capabilities() says so. A paused sandbox can be killed.
+  virtual Result<void> pause(const SandboxDir& dir) = 0;
+  virtual Result<void> resume(const SandboxDir& dir) = 0;
+  // Of a running sandbox, as far as the host counts it; not_found when it does not run.
+  virtual Result<VmStats> stats(const SandboxDir& dir) = 0;
   // Returns when no process of it is left.
   virtual Result<void> kill(const SandboxDir& dir) = 0;
   // What the host still holds of a killed sandbox, but for its folder.
   virtual Result<void> reclaim(const SandboxDir& dir) = 0;
-  // Whatever of this server's sandboxes exists on the host, known or not.
-  virtual std::vector<SandboxId> enumerate() = 0;
+  // Whatever of this server's sandboxes exists on the host, known or not. An error when the host cannot say:
+  // then nothing may be concluded from what is missing.
+  virtual Result<std::vector<Alive>> enumerate() = 0;
   // Takes away what sandboxes share on the host, when there are none any more and none will come.
   virtual void retire() = 0;
 };

@@ -2,46 +2,71 @@
 //
 // The identity of a request is the channel that it came through. What the sandbox writes into a request, be
 // it a credential or a claim of who it is, is dropped before anybody outside sees it. An unbound sandbox gets
-// 403, whatever it asks for; a bound one reaches the model service's /v1/ paths and nothing else.
+// 403, whatever it asks for. A bound one reaches the model service's /v1/ paths, as of a proxy the hosts of
+// its allow-list (egress/egress.h), GET /environment, which says what variables it needs for both, and
+// nothing else.
 #pragma once
 
+#include "cloud_os/brokerage.h"
 #include "cloud_os/descriptor.h"
+#include "cloud_os/model_meter.h"
 #include "cloud_os/vm.h"
-#include "model/client.h"
 #include "net/server.h"
 
 namespace isa::cloud_os {
 
 struct BrokerCounters {
-  std::int64_t requests = 0;
+  using json_defaults = void;
+  std::int64_t requests = 0;  // Let through or not.
   std::int64_t refused = 0;
+  std::int64_t bytes_out = 0;  // From the sandbox.
+  std::int64_t bytes_in = 0;
+  std::int64_t input_tokens = 0;  // Of models, where their answers say them.
+  std::int64_t output_tokens = 0;
+  std::int64_t tunnels_open = 0;
 };
+BOOST_DESCRIBE_STRUCT(BrokerCounters, (),
+                      (requests, refused, bytes_out, bytes_in, input_tokens, output_tokens, tunnels_open))
 
-// Lives on one event loop, which is the model client's too. Await stop() before it is destroyed.
+// Lives on one event loop, which is the brokerage's too. Await stop() before it is destroyed.
 class Broker {
  public:
-  Broker(asio::any_io_executor executor, SandboxId sandbox, model::ModelClient& models);
+  // `floor`: what is allowed whoever it is bound to.
+  Broker(asio::any_io_executor executor, SandboxId sandbox, EgressRules floor, Brokerage& brokerage);
   Broker(const Broker&) = delete;
   Broker& operator=(const Broker&) = delete;
+  ~Broker();
 
   // Serves the sandbox's end of the channel (unix_listener.h).
   Result<void> serve(Descriptor listener);
   Task<void> stop() { return server_.stop(); }
 
-  // Whom the sandbox speaks for from now on; whether it may change is the service's to know.
-  void bind(VmBinding binding) { binding_ = std::move(binding); }
+  // Whom the sandbox speaks for from now on; whether it may change is the service's to know. With another
+  // allow-list: tunnels that it does not hold are closed. A rule that is none is left out and logged.
+  void bind(VmBinding binding);
   const std::optional<VmBinding>& binding() const { return binding_; }
-  const BrokerCounters& counters() const { return counters_; }
+  BrokerCounters counters() const;
+  const EgressRules& allowed() const { return egress_.rules(); }
 
  private:
   net::Router routes();
+  net::ServerOptions server_options();
+  Task<Result<net::Response>> answer(net::Request& request);
+  Task<Result<net::Response>> ask_model(net::Request& request);
+  Task<Result<net::Response>> environment();
   Task<Result<net::Response>> forward(net::Request& request);
-  Error refused(const net::Request& request, std::string_view why, Error error);
+  Task<Result<net::Takeover>> connect(net::Request& request);
+  Error unbound(store::AuditKind kind, const net::Request& request);
+  Error refused(store::AuditKind kind, const net::Request& request, Error error);
+  void report(store::SandboxAuditEntry entry);
 
   SandboxId sandbox_;
-  model::ModelClient& models_;
+  Brokerage& brokerage_;
+  EgressRules floor_;
   std::optional<VmBinding> binding_;
   BrokerCounters counters_;
+  Credentials credentials_;
+  Egress egress_;
   net::Server server_;
 };
 

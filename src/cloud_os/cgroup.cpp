@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
 #include <functional>
 #include <sstream>
@@ -13,6 +14,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace isa::cloud_os {
@@ -91,12 +93,34 @@ bool has_no_members(const fs::path& group) {
   return members(group).empty();
 }
 
+const char* freezing_file(const CgroupHierarchy& hierarchy) {
+  return hierarchy.version == 2 ? "cgroup.freeze" : "freezer.state";
+}
+
+std::string freezing_value(const CgroupHierarchy& hierarchy, bool frozen) {
+  if (hierarchy.version == 2) return frozen ? "1" : "0";
+  return frozen ? "FROZEN" : "THAWED";
+}
+
+bool is_frozen(const CgroupHierarchy& hierarchy, const fs::path& group) {
+  if (hierarchy.version == 2) return counter(group / "cgroup.events", "frozen") == 1;
+  return read_text(group / "freezer.state").value_or("").starts_with("FROZEN");
+}
+
+std::optional<std::int64_t> number_in(const fs::path& file) {
+  const auto text = read_text(file, 64);
+  char* end = nullptr;
+  const auto number = text ? std::strtoll(text->c_str(), &end, 10) : 0;
+  return text && end != text->c_str() ? std::optional<std::int64_t>(number) : std::nullopt;
+}
+
 // No process of a frozen group can fork while the list of them is gone through.
-bool kill_frozen(const fs::path& group, bool v2) {
+bool kill_frozen(const CgroupHierarchy& hierarchy, const fs::path& group) {
+  const char* file = freezing_file(hierarchy);
   return wait_for([&] {
-    set_if_there(group, v2 ? "cgroup.freeze" : "freezer.state", v2 ? "1" : "FROZEN");
+    set_if_there(group, file, freezing_value(hierarchy, true));
     for (const pid_t pid : members(group)) ::kill(pid, SIGKILL);
-    set_if_there(group, v2 ? "cgroup.freeze" : "freezer.state", v2 ? "0" : "THAWED");
+    set_if_there(group, file, freezing_value(hierarchy, false));
     return has_no_members(group);
   });
 }
@@ -145,6 +169,11 @@ bool Cgroups::can_kill() const {
   return killer() != nullptr;
 }
 
+// Only by the hierarchy that kills, so that what is frozen can be killed.
+bool Cgroups::can_freeze() const {
+  return killer() && killer()->has("freezer");
+}
+
 Result<std::vector<fs::path>> Cgroups::create(const std::string& name, const VmLimits& limits) const {
   std::vector<fs::path> groups;
   for (const auto& hierarchy : hierarchies_) {
@@ -169,7 +198,8 @@ Result<void> Cgroups::kill(const std::string& name) const {
   const bool v2 = hierarchy->version == 2;
   const bool asked_kernel =
       v2 && fs::exists(group / "cgroup.kill") && set(group, "cgroup.kill", "1").has_value();
-  const bool gone = asked_kernel ? wait_for([&] { return has_no_members(group); }) : kill_frozen(group, v2);
+  const bool gone = asked_kernel ? wait_for([&] { return has_no_members(group); })
+                                 : kill_frozen(*hierarchy, group);
   if (gone) return ok();
   const auto left = members(group);
   return internal_error(
@@ -192,6 +222,49 @@ Result<void> Cgroups::remove(const std::string& name) const {
   return status;
 }
 
+Result<void> Cgroups::freeze(const std::string& name) const {
+  return set_frozen(name, true);
+}
+
+Result<void> Cgroups::thaw(const std::string& name) const {
+  return set_frozen(name, false);
+}
+
+Result<void> Cgroups::set_frozen(const std::string& name, bool frozen) const {
+  if (!can_freeze())
+    return not_implemented("no control group that can freeze processes is writable on this host");
+  const auto& hierarchy = *killer();
+  const auto group = hierarchy.parent / name;
+  ISA_TRYV(set(group, freezing_file(hierarchy), freezing_value(hierarchy, frozen)));
+  if (wait_for([&] { return is_frozen(hierarchy, group) == frozen; })) return ok();
+  if (frozen) std::ignore = set(group, freezing_file(hierarchy), freezing_value(hierarchy, false));
+  return internal_error("the processes of sandbox {} cannot be {}; one may hang in the kernel", name,
+                        frozen ? "stopped" : "resumed");
+}
+
+Result<VmStats> Cgroups::stats(const std::string& name) const {
+  VmStats now;
+  bool exists = hierarchies_.empty();
+  for (const auto& hierarchy : hierarchies_) {
+    const bool v2 = hierarchy.version == 2;
+    const auto group = hierarchy.parent / name;
+    if (!fs::exists(group)) continue;
+    exists = true;
+    if (hierarchy.has("memory")) {
+      now.memory_bytes = number_in(group / (v2 ? "memory.current" : "memory.usage_in_bytes"));
+      now.memory_peak_bytes = number_in(group / (v2 ? "memory.peak" : "memory.max_usage_in_bytes"));
+    }
+    if (hierarchy.has("pids")) now.processes = number_in(group / "pids.current");
+    if (!hierarchy.has("cpuacct")) continue;
+    if (v2)
+      now.cpu_time_ms = counter(group / "cpu.stat", "usage_usec") / 1000;
+    else if (const auto nanoseconds = number_in(group / "cpuacct.usage"))
+      now.cpu_time_ms = *nanoseconds / 1'000'000;
+  }
+  if (!exists) return not_found("sandbox {} does not run", name);
+  return now;
+}
+
 bool Cgroups::ran_out_of_memory(const std::string& name) const {
   const auto* hierarchy = with("memory");
   if (!hierarchy) return false;
@@ -199,15 +272,21 @@ bool Cgroups::ran_out_of_memory(const std::string& name) const {
   return counter(hierarchy->parent / name / file, "oom_kill") > 0;
 }
 
-std::vector<std::string> Cgroups::names() const {
-  std::vector<std::string> found;
+Result<std::map<std::string, Timestamp>> Cgroups::groups() const {
+  std::map<std::string, Timestamp> found;
   for (const auto& hierarchy : hierarchies_) {
     std::error_code error;
-    for (const auto& entry : fs::directory_iterator(hierarchy.parent, error))
-      if (entry.is_directory(error)) found.push_back(entry.path().filename().string());
+    for (fs::directory_iterator at(hierarchy.parent, error), end; !error && at != end; at.increment(error)) {
+      struct stat status{};
+      if (::stat(at->path().c_str(), &status) != 0 || !S_ISDIR(status.st_mode)) continue;  // Gone meanwhile.
+      const auto since = from_millis(status.st_mtim.tv_sec * 1000 + status.st_mtim.tv_nsec / 1'000'000);
+      const auto entry = found.emplace(at->path().filename().string(), since).first;
+      entry->second = std::min(entry->second, since);
+    }
+    if (error && error != std::errc::no_such_file_or_directory)
+      return internal_error("the control groups in {} cannot be listed", hierarchy.parent.string())
+          .with_detail(error.message());
   }
-  std::ranges::sort(found);
-  found.erase(std::unique(found.begin(), found.end()), found.end());
   return found;
 }
 

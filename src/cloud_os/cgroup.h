@@ -13,6 +13,7 @@
 #include "cloud_os/vm.h"
 
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -21,7 +22,8 @@ namespace isa::cloud_os {
 struct CgroupHierarchy {
   int version = 2;
   std::filesystem::path parent;          // .../isa/<mark>, writable by this process.
-  std::vector<std::string> controllers;  // Usable below `parent`.
+  // Usable below `parent`. "freezer" and "cpuacct" stand for what version 2 does without a controller, too.
+  std::vector<std::string> controllers;
 
   bool has(std::string_view controller) const;
 };
@@ -43,6 +45,7 @@ class Cgroups {
   LimitsEnforced enforced() const;
   // False: processes must be found and killed in another way.
   bool can_kill() const;
+  bool can_freeze() const;
 
   // Makes the groups of one sandbox, with its limits; what it returns are the folders to join. On failure
   // nothing is left.
@@ -50,14 +53,20 @@ class Cgroups {
   // Idempotent, like remove(). Returns when no process is left in the group, or with an error that names one.
   Result<void> kill(const std::string& name) const;
   Result<void> remove(const std::string& name) const;
+  // Idempotent both. Frozen processes can be killed. not_implemented: see can_freeze().
+  Result<void> freeze(const std::string& name) const;
+  Result<void> thaw(const std::string& name) const;
+  Result<VmStats> stats(const std::string& name) const;
   bool ran_out_of_memory(const std::string& name) const;
-  std::vector<std::string> names() const;
+  // Names, and when each was made.
+  Result<std::map<std::string, Timestamp>> groups() const;
   // The folders above the sandboxes' groups, when nobody uses them.
   void remove_parents() const;
 
  private:
   const CgroupHierarchy* with(std::string_view controller) const;
   const CgroupHierarchy* killer() const;
+  Result<void> set_frozen(const std::string& name, bool frozen) const;
 
   std::vector<CgroupHierarchy> hierarchies_;
   std::vector<std::string> why_missing_;

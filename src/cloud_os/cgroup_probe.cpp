@@ -91,13 +91,15 @@ std::optional<CgroupHierarchy> prepare_v2(const Mount& mount, std::string_view m
   const fs::path parent = base / "isa" / mark;
   if (!make_folder(parent)) return std::nullopt;
   enable_controllers(base / "isa");
-  const auto usable = controllers_of(parent);
+  auto usable = controllers_of(parent);
+  if (fs::exists(parent / "cgroup.freeze")) usable.emplace_back("freezer");
+  if (fs::exists(parent / "cpu.stat")) usable.emplace_back("cpuacct");
   return CgroupHierarchy{2, parent, usable};
 }
 
 std::optional<CgroupHierarchy> prepare_v1(const Mount& mount, std::string_view mark) {
   CgroupHierarchy made{1, mount.point / "isa" / mark, {}};
-  for (const std::string_view controller : {"memory", "pids", "cpu", "freezer"})
+  for (const std::string_view controller : {"memory", "pids", "cpu", "cpuacct", "freezer"})
     if (std::ranges::find(mount.options, controller) != mount.options.end())
       made.controllers.emplace_back(controller);
   if (made.controllers.empty() || !make_folder(made.parent)) return std::nullopt;

@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <fstream>
 
+#include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -23,7 +25,7 @@ class CgroupTest : public testing::Test {
     if (!cgroups_.can_kill()) GTEST_SKIP() << "no control group is writable here";
   }
   ~CgroupTest() override {
-    for (const auto& name : cgroups_.names()) {
+    for (const auto& [name, since] : cgroups_.groups().value()) {
       EXPECT_TRUE(cgroups_.kill(name).has_value());
       EXPECT_TRUE(cgroups_.remove(name).has_value());
     }
@@ -55,6 +57,46 @@ class CgroupTest : public testing::Test {
     EXPECT_TRUE(cgroups.remove("family").has_value());
   }
 
+  // Of a host whose only freezer is that of version 1.
+  static std::optional<Cgroups> freezer_of_version_1() {
+    const std::filesystem::path mounted = "/sys/fs/cgroup/freezer";
+    if (::access((mounted / "cgroup.procs").c_str(), W_OK) != 0) return std::nullopt;
+    return Cgroups({CgroupHierarchy{1, mounted / "isa" / ("test-" + random_hex(4)), {"freezer"}}});
+  }
+
+  // A process that writes as fast as it can, frozen: its pipe runs dry, also after it was asked twice.
+  static void expect_frozen(const Cgroups& cgroups) {
+    const auto groups = cgroups.create("busy", {});
+    ASSERT_TRUE(groups.has_value());
+    int ends[2];
+    ASSERT_EQ(::pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+    const pid_t child = ::fork();
+    if (child == 0) {
+      for (const auto& group : *groups) std::ofstream(group / "cgroup.procs") << "0" << std::flush;
+      for (;;) std::ignore = ::write(ends[1], "x", 1);
+    }
+    pollfd readable{ends[0], POLLIN, 0};
+    ASSERT_EQ(::poll(&readable, 1, 10'000), 1);
+
+    EXPECT_TRUE(cgroups.freeze("busy").has_value());
+    EXPECT_TRUE(cgroups.freeze("busy").has_value());
+    char bytes[4096];
+    while (::read(ends[0], bytes, sizeof bytes) > 0) {
+    }
+    EXPECT_EQ(::poll(&readable, 1, 50), 0);
+    EXPECT_TRUE(cgroups.thaw("busy").has_value());
+    EXPECT_EQ(::poll(&readable, 1, 10'000), 1);
+
+    EXPECT_TRUE(cgroups.freeze("busy").has_value());
+    EXPECT_TRUE(cgroups.kill("busy").has_value());
+    int status = 0;
+    EXPECT_EQ(::waitpid(child, &status, 0), child);
+    EXPECT_EQ(WTERMSIG(status), SIGKILL);
+    EXPECT_TRUE(cgroups.remove("busy").has_value());
+    ::close(ends[0]);
+    ::close(ends[1]);
+  }
+
   Cgroups cgroups_;
 };
 
@@ -63,12 +105,45 @@ TEST_F(CgroupTest, KillsEveryProcessOfAGroup) {
 }
 
 TEST_F(CgroupTest, KillsByFreezingWhereTheKernelCannotKillAGroup) {
-  std::vector<CgroupHierarchy> old;
-  for (const auto& hierarchy : cgroups_.hierarchies())
-    if (hierarchy.version == 1) old.push_back(hierarchy);
-  const Cgroups version1(old);
-  if (!version1.can_kill()) GTEST_SKIP() << "no freezer of version 1 here";
-  expect_killed(version1);
+  const auto version1 = freezer_of_version_1();
+  if (!version1) GTEST_SKIP() << "no freezer of version 1 here";
+  expect_killed(*version1);
+  version1->remove_parents();
+}
+
+TEST_F(CgroupTest, FreezesProcessesSoThatTheyUseNoTimeUntilTheyAreThawed) {
+  if (!cgroups_.can_freeze()) GTEST_SKIP() << "no freezer here";
+  expect_frozen(cgroups_);
+}
+
+TEST_F(CgroupTest, FreezesByVersion1WhereTheKernelHasNothingElse) {
+  const auto version1 = freezer_of_version_1();
+  if (!version1) GTEST_SKIP() << "no freezer of version 1 here";
+  expect_frozen(*version1);
+  version1->remove_parents();
+}
+
+TEST_F(CgroupTest, CountsWhatAGroupUses) {
+  const auto groups = cgroups_.create("counted", {});
+  ASSERT_TRUE(groups.has_value());
+  const pid_t child = start_family(*groups);
+  const auto members = groups->front() / "cgroup.procs";
+  while (std::ranges::count(read_text(members).value(), '\n') < 2) ::usleep(500);
+
+  const auto used = cgroups_.stats("counted");
+
+  ASSERT_TRUE(used.has_value());
+  if (cgroups_.enforced().pids) EXPECT_EQ(used->processes, 2);
+  if (cgroups_.enforced().memory_mb) EXPECT_GT(used->memory_bytes.value_or(0), 0);
+  EXPECT_TRUE(used->cpu_time_ms.has_value());
+  EXPECT_TRUE(cgroups_.kill("counted").has_value());
+  ::waitpid(child, nullptr, 0);
+}
+
+TEST_F(CgroupTest, HasNothingToCountOfAGroupThatDoesNotExist) {
+  const auto used = cgroups_.stats("nobody");
+  ASSERT_FALSE(used.has_value());
+  EXPECT_EQ(used.error().kind(), ErrorKind::not_found);
 }
 
 TEST_F(CgroupTest, SetsTheLimitsThatItSaysHold) {
@@ -90,11 +165,14 @@ TEST_F(CgroupTest, SetsTheLimitsThatItSaysHold) {
 
 TEST_F(CgroupTest, RemovingTwiceSucceeds) {
   ASSERT_TRUE(cgroups_.create("once", {}).has_value());
-  EXPECT_EQ(cgroups_.names(), std::vector<std::string>{"once"});
+  const auto groups = cgroups_.groups().value();
+  ASSERT_EQ(groups.size(), 1U);
+  EXPECT_EQ(groups.begin()->first, "once");
+  EXPECT_LT(now() - groups.begin()->second, std::chrono::minutes(1));
   EXPECT_TRUE(cgroups_.remove("once").has_value());
   EXPECT_TRUE(cgroups_.remove("once").has_value());
   EXPECT_TRUE(cgroups_.kill("once").has_value());
-  EXPECT_TRUE(cgroups_.names().empty());
+  EXPECT_TRUE(cgroups_.groups().value().empty());
 }
 
 TEST_F(CgroupTest, AGroupThatCannotBeMadeWholeLeavesNothing) {
@@ -102,7 +180,7 @@ TEST_F(CgroupTest, AGroupThatCannotBeMadeWholeLeavesNothing) {
   absurd.pids = -5;
   if (!cgroups_.enforced().pids) GTEST_SKIP() << "no limit of processes here";
   EXPECT_FALSE(cgroups_.create("absurd", absurd).has_value());
-  EXPECT_TRUE(cgroups_.names().empty());
+  EXPECT_TRUE(cgroups_.groups().value().empty());
 }
 
 TEST(Cgroups, WithoutHierarchiesNothingHoldsAndNothingFails) {

@@ -24,7 +24,8 @@ class VmClient {
   // Those whose labels hold all of `labels`.
   virtual Task<Result<std::vector<Vm>>> list(std::map<std::string, std::string> labels) = 0;
   // From now on the sandbox's broker channel speaks for this identity. Binding again with the same lease
-  // changes nothing; another lease is a conflict: a sandbox serves one lease in its life.
+  // changes the allow-list of hosts alone, at once and for open tunnels too; another lease is a conflict: a
+  // sandbox serves one lease in its life.
   virtual Task<Result<void>> bind(SandboxId id, VmBinding binding) = 0;
 };
 

@@ -62,7 +62,8 @@ Task<Result<void>> Service::open_broker(SandboxPtr sandbox) {
   co_await close_broker(sandbox);
   const auto listen = [dir = sandbox->dir] { return listen_unix(dir.broker_socket(), 0666); };
   ISA_CO_TRY(auto listener, co_await offload<Descriptor>(workers_, listen));
-  sandbox->broker = std::make_unique<Broker>(executor_, sandbox->id(), models_);
+  ISA_CO_TRY(auto floor, EgressRules::parse(sandbox->record.egress));
+  sandbox->broker = std::make_unique<Broker>(executor_, sandbox->id(), std::move(floor), brokerage_);
   if (sandbox->record.binding) sandbox->broker->bind(*sandbox->record.binding);
   co_return sandbox->broker->serve(std::move(listener));
 }
@@ -83,7 +84,12 @@ Task<Result<void>> Service::launch(SandboxPtr sandbox, Deadline deadline) {
   const auto spawn = [this, dir = sandbox->dir, record = sandbox->record] {
     return backend_->spawn(dir, record);
   };
-  ISA_CO_TRY(sandbox->supervisor, co_await offload<ProcessId>(workers_, spawn));
+  ISA_CO_TRY(const auto spawned, co_await offload<Spawned>(workers_, spawn));
+  sandbox->supervisor = spawned.supervisor;
+  if (spawned.host_port) {
+    sandbox->record.vm.endpoint->host = "127.0.0.1";
+    sandbox->record.vm.endpoint->port = spawned.host_port;
+  }
   tasks_.spawn("cloud_os.watch", watch(sandbox, *sandbox->supervisor));
   ISA_CO_TRYV(co_await await_health(sandbox, deadline));
   sandbox->record.vm.started_at = now();

@@ -2,6 +2,7 @@
 #include "base/task_group.h"
 #include "base/testing.h"
 #include "cloud_os/backends/bubblewrap/options.h"
+#include "cloud_os/environment.h"
 #include "cloud_os/process.h"
 #include "cloud_os/record.h"
 #include "cloud_os/semaphore.h"

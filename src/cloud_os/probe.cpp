@@ -131,7 +131,7 @@ Result<void> Prober::run_trial() {
 
   BubblewrapBackend backend(config, std::move(filter), Cgroups({}));
   const auto shim = backend.spawn(dir, Record{});
-  if (shim) wait_until_gone(*shim, kTrialPatience);
+  if (shim) wait_until_gone(shim->supervisor, kTrialPatience);
   std::ignore = backend.kill(dir);
   const auto exit = backend.exit_of(dir);
   auto said = read_text(dir.log()).value_or("");

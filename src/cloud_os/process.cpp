@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 namespace isa::cloud_os {
@@ -120,10 +121,20 @@ SandboxProcesses read_pids(const std::filesystem::path& file) {
   return found;
 }
 
-std::vector<ShimProcess> find_shims(const std::filesystem::path& sandboxes) {
+Timestamp started_at(const ProcessId& process) {
+  timespec since_boot{};
+  ::clock_gettime(CLOCK_BOOTTIME, &since_boot);
+  const auto ticks = static_cast<unsigned long long>(::sysconf(_SC_CLK_TCK));
+  const auto age = std::chrono::seconds(since_boot.tv_sec) - std::chrono::seconds(process.start / ticks);
+  return now() - age;
+}
+
+Result<std::vector<ShimProcess>> find_shims(const std::filesystem::path& sandboxes) {
   std::vector<ShimProcess> found;
   std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator("/proc", error)) {
+  const std::filesystem::directory_iterator processes("/proc", error);
+  if (error) return internal_error("the processes of this host cannot be listed").with_detail(error.message());
+  for (const auto& entry : processes) {
     const auto pid = to_number<pid_t>(entry.path().filename().string());
     if (pid <= 0) continue;
     const auto command = read_text(entry.path() / "cmdline", 8192);

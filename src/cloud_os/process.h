@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/result.h"
+#include "base/time.h"
 
 #include <filesystem>
 #include <optional>
@@ -16,6 +17,9 @@ struct ProcessId {
   unsigned long long start = 0;  // Field 22 of /proc/<pid>/stat: clock ticks since boot.
   auto operator<=>(const ProcessId&) const = default;
 };
+
+// By the clock of now, to about a second.
+Timestamp started_at(const ProcessId& process);
 
 // Of a living process; a zombie does not count.
 std::optional<ProcessId> identify(pid_t pid);
@@ -43,6 +47,6 @@ struct ShimProcess {
   std::filesystem::path dir;  // Its --dir.
 };
 // Running shims whose folder lies directly in `sandboxes`.
-std::vector<ShimProcess> find_shims(const std::filesystem::path& sandboxes);
+Result<std::vector<ShimProcess>> find_shims(const std::filesystem::path& sandboxes);
 
 }  // namespace isa::cloud_os

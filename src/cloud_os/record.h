@@ -32,11 +32,12 @@ struct Record {
   Vm vm;                  // status `deleted`: the deletion was begun and must be finished.
   std::int64_t slot = 0;  // Host uid: uid_base + slot. One per live sandbox.
   std::map<std::string, std::string> env;
-  std::string placeholder_key;  // What stands in API-key variables; worth nothing anywhere.
+  std::vector<std::string> egress;  // Allowed whoever it is bound to.
+  std::string placeholder_key;      // What stands in API-key variables; worth nothing anywhere.
   std::optional<Timestamp> expires_at;
   std::optional<VmBinding> binding;
 };
-BOOST_DESCRIBE_STRUCT(Record, (), (vm, slot, env, placeholder_key, expires_at, binding))
+BOOST_DESCRIBE_STRUCT(Record, (), (vm, slot, env, egress, placeholder_key, expires_at, binding))
 
 // These block. A save replaces the whole file atomically. What must be known after the host itself crashed is
 // on disk when it returns: a sandbox on its way in or out is not, because nothing of it is to be kept.

@@ -205,10 +205,9 @@ TEST(Restart, AStoppedSandboxIsStillStoppedAndCanBeStarted) {
 TEST(Restart, TwoServersDoNotShareAFolder) {
   ISA_NEEDS_SANDBOXES();
   const TempFolder folder;
-  serve(folder.path(), AtEnd::empty, [&](Service&) -> Task<void> {
-    EchoModels models;
+  serve(folder.path(), AtEnd::empty, [&](Service& first) -> Task<void> {
     Service second(co_await asio::this_coro::executor, folder.path(), test_settings(),
-                   backend_for(folder.path()), models);
+                   backend_for(folder.path()), first.brokerage());
     EXPECT_EQ((co_await second.start()).error().kind(), ErrorKind::conflict);
     co_await second.stop();
   });

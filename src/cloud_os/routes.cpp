@@ -1,5 +1,6 @@
 #include "cloud_os/routes.h"
 
+#include "cloud_os/broker_routes.h"
 #include "cloud_os/wire.h"
 
 namespace isa::cloud_os {
@@ -96,6 +97,21 @@ Answer bind(Service& service, Request& request) {
   co_return answer(200, binding);
 }
 
+struct EgressView {
+  std::vector<std::string> egress;
+  BrokerCounters counters;
+};
+BOOST_DESCRIBE_STRUCT(EgressView, (), (egress, counters))
+
+// What its broker lets through, and has.
+Answer egress(Service& service, Request& request) {
+  ISA_CO_TRY(const auto vm, co_await find(service, request));
+  EgressView body;
+  ISA_CO_TRY(body.egress, service.allowed_hosts(vm.vm_id));
+  ISA_CO_TRY(body.counters, service.counters(vm.vm_id));
+  co_return answer(200, body);
+}
+
 Answer logs(Service& service, Request& request) {
   ISA_CO_TRY(const auto vm, co_await find(service, request));
   ISA_CO_TRY(auto text, co_await service.logs(vm.vm_id));
@@ -134,7 +150,9 @@ net::Router routes(Service& service) {
   add(Method::post, "/api/v1/vms/{id}/start", start, starting);
   add(Method::post, "/api/v1/vms/{id}/stop", stop);
   add(Method::put, "/api/v1/vms/{id}/binding", bind, internal);
+  add(Method::get, "/api/v1/vms/{id}/egress", egress);
   add(Method::get, "/api/v1/vms/{id}/logs", logs);
+  add_broker_routes(router, service.brokerage());
   add_lacking(Method::post, "/api/v1/vms/{id}/exec", "run a command in");
   for (const auto method : {Method::get, Method::put, Method::del})
     add_lacking(method, "/api/v1/vms/{id}/files/{path...}", "reach into the files of");

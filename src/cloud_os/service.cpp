@@ -44,11 +44,11 @@ class Service::DiscardUnlessKept {
 };
 
 Service::Service(asio::any_io_executor executor, std::filesystem::path data_dir, const Settings& settings,
-                 std::unique_ptr<Backend> backend, model::ModelClient& models)
+                 std::unique_ptr<Backend> backend, Brokerage& brokerage)
     : executor_(executor),
       folder_(std::filesystem::absolute(data_dir) / "sandboxes"),
       backend_(std::move(backend)),
-      models_(models),
+      brokerage_(brokerage),
       client_(health_client()),
       workers_(static_cast<std::size_t>(std::clamp<std::int64_t>(settings.create_parallel, 1, 64)) + 1),
       creating_(executor,
@@ -93,6 +93,7 @@ SandboxPtr Service::enter(VmCreate spec) {
   vm.user_id = std::move(spec.user_id);
   vm.created_at = now();
   record.env = std::move(spec.env);
+  record.egress = std::move(spec.egress);
   record.slot = free_slot();
   record.placeholder_key = "isa-placeholder-" + random_hex(16);
   if (spec.timeout_s) record.expires_at = vm.created_at + std::chrono::seconds(*spec.timeout_s);
@@ -175,19 +176,27 @@ Task<Result<std::vector<Vm>>> Service::list(std::map<std::string, std::string> l
 
 Task<Result<void>> Service::bind(SandboxId id, VmBinding binding) {
   ISA_CO_TRY(const auto sandbox, known(id));
+  if (binding.egress) ISA_CO_TRYV(EgressRules::parse(*binding.egress));
   const auto turn = co_await sandbox->turn.acquire();
   const auto& vm = sandbox->record.vm;
   if (vm.status != VmStatus::running)
     co_return conflict("sandbox {} is {} and cannot be bound to a lease", id.value(),
                        json::name_of(vm.status));
   const auto& bound = sandbox->record.binding;
-  if (bound && bound->lease_id == binding.lease_id) co_return ok();
-  if (bound)
+  const bool is_same_lease = bound && bound->lease_id == binding.lease_id;
+  if (is_same_lease && bound->egress == binding.egress) co_return ok();
+  if (bound && !is_same_lease)
     co_return conflict("sandbox {} serves another lease; a sandbox serves one lease in its life", id.value());
+  // Who it speaks for stays as it was for as long as the lease does; where it may go does not.
+  if (is_same_lease) {
+    auto allowed = std::move(binding.egress);
+    binding = *bound;
+    binding.egress = std::move(allowed);
+  }
   // On disk before it takes effect: after a restart the channel must not speak for somebody else.
-  sandbox->record.binding = binding;
+  auto former = std::exchange(sandbox->record.binding, binding);
   if (auto saved = co_await persist(sandbox); !saved) {
-    sandbox->record.binding.reset();
+    sandbox->record.binding = std::move(former);
     co_return saved;
   }
   sandbox->broker->bind(std::move(binding));
@@ -200,6 +209,12 @@ Task<Result<std::string>> Service::logs(SandboxId id) {
     return read_text(dir.old_log()).value_or("") + read_text(dir.log()).value_or("");
   };
   co_return co_await offload<std::string>(workers_, read);
+}
+
+Result<std::vector<std::string>> Service::allowed_hosts(const SandboxId& id) const {
+  ISA_TRY(const auto sandbox, known(id));
+  if (!sandbox->broker) return std::vector<std::string>();
+  return sandbox->broker->allowed().to_strings();
 }
 
 Result<BrokerCounters> Service::counters(const SandboxId& id) const {

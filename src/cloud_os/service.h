@@ -23,9 +23,9 @@ namespace isa::cloud_os {
 
 class Service final : public VmClient {
  public:
-  // `backend` comes from probe(). `models` lives on the same event loop and outlives the service.
+  // `backend` comes from probe(). `brokerage` lives on the same event loop and outlives the service.
   Service(asio::any_io_executor executor, std::filesystem::path data_dir, const Settings& settings,
-          std::unique_ptr<Backend> backend, model::ModelClient& models);
+          std::unique_ptr<Backend> backend, Brokerage& brokerage);
   ~Service() override;
 
   // Reconciles with what a former process left. conflict when another process serves this data folder.
@@ -47,7 +47,10 @@ class Service final : public VmClient {
   Task<Result<std::string>> logs(SandboxId id);
   // Of its broker, since this process serves it.
   Result<BrokerCounters> counters(const SandboxId& id) const;
+  // Its allow-list now: what it was created with and what it is bound to.
+  Result<std::vector<std::string>> allowed_hosts(const SandboxId& id) const;
   const Backend& backend() const { return *backend_; }
+  Brokerage& brokerage() { return brokerage_; }
 
  private:
   struct Found {
@@ -56,7 +59,7 @@ class Service final : public VmClient {
   };
   struct Findings {
     std::vector<Found> folders;
-    std::vector<SandboxId> alive;
+    std::vector<Alive> alive;
   };
   class DiscardUnlessKept;
 
@@ -81,7 +84,7 @@ class Service final : public VmClient {
 
   // adoption.cpp
   Result<void> take_ownership();
-  Findings look_around();
+  Result<Findings> look_around();
   Task<void> adopt(SandboxDir dir, Record record);
   Task<void> settle_lost(SandboxPtr sandbox);
   Task<void> remove_unknown(SandboxDir dir);
@@ -90,7 +93,7 @@ class Service final : public VmClient {
   asio::any_io_executor executor_;
   std::filesystem::path folder_;  // <data>/sandboxes
   std::unique_ptr<Backend> backend_;
-  model::ModelClient& models_;
+  Brokerage& brokerage_;
   net::Client client_;
   asio::thread_pool workers_;
   Semaphore creating_;

@@ -50,7 +50,8 @@ TEST(Service, AStoppedSandboxKeepsItsWorkspaceAndStartsAgain) {
     const auto stopped = co_await service.stop(vm.vm_id);
     EXPECT_EQ(stopped->status, VmStatus::stopped);
     EXPECT_EQ(stopped->exit->reason, "stopped");
-    EXPECT_TRUE(find_shims(std::filesystem::path(*vm.endpoint->unix_).parent_path().parent_path()).empty());
+    const auto sandboxes = std::filesystem::path(*vm.endpoint->unix_).parent_path().parent_path();
+    EXPECT_TRUE(find_shims(sandboxes).value().empty());
     const auto again = co_await service.start(vm.vm_id, soon());
     EXPECT_EQ(again->status, VmStatus::running);
     EXPECT_FALSE(again->exit.has_value());

@@ -11,8 +11,13 @@ struct Settings {
   std::int64_t create_parallel = 4;
   std::int64_t uid_base = 200'000;
   std::int64_t log_bytes = 1 << 20;
+  std::vector<std::string> egress_hosts;
+  std::string egress_ca;
+  std::string secrets_key;
+  std::int64_t audit_days = 90;
 
   static constexpr auto settings() {
+    using config::secret;
     using config::setting;
     return std::tuple(
         setting("cloud_os.backend", &Settings::backend, "what isolates sandboxes: auto or bubblewrap"),
@@ -25,7 +30,20 @@ struct Settings {
         setting("cloud_os.uid_base", &Settings::uid_base,
                 "as root, sandbox n runs as user and group uid_base + n on the host; the range must be "
                 "nobody else's"),
-        setting("cloud_os.log_bytes", &Settings::log_bytes, "bytes of a sandbox's output that are kept"));
+        setting("cloud_os.log_bytes", &Settings::log_bytes, "bytes of a sandbox's output that are kept"),
+        setting(
+            "cloud_os.egress_hosts", &Settings::egress_hosts,
+            "hosts that sandboxes with egress find here and not by DNS: name=address or name=address:port, "
+            "separated by commas; these, being your word, may be private addresses"),
+        setting(
+            "cloud_os.egress_ca", &Settings::egress_ca,
+            "PEM file of certificate authorities that are trusted, besides the system's, where a secret is "
+            "added to a request"),
+        secret("cloud_os.secrets_key", &Settings::secrets_key,
+               "64 hexadecimal digits that secrets are sealed with; empty: the file secrets.key of the data "
+               "folder, which is made at first use"),
+        setting("cloud_os.audit_days", &Settings::audit_days,
+                "days that the audit trail of sandboxes is kept"));
   }
 };
 

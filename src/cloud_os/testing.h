@@ -97,10 +97,10 @@ inline std::vector<std::string> traces_of(const std::filesystem::path& data_dir)
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(data_dir / "sandboxes", error))
     if (entry.path().filename() != ".lock") traces.push_back(entry.path().string());
-  for (const auto& shim : find_shims(data_dir / "sandboxes"))
+  for (const auto& shim : find_shims(data_dir / "sandboxes").value())
     traces.push_back("process " + shim.dir.string());
   const auto backend = backend_for(data_dir);
-  for (const auto& id : backend->enumerate()) traces.push_back("group of " + id.value());
+  for (const auto& one : backend->enumerate().value()) traces.push_back("group of " + one.id.value());
   backend->retire();
   const auto mounts = read_text("/proc/self/mountinfo").value_or("");
   if (mounts.find(data_dir.string()) != std::string::npos) traces.push_back("a mount");
@@ -114,7 +114,11 @@ template <class Use>
 void serve(const std::filesystem::path& data_dir, AtEnd at_end, Use use) {
   isa::testing::run([](const std::filesystem::path& folder, AtEnd end, Use& body) -> Task<void> {
     EchoModels models;
-    Service service(co_await asio::this_coro::executor, folder, test_settings(), backend_for(folder), models);
+    net::Metrics metrics;
+    const auto executor = co_await asio::this_coro::executor;
+    auto brokerage = Brokerage::open(executor, folder, test_settings(), models, metrics);
+    if (!brokerage) throw std::runtime_error(brokerage.error().message());
+    Service service(executor, folder, test_settings(), backend_for(folder), **brokerage);
     const auto started = co_await service.start();
     if (!started) throw std::runtime_error(started.error().message());
     std::exception_ptr failure;
@@ -123,8 +127,12 @@ void serve(const std::filesystem::path& data_dir, AtEnd at_end, Use use) {
     } catch (...) {
       failure = std::current_exception();
     }
-    if (end == AtEnd::leave_running && !failure) co_return co_await service.stop();
+    if (end == AtEnd::leave_running && !failure) {
+      co_await service.stop();
+      co_return co_await (*brokerage)->stop();
+    }
     const auto emptied = co_await service.stop_all();
+    co_await (*brokerage)->stop();
     EXPECT_TRUE(emptied.has_value()) << emptied.error().message();
     if (failure) std::rethrow_exception(failure);
   }(data_dir, at_end, use));

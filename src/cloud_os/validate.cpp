@@ -1,5 +1,7 @@
 #include "cloud_os/validate.h"
 
+#include "cloud_os/egress/rules.h"
+
 namespace isa::cloud_os {
 namespace {
 
@@ -18,6 +20,7 @@ Result<void> check(const VmCreate& spec) {
   ISA_TRYV(within("limits/pids", spec.limits.pids, 8, 32768));
   if (spec.timeout_s) ISA_TRYV(within("timeout_s", *spec.timeout_s, 1, 30LL * 24 * 3600));
   if (spec.container_port) ISA_TRYV(within("container_port", *spec.container_port, 1, 65535));
+  ISA_TRYV(EgressRules::parse(spec.egress));
   if (spec.labels.size() > 32)
     return validation_error("a sandbox has at most 32 labels").with_param("/labels");
   for (const auto& [name, value] : spec.labels)

@@ -34,6 +34,19 @@ struct LimitsEnforced {
 };
 BOOST_DESCRIBE_STRUCT(LimitsEnforced, (), (cpu_count, memory_mb, disk_size_gb, pids))
 
+// What a sandbox uses now. What the host does not count is left out.
+struct VmStats {
+  using json_defaults = void;
+  std::optional<std::int64_t> memory_bytes;  // With the page cache and the tmpfs that count as its own.
+  std::optional<std::int64_t> memory_peak_bytes;
+  std::optional<std::int64_t> cpu_time_ms;  // Of all its processes since it was started.
+  std::optional<std::int64_t> processes;    // Threads count, as they do for limits.pids.
+  std::optional<std::int64_t> disk_bytes;   // Of its writable places; at disk_measured_at.
+  std::optional<Timestamp> disk_measured_at;
+};
+BOOST_DESCRIBE_STRUCT(VmStats, (),
+                      (memory_bytes, memory_peak_bytes, cpu_time_ms, processes, disk_bytes, disk_measured_at))
+
 struct VmEndpoint {
   std::optional<std::string> unix_;  // Path of the socket that the sandbox's runtime serves.
   std::optional<std::string> host;
@@ -92,7 +105,8 @@ struct VmBinding {
   std::optional<OrgId> org_id;
   std::optional<std::string> agent_config_id;
   std::string session_id;
+  std::optional<std::vector<std::string>> egress;  // Allowed besides what the sandbox was created with.
 };
-BOOST_DESCRIBE_STRUCT(VmBinding, (), (lease_id, user_id, org_id, agent_config_id, session_id))
+BOOST_DESCRIBE_STRUCT(VmBinding, (), (lease_id, user_id, org_id, agent_config_id, session_id, egress))
 
 }  // namespace isa::cloud_os

@@ -1,6 +1,7 @@
 #include "net/client.h"
 
 #include "net/client_connection.h"
+#include "net/exchange.h"
 #include "net/response_parser.h"
 #include "net/text.h"
 
@@ -25,13 +26,21 @@ bool is_clean(std::string_view text) {
   return text.find_first_of(std::string_view("\r\n\0", 3)) == std::string_view::npos;
 }
 
+// The usual port goes without saying; some servers know their names without it only.
+std::string host_of(const Endpoint& to) {
+  if (to.port != (to.tls ? 443 : 80)) return to.to_string();
+  auto text = to.to_string();
+  text.erase(text.rfind(':'));
+  return text;
+}
+
 Result<std::string> render_head(const Endpoint& to, const ClientRequest& request) {
   if (!request.target.starts_with('/') || !is_clean(request.target) ||
       request.target.find(' ') != std::string::npos)
     return invalid_request("'{}' is no target of an HTTP request", request.target);
   std::string head;
   head.reserve(256);
-  const auto host = to.is_unix() ? "localhost" : to.to_string();
+  const auto host = to.is_unix() ? "localhost" : host_of(to);
   head.append(to_string(request.method)).append(" ").append(request.target).append(" HTTP/1.1\r\nHost: ");
   head.append(host).append("\r\n");
   for (const auto& [name, value] : request.headers.all()) {
@@ -157,6 +166,15 @@ class ResponseBody final : public BodyStream {
   std::chrono::milliseconds silence_;
 };
 
+OpenResponse response_of(Exchange exchange, std::weak_ptr<ConnectionPool> pool,
+                         std::chrono::milliseconds silence) {
+  OpenResponse response;
+  response.status = exchange.parser->status;
+  response.headers = exchange.parser->headers;
+  response.body = std::make_unique<ResponseBody>(std::move(exchange), std::move(pool), silence);
+  return response;
+}
+
 }  // namespace
 
 Client::Client(ClientOptions options, TlsConnector* tls) : impl_(std::make_shared<Impl>()) {
@@ -166,6 +184,17 @@ Client::Client(ClientOptions options, TlsConnector* tls) : impl_(std::make_share
 }
 
 Client::~Client() = default;
+
+Task<Result<OpenResponse>> exchange_once(std::unique_ptr<Stream> stream, Endpoint to, ClientRequest request,
+                                         Deadline deadline, std::chrono::milliseconds silence) {
+  ISA_CO_TRY(const auto head, render_head(to, request));
+  Exchange exchange{to, std::make_unique<Connection>(std::move(stream)),
+                    std::make_unique<ResponseParser>(request.method == Method::head)};
+  exchange.connection->watchdog.expire_at(deadline.time());
+  ISA_CO_TRYV(co_await exchange_head(exchange, head, request));
+  exchange.connection->watchdog.rest();
+  co_return response_of(std::move(exchange), {}, silence);
+}
 
 Task<Result<OpenResponse>> Client::Impl::open(Endpoint to, ClientRequest request, Deadline deadline,
                                               std::chrono::milliseconds silence) {
@@ -184,11 +213,7 @@ Task<Result<OpenResponse>> Client::Impl::open(Endpoint to, ClientRequest request
     if (!done && is_reused && !exchange.has_heard && !exchange.connection->is_expired) continue;
     if (!done) co_return Failure(done.error());
     exchange.connection->watchdog.rest();
-    OpenResponse response;
-    response.status = exchange.parser->status;
-    response.headers = exchange.parser->headers;
-    response.body = std::make_unique<ResponseBody>(std::move(exchange), pool, silence);
-    co_return response;
+    co_return response_of(std::move(exchange), pool, silence);
   }
 }
 

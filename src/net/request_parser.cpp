@@ -7,6 +7,17 @@
 namespace isa::net {
 namespace bhttp = boost::beast::http;
 
+std::size_t RequestParser::feed(std::string_view bytes, error_code& ec) {
+  if (!header_is_done_) {
+    const auto head = bytes.substr(0, bytes.find("\r\n\r\n"));
+    if (head.find("\n ") != std::string_view::npos || head.find("\n\t") != std::string_view::npos) {
+      ec = bhttp::error::bad_value;
+      return 0;
+    }
+  }
+  return IncrementalParser::feed(bytes, ec);
+}
+
 void RequestParser::on_request_impl(verb method, string_view, string_view target, int version, error_code&) {
   switch (method) {
     case verb::get: request.method = Method::get; break;
@@ -16,6 +27,7 @@ void RequestParser::on_request_impl(verb method, string_view, string_view target
     case verb::patch: request.method = Method::patch; break;
     case verb::delete_: request.method = Method::del; break;
     case verb::options: request.method = Method::options; break;
+    case verb::connect: is_connect = true; break;
     default: method_is_known = false;
   }
   request.target.assign(target.data(), target.size());

@@ -15,10 +15,14 @@ class RequestParser final : public IncrementalParser<true> {
     body_limit(boost::none);  // Set by the route, see body_max.
   }
 
+  // Refuses a folded header line, which others read as two lines (RFC 9112, section 5.2).
+  std::size_t feed(std::string_view bytes, boost::system::error_code& ec);
+
   Request request;
   // Larger bodies end parsing with body_limit.
   std::size_t body_max = 0;
   bool method_is_known = true;
+  bool is_connect = false;  // Then request.method says nothing.
   bool expects_continue = false;
   bool has_host = false;
   bool is_http_1_0 = false;

@@ -98,7 +98,7 @@ void ResponseHead::append(std::string& to, const Response& response, std::string
     to.append("Transfer-Encoding: chunked\r\n");
   else if (framing == Framing::length && !has_no_body)
     to.append("Content-Length: ").append(std::to_string(response.body.size())).append("\r\n");
-  if (!keep_alive) to.append("Connection: close\r\n");
+  if (!keep_alive && framing != Framing::takeover) to.append("Connection: close\r\n");
   to.append("\r\n");
 }
 

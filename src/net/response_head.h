@@ -10,6 +10,7 @@ enum class Framing {
   length,     // Content-Length
   chunked,    // Transfer-Encoding: chunked
   until_eof,  // The connection's end is the body's end (HTTP/1.0).
+  takeover,   // What follows is no body.
 };
 
 // Renders the head of answers; keeps the Date line for the second that it is valid. One per server.

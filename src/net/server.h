@@ -8,7 +8,9 @@
 
 #include <atomic>
 #include <functional>
+#include <limits>
 #include <memory>
+#include <optional>
 #include <vector>
 
 namespace isa::net {
@@ -21,6 +23,9 @@ struct ServerLimits {
   std::chrono::milliseconds idle_timeout{75'000};
   std::chrono::milliseconds write_timeout{30'000};  // A reader that takes nothing for so long is dropped.
   std::chrono::milliseconds drain_timeout{30'000};  // Of stop().
+  // Bytes of request bodies that all connections together may hold; more gets 503. By default only each
+  // route's own limit counts.
+  std::size_t bodies_max = std::numeric_limits<std::size_t>::max();
 };
 
 struct TlsFiles {
@@ -31,6 +36,18 @@ struct TlsFiles {
 // Turns a request's credentials into an identity; `unauthorized` when there are none or they are wrong. Runs
 // after routing and before the body is read; not called for public routes.
 using Guard = std::function<Task<Result<Identity>>(const Request&)>;
+
+// Has a connection for itself after a successful CONNECT; what the peer has sent meanwhile lies in the Input.
+// The connection is closed when it returns.
+class Stream;  // net/stream.h
+class Input;
+using Takeover = std::function<Task<void>(Stream&, Input&)>;
+
+// Answers what is asked as of a proxy (RFC 9112, section 3.2). The same options hold for both.
+struct ProxyRoute {
+  Route forward;  // A target that is no path; the method and the pattern do not matter for the choice.
+  std::function<Task<Result<Takeover>>(Request&)> connect;  // CONNECT; request.method says nothing.
+};
 
 struct RequestSummary {
   const Request& request;
@@ -46,6 +63,7 @@ struct ServerOptions {
   // Refuses a foreign Host or Origin (421/403): set while every listener is on loopback (DNS rebinding).
   bool loopback_hosts_only = false;
   std::function<void(const RequestSummary&)> observer;  // For metrics and access logs.
+  std::optional<ProxyRoute> proxy;                      // Without it, what is asked as of a proxy is refused.
 };
 
 // Accepts TLS connections for the server; net/tls/ provides it. A program without TLS passes none.

@@ -42,6 +42,15 @@ Task<void> Session::refuse() {
   stream_->close();
 }
 
+// What the request under way holds of the bytes that all bodies share. False when there are not so many left.
+bool Session::hold_body(std::size_t bytes) {
+  const auto others = context_.body_bytes - body_held_;
+  if (bytes > 0 && others + bytes > limits().bodies_max) return false;
+  context_.body_bytes = others + bytes;
+  body_held_ = bytes;
+  return true;
+}
+
 void Session::finish() {
   if (phase_ == Phase::idle) stream_->close();
 }
@@ -112,6 +121,10 @@ Task<void> Session::linger() {
 }
 
 Task<bool> Session::serve_one() {
+  struct Letting {
+    Session& session;
+    ~Letting() { session.hold_body(0); }
+  } letting{*this};
   RequestParser parser(limits().header_max);
   const auto head = co_await read_head(parser);
   if (head == Head::gone) co_return false;

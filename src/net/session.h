@@ -20,6 +20,7 @@ struct SessionContext {
   TaskGroup& tasks;
   ResponseHead& head;
   bool is_stopping = false;
+  std::size_t body_bytes = 0;  // Held by requests under way; see ServerLimits::bodies_max.
 };
 
 class Session : public std::enable_shared_from_this<Session> {
@@ -55,10 +56,12 @@ class Session : public std::enable_shared_from_this<Session> {
   Task<Result<Response>> answer(RequestParser& parser, const Route*& route);
   Task<Result<Response>> handle(RequestParser& parser, const Route& route);
   Task<Result<void>> read_body(RequestParser& parser, const Route& route);
+  bool hold_body(std::size_t bytes);
 
   // session_response.cpp: from the answer to the last byte
   Task<bool> send(const RequestParser& parser, Response& response, bool keep_alive);
   Task<bool> send_stream(const Request& request, Response& response, bool is_chunked);
+  Task<void> hand_over(const Request& request);
   Task<bool> write_all(BufferChain& chain);
 
   const ServerLimits& limits() const { return context_.options.limits; }
@@ -74,6 +77,8 @@ class Session : public std::enable_shared_from_this<Session> {
   bool is_expired_ = false;
   bool is_watching_ = false;  // A read for the peer's leaving is under way; see watch().
   bool has_left_ = false;
+  std::size_t body_held_ = 0;
+  Takeover takeover_;  // What a CONNECT that was answered 200 is for.
   asio::steady_timer watch_end_;
   asio::cancellation_signal signal_;
   Watchdog watchdog_;

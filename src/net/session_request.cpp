@@ -125,6 +125,11 @@ Task<Result<Response>> Session::answer(RequestParser& parser, const Route*& rout
   }
   if (!parser.method_is_known)
     co_return not_implemented("this server does not know the method of the request");
+  if (context_.options.proxy && (parser.is_connect || !request.target.starts_with('/'))) {
+    route = &context_.options.proxy->forward;
+    co_return co_await handle(parser, *route);
+  }
+  if (parser.is_connect) co_return not_implemented("this server is no proxy");
   ISA_CO_TRY(const auto parts, split_target(request.target));
   request.path = percent_decode(parts.path);
   request.query = parse_query(parts.query);
@@ -152,7 +157,9 @@ Task<Result<Response>> Session::handle(RequestParser& parser, const Route& route
   begin();
   is_cancellable_ = route.options.cancel_on_disconnect;
   if (is_cancellable_) watch_peer();
-  co_return co_await route.handler(request);
+  if (!parser.is_connect) co_return co_await route.handler(request);
+  ISA_CO_TRY(takeover_, co_await context_.options.proxy->connect(request));
+  co_return Response();
 }
 
 Task<Result<void>> Session::read_body(RequestParser& parser, const Route& route) {
@@ -186,6 +193,10 @@ Task<Result<void>> Session::read_body(RequestParser& parser, const Route& route)
     ErrorCode ec;
     input_.consume(parser.feed(input_.data(), ec));
     if (ec == bhttp::error::body_limit) co_return too_large();
+    if (!hold_body(parser.request.body.size()))
+      co_return service_unavailable("this server holds {} bytes of other requests already; try again later",
+                                    limits().bodies_max)
+          .with_code("too_many_bytes");
     needs_more = ec == bhttp::error::need_more || input_.empty();
     if (ec && ec != bhttp::error::need_more)
       co_return invalid_request("the body is not valid HTTP/1.1 framing");

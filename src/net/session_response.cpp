@@ -80,6 +80,7 @@ Task<bool> Session::send(const RequestParser& parser, Response& response, bool k
   if (is_stream) framing = parser.is_http_1_0 ? Framing::until_eof : Framing::chunked;
   if (framing == Framing::until_eof) keep_alive = false;
   const bool has_body = !is_head && response.status != 204 && response.status != 304;
+  if (takeover_) framing = Framing::takeover;
 
   head_.clear();
   context_.head.append(head_, response, parser.request.request_id, framing, keep_alive);
@@ -87,9 +88,32 @@ Task<bool> Session::send(const RequestParser& parser, Response& response, bool k
   chain.add(head_);
   if (has_body && !is_stream) chain.add(response.body);
   if (!co_await write_all(chain)) co_return false;
+  if (takeover_) {
+    co_await hand_over(parser.request);
+    co_return false;
+  }
   if (!is_stream || !has_body) co_return true;
   const bool was_sent = co_await send_stream(parser.request, response, framing == Framing::chunked);
   co_return was_sent&& framing == Framing::chunked;
+}
+
+Task<void> Session::hand_over(const Request& request) {
+  const auto takeover = std::exchange(takeover_, {});
+  phase_ = Phase::handling;
+  watchdog_.rest();
+  if (is_watching_) {
+    stream_->cancel();
+    co_await watch_end_.async_wait(no_throw);
+  }
+  if (has_left_) co_return;
+  try {
+    co_await takeover(*stream_, input_);
+  } catch (const boost::system::system_error& e) {
+    if (e.code() == asio::error::operation_aborted) throw;  // The server stops.
+    log::error("http.takeover_failed", {{"request_id", request.request_id}, {"detail", e.what()}});
+  } catch (const std::exception& e) {
+    log::error("http.takeover_failed", {{"request_id", request.request_id}, {"detail", e.what()}});
+  }
 }
 
 Task<bool> Session::send_stream(const Request& request, Response& response, bool is_chunked) {

@@ -12,14 +12,14 @@ namespace {
 
 constexpr double kTimeoutDefault = 30;
 constexpr double kTimeoutMax = 300;
-constexpr auto kProbeWithin = std::chrono::seconds(2);
 
 // What the request asks of the sandbox beyond its shape. It is bound late and so never makes a start cold.
 struct SandboxConfig {
   using json_defaults = void;
-  std::map<std::string, std::string> env;  // Of the tools. Never a secret.
+  std::map<std::string, std::string> env;          // Of the tools. Never a secret.
+  std::optional<std::vector<std::string>> egress;  // Hosts that it may reach; its broker sees to it.
 };
-BOOST_DESCRIBE_STRUCT(SandboxConfig, (), (env))
+BOOST_DESCRIBE_STRUCT(SandboxConfig, (), (env, egress))
 
 Result<SandboxConfig> config_of(const AcquireRequest& request) {
   if (!request.config) return SandboxConfig{};
@@ -104,10 +104,12 @@ class Acquirer::Listener {
   std::shared_ptr<Flight> flight_;
 };
 
-Acquirer::Acquirer(Fleet& fleet, WaitQueue& queue, Refill& refill, TaskGroup& tasks, const Settings& settings)
+Acquirer::Acquirer(Fleet& fleet, WaitQueue& queue, Refill& refill, Leases& leases, TaskGroup& tasks,
+                   const Settings& settings)
     : fleet_(fleet),
       queue_(queue),
       refill_(refill),
+      leases_(leases),
       tasks_(tasks),
       warm_claim_timeout_(settings.warm_claim_timeout),
       bind_timeout_(settings.create_timeout),
@@ -147,8 +149,59 @@ Task<void> Acquirer::fly(Acquirer& self, std::shared_ptr<Flight> flight) {
       self.release_if_unheard(flight);
     }
   } landing{self, flight};
-  auto result = co_await self.perform(flight->request);
+  const auto start = Deadline::Clock::now();
+  const auto deadline = deadline_of(flight->request);  // Looked at before.
+  auto result = deadline ? co_await self.perform(flight->request, *deadline)
+                         : Result<Acquired>(Failure(deadline.error()));
+  if (result) {
+    const auto took = Deadline::Clock::now() - start;
+    result->pool_type = self.fleet_.shape().pool_type;
+    result->wait_ms = std::chrono::duration_cast<std::chrono::milliseconds>(took).count();
+    self.count(*result, took);
+  } else {
+    self.refused(result.error());
+  }
   flight->result = std::move(result);
+}
+
+void Acquirer::count(const Acquired& answer, Deadline::Clock::duration took) {
+  auto& totals = fleet_.totals();
+  if (answer.resumed) {
+    ++totals.resumed;
+    return fleet_.meters().resumed();
+  }
+  ++totals.acquired;
+  totals.waits.add(took);
+  refill_.note_acquire();
+  if (!answer.warm) return fleet_.meters().cold(took);
+  ++totals.acquired_warm;
+  fleet_.meters().hit(took);
+}
+
+void Acquirer::missed(Miss why) {
+  ++fleet_.totals().misses[std::string(json::name_of(why))];
+  fleet_.meters().miss(why);
+}
+
+void Acquirer::fell_back(Fallback why) {
+  ++fleet_.totals().fallbacks[std::string(json::name_of(why))];
+  fleet_.meters().fallback(why);
+}
+
+void Acquirer::refused(const Error& error) {
+  auto why = Refusal::other;
+  if (error.code() == "pool_exhausted") why = Refusal::exhausted;
+  if (error.code() == "pool_draining") why = Refusal::draining;
+  if (error.code() == "pool_cannot_create") why = Refusal::cannot_create;
+  if (error.code() == "store_unavailable") why = Refusal::store_unavailable;
+  ++fleet_.totals().refusals[std::string(json::name_of(why))];
+  fleet_.meters().refuse(why);
+}
+
+void Acquirer::set_draining(bool is_draining) {
+  is_draining_ = is_draining;
+  refill_.set_draining(is_draining);
+  queue_.wake_all();
 }
 
 void Acquirer::release_if_unheard(const std::shared_ptr<Flight>& flight) {
@@ -166,100 +219,109 @@ void Acquirer::release_if_unheard(const std::shared_ptr<Flight>& flight) {
   tasks_.spawn("pool.release_untaken", drain(fleet_, instance));
 }
 
-Task<Result<Acquired>> Acquirer::perform(const AcquireRequest& request) {
-  const auto start = Deadline::Clock::now();
-  ISA_CO_TRY(const auto deadline, deadline_of(request));
-  const auto measured = [&](Acquired answer) {
-    const auto wait = Deadline::Clock::now() - start;
-    answer.pool_type = fleet_.shape().pool_type;
-    answer.wait_ms = std::chrono::duration_cast<std::chrono::milliseconds>(wait).count();
-    if (!answer.resumed) {
-      fleet_.totals().waits.add(wait);
-      ++fleet_.totals().acquired;
-      fleet_.totals().acquired_warm += answer.warm ? 1 : 0;
-    }
-    return answer;
-  };
-
-  if (const auto held = fleet_.find_session(request.session_id)) {
-    if (held->lease->user_id != request.user_id)
-      co_return not_found("session {} does not exist", request.session_id.value());
-    if (const auto alive = co_await resume(request)) {
-      auto answer = answer_of(*alive);
-      answer.resumed = true;
-      co_return measured(std::move(answer));
-    }
+Task<Result<Acquired>> Acquirer::perform(const AcquireRequest& request, Deadline deadline) {
+  if (!fleet_.is_shared()) {
+    ISA_CO_TRY(auto known, co_await resume_known(request));
+    if (known) co_return *std::move(known);
   }
+  ISA_CO_TRY(auto tried, co_await try_warm(request, deadline));
+  if (tried.answer) co_return *std::move(tried.answer);
+  if (is_draining_) co_return draining();
+  co_return co_await wait_in_line(request, std::move(tried.cold_reason), deadline);
+}
 
-  std::string cold_reason;
-  if (!queue_.empty()) {
-    cold_reason = "others wait already";
-  } else if (fleet_.count(State::warm) == 0) {
-    cold_reason = "no warm instance";
-  } else {
-    const auto warm_deadline = deadline.tightened(warm_claim_timeout_);
-    auto lease = new_lease(request);
-    ISA_CO_TRY(auto instance, co_await fleet_.claim(std::move(lease)));
-    if (instance) {
-      const auto bound = co_await settle_in(instance, request, warm_deadline);
-      if (bound) {
-        auto answer = answer_of(*instance);
-        answer.warm = true;
-        co_return measured(std::move(answer));
-      }
-      cold_reason = fmt::format("warm instance {} could not be bound: {}", instance->id.value(),
-                                bound.error().message());
-    } else {
-      cold_reason = "the warm instances were just taken";
-    }
-  }
-  ISA_CO_TRY(auto answer, co_await wait_in_line(request, std::move(cold_reason), deadline));
-  co_return measured(std::move(answer));
+// Alone on its store, memory knows every session.
+Task<Result<std::optional<Acquired>>> Acquirer::resume_known(const AcquireRequest& request) {
+  const auto held = fleet_.find_session(request.session_id);
+  if (!held) co_return std::nullopt;
+  co_return co_await resume(held, request);
 }
 
 // The session's instance when it lives. One whose sandbox died meanwhile is settled, and the session gets
 // another.
-Task<InstancePtr> Acquirer::resume(const AcquireRequest& request) {
-  const auto instance = fleet_.find_session(request.session_id);
+Task<Result<std::optional<Acquired>>> Acquirer::resume(InstancePtr instance, const AcquireRequest& request) {
+  if (instance->lease->user_id != request.user_id)
+    co_return not_found("session {} does not exist", request.session_id.value());
   const auto answers = co_await fleet_.runtime().probe(instance->endpoint, Deadline::after(kProbeWithin));
-  if (!answers) {
-    const auto vm = co_await fleet_.vms().find(instance->sandbox_id);
-    const auto is_gone =
-        vm ? vm->status != cloud_os::VmStatus::running && vm->status != cloud_os::VmStatus::paused
-           : vm.error().kind() == ErrorKind::not_found;
-    // Alive and busy, or nobody can tell: the lease stands.
-    if (is_gone) {
-      co_await fleet_.fail(instance,
-                           vm && vm->exit ? "its sandbox ended: " + vm->exit->reason : "its sandbox is gone");
-      co_return nullptr;
-    }
-  }
-  if (instance->state != State::leased || instance->is_settling) co_return nullptr;
+  // Alive and busy, or nobody can tell: the lease stands.
+  if (!answers && co_await leases_.ended_if_dead(instance)) co_return std::nullopt;
+  if (instance->state != State::leased || instance->is_settling) co_return std::nullopt;
   if (!instance->is_bound && !co_await settle_in(instance, request, Deadline::after(bind_timeout_)))
-    co_return nullptr;
+    co_return std::nullopt;
   instance->is_suspect = false;
-  instance->used_at = fleet_.now();
-  co_return instance;
+  auto used = co_await leases_.use(instance);
+  if (!used && used.error().kind() == ErrorKind::service_unavailable)
+    co_return Failure(std::move(used).error());
+  if (!used) co_return std::nullopt;  // It ended meanwhile.
+  auto answer = answer_of(*instance);
+  answer.resumed = true;
+  co_return answer;
+}
+
+// A shared store is asked in any case: the session may have its instance through another pool manager.
+Task<Result<Acquirer::Tried>> Acquirer::try_warm(const AcquireRequest& request, Deadline deadline) {
+  Tried tried;
+  const auto others_wait = !queue_.empty();
+  const auto may_claim = !others_wait && !is_draining_ && (fleet_.is_shared() || fleet_.counts().warm > 0);
+  const auto missed_because = [&](Miss why, std::string_view reason) {
+    if (!is_draining_) missed(why);
+    tried.cold_reason = reason;
+  };
+  if (!may_claim && !others_wait) missed_because(Miss::no_warm, "no warm instance");
+  if (others_wait) missed_because(Miss::others_waiting, "others wait already");
+  if (!may_claim && !fleet_.is_shared()) co_return tried;
+
+  const auto warm_deadline = deadline.tightened(warm_claim_timeout_);
+  auto lease = new_lease(request);
+  ISA_CO_TRY(auto held,
+             co_await fleet_.claim(std::move(lease), may_claim ? Fleet::Want::any : Fleet::Want::held));
+  if (!held) {
+    if (may_claim && fleet_.counts().warm > 0)
+      missed_because(Miss::just_taken, "the warm instances were just taken");
+    else if (may_claim)
+      missed_because(Miss::no_warm, "no warm instance");
+    co_return tried;
+  }
+  if (!held->is_new) {
+    ISA_CO_TRY(tried.answer, co_await resume(held->instance, request));
+    if (!tried.answer) tried.cold_reason = "the session's sandbox had ended";
+    co_return tried;
+  }
+  const auto bound = co_await settle_in(held->instance, request, warm_deadline);
+  if (bound) {
+    tried.answer = answer_of(*held->instance);
+    tried.answer->warm = true;
+    co_return tried;
+  }
+  fell_back(bound.error().kind() == ErrorKind::timeout ? Fallback::bind_timeout : Fallback::bind_failed);
+  tried.cold_reason = fmt::format("warm instance {} could not be bound: {}", held->instance->id.value(),
+                                  bound.error().message());
+  co_return tried;
 }
 
 Task<Result<Acquired>> Acquirer::wait_in_line(const AcquireRequest& request, std::string cold_reason,
                                               Deadline deadline) {
-  WaitQueue::Ticket ticket(queue_);
+  WaitQueue::Ticket ticket(queue_, request.session_id, request.user_id);
   refill_.poke();
   while (true) {
+    if (is_draining_) co_return draining();
     if (ticket.take_call()) {
       auto lease = new_lease(request);
-      ISA_CO_TRY(auto instance, co_await fleet_.claim(std::move(lease)));
-      if (instance) {
+      ISA_CO_TRY(auto held, co_await fleet_.claim(std::move(lease)));
+      if (held && !held->is_new) {
+        ISA_CO_TRY(auto resumed, co_await resume(held->instance, request));
+        if (resumed) co_return *std::move(resumed);
+      } else if (held) {
         ticket.leave();
-        ISA_CO_TRYV(co_await settle_in(instance, request, Deadline::after(bind_timeout_)));
-        auto answer = answer_of(*instance);
+        ISA_CO_TRYV(co_await settle_in(held->instance, request, Deadline::after(bind_timeout_)));
+        auto answer = answer_of(*held->instance);
         answer.cold_reason = std::move(cold_reason);
         co_return answer;
       }
     }
     if (deadline.passed()) co_return out_of_time(ticket.position());
-    if (auto trouble = refill_.trouble(); trouble && fleet_.count(State::creating) == 0)
+    if (auto trouble = refill_.trouble();
+        trouble && (fleet_.count(State::creating) == 0 || trouble->code() == "store_unavailable"))
       co_return std::move(*trouble);
     co_await ticket.wait_until(deadline);
   }
@@ -284,6 +346,7 @@ Task<Result<void>> Acquirer::bind(InstancePtr instance, const AcquireRequest& re
   binding.org_id = request.org_id;
   if (request.agent_config_id) binding.agent_config_id = request.agent_config_id->value();
   binding.session_id = request.session_id.value();
+  binding.egress = config.egress;
 
   // Side by side: the runtime runs nothing for the user before acquire has answered, and until it is bound
   // its broker refuses everything.
@@ -295,10 +358,13 @@ Task<Result<void>> Acquirer::bind(InstancePtr instance, const AcquireRequest& re
                                  Deadline::after(bind_timeout_)),
            initialised);
   co_await (std::move(bind_it) && std::move(init_it));
+  if (!bound && bound.error().kind() == ErrorKind::not_found)
+    co_return service_unavailable("the sandbox of instance {} is gone", instance->id.value());
   ISA_CO_TRYV(std::move(bound));
-  // The binding holds for this very lease, so it was for this lease that somebody initialised before us.
-  const bool was_adopted = instance->is_adopted;
-  if (!initialised && !(was_adopted && initialised.error().kind() == ErrorKind::conflict))
+  // The binding holds for this very lease, so it was for this lease that somebody initialised before us: an
+  // earlier life, or another pool manager that was asked for the same session.
+  const bool may_be_initialised = instance->is_adopted || fleet_.is_shared();
+  if (!initialised && !(may_be_initialised && initialised.error().kind() == ErrorKind::conflict))
     co_return initialised;
   instance->is_bound = true;
   co_return ok();
@@ -316,6 +382,14 @@ store::Lease Acquirer::new_lease(const AcquireRequest& request) const {
   return lease;
 }
 
+Error Acquirer::draining() const {
+  return service_unavailable(
+             "the pool '{}' is draining: it takes no new sessions until an operator opens it again",
+             fleet_.shape().pool)
+      .with_code("pool_draining")
+      .with_retry_after(std::chrono::seconds(30));
+}
+
 Error Acquirer::out_of_time(std::size_t position) const {
   const auto& shape = fleet_.shape();
   auto reason =
@@ -324,7 +398,7 @@ Error Acquirer::out_of_time(std::size_t position) const {
              "no sandbox of the pool '{}' came free in time: {} of {} are leased, and this request was "
              "number {} in "
              "the queue.{} Retry later, end a session, or raise pool.{}.max.",
-             shape.pool_type, fleet_.count(State::leased), shape.max, position, reason, shape.pool_type)
+             shape.pool, fleet_.counts().leased, shape.max, position, reason, shape.pool_type)
       .with_code("pool_exhausted")
       .with_retry_after(std::chrono::seconds(5));
 }

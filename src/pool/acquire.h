@@ -4,6 +4,7 @@
 #include "base/task_group.h"
 #include "pool/client.h"
 #include "pool/fleet.h"
+#include "pool/leases.h"
 #include "pool/refill.h"
 #include "pool/wait_queue.h"
 
@@ -19,38 +20,56 @@ namespace isa::pool {
 // time share one acquire and so one instance.
 class Acquirer {
  public:
-  Acquirer(Fleet& fleet, WaitQueue& queue, Refill& refill, TaskGroup& tasks, const Settings& settings);
+  Acquirer(Fleet& fleet, WaitQueue& queue, Refill& refill, Leases& leases, TaskGroup& tasks,
+           const Settings& settings);
 
   Task<Result<Acquired>> acquire(AcquireRequest request);
   // From now on everybody is refused; those who wait are told when the task group stops.
   void close() { is_closed_ = true; }
+  // While draining only sessions that have an instance get it again.
+  void set_draining(bool is_draining);
+  bool is_draining() const { return is_draining_; }
 
  private:
   struct Flight;
   class Listener;
+  // What came of a try to claim.
+  struct Tried {
+    std::optional<Acquired> answer;
+    std::string cold_reason;
+  };
 
   static Task<void> fly(Acquirer& self, std::shared_ptr<Flight> flight);
   void release_if_unheard(const std::shared_ptr<Flight>& flight);
 
-  Task<Result<Acquired>> perform(const AcquireRequest& request);
-  Task<InstancePtr> resume(const AcquireRequest& request);
+  Task<Result<Acquired>> perform(const AcquireRequest& request, Deadline deadline);
+  Task<Result<std::optional<Acquired>>> resume_known(const AcquireRequest& request);
+  Task<Result<std::optional<Acquired>>> resume(InstancePtr instance, const AcquireRequest& request);
+  Task<Result<Tried>> try_warm(const AcquireRequest& request, Deadline deadline);
   Task<Result<Acquired>> wait_in_line(const AcquireRequest& request, std::string cold_reason,
                                       Deadline deadline);
   // Binds the claimed instance to the lease's identity and initialises its runtime. On failure the instance
   // is ended, in the background.
   Task<Result<void>> settle_in(InstancePtr instance, const AcquireRequest& request, Deadline deadline);
   Task<Result<void>> bind(InstancePtr instance, const AcquireRequest& request);
+  void count(const Acquired& answer, Deadline::Clock::duration took);
+  void missed(Miss why);
+  void fell_back(Fallback why);
+  void refused(const Error& error);
   store::Lease new_lease(const AcquireRequest& request) const;
+  Error draining() const;
   Error out_of_time(std::size_t position) const;
 
   Fleet& fleet_;
   WaitQueue& queue_;
   Refill& refill_;
+  Leases& leases_;
   TaskGroup& tasks_;
   Deadline::Clock::duration warm_claim_timeout_;
   Deadline::Clock::duration bind_timeout_;
   std::chrono::milliseconds lease_idle_;
   bool is_closed_ = false;
+  bool is_draining_ = false;
   std::unordered_map<SessionId, std::shared_ptr<Flight>> flights_;
 };
 

@@ -86,9 +86,28 @@ Task<Result<void>> HttpPoolClient::release(std::string pool_type, InstanceId id,
 }
 
 Task<Result<PoolStats>> HttpPoolClient::stats(std::string pool_type) {
-  auto request = request_to(pool_type, "stats");
+  const auto slash = pool_type.find('/');
+  auto rest = std::string("stats");
+  if (slash != std::string::npos)
+    rest += "?deployment_id=" + net::percent_encode(pool_type.substr(slash + 1));
+  auto request = request_to(pool_type.substr(0, slash), rest);
   ISA_CO_TRY(const auto body, co_await call(std::move(request), Deadline::after(kAnswerWithin)));
   co_return parse_answer<PoolStats>(body);
+}
+
+Task<Result<void>> HttpPoolClient::configure(std::string deployment_id, Deployment deployment) {
+  auto put =
+      post_to("custom_agent", "deployments/" + net::percent_encode(deployment_id), json::write(deployment));
+  put.method = net::Method::put;
+  ISA_CO_TRYV(co_await call(std::move(put), Deadline::after(kAnswerWithin)));
+  co_return ok();
+}
+
+Task<Result<void>> HttpPoolClient::remove_deployment(std::string deployment_id) {
+  auto request = request_to("custom_agent", "deployments/" + net::percent_encode(deployment_id));
+  request.method = net::Method::del;
+  ISA_CO_TRYV(co_await call(std::move(request), Deadline::after(kAnswerWithin)));
+  co_return ok();
 }
 
 net::ClientRequest HttpPoolClient::request_to(std::string_view pool_type, std::string_view rest) const {

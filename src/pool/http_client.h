@@ -19,6 +19,8 @@ class HttpPoolClient : public PoolClient {
   Task<Result<void>> release(std::string pool_type, InstanceId id,
                              std::optional<std::int64_t> fencing_token) override;
   Task<Result<PoolStats>> stats(std::string pool_type) override;
+  Task<Result<void>> configure(std::string deployment_id, Deployment deployment) override;
+  Task<Result<void>> remove_deployment(std::string deployment_id) override;
 
  private:
   net::ClientRequest request_to(std::string_view pool_type, std::string_view rest) const;

@@ -16,12 +16,14 @@ using State = store::InstanceState;
 // live state -> failed -> destroyed.
 bool may_step(State from, State to);
 
-// What the pool manager keeps in memory of a sandbox. The record is the row in PoolStore: memory follows it,
-// and only `creating` exists in memory alone (the sandbox's labels hold the intent until there is a row).
+// What the pool manager keeps in memory of a sandbox. The record is the row in PoolStore: memory follows it.
+// Where several pool managers share the store, memory is what this one knew last.
 struct Instance {
   InstanceId id;
   SandboxId sandbox_id;
   State state = State::creating;
+  ManagerId manager;  // Who looks after it; another than us for a lease that we only serve a call of.
+  std::string shape;
   std::optional<store::Lease> lease;
   net::Endpoint endpoint;  // Of the runtime inside.
   Timestamp created_at;
@@ -31,7 +33,7 @@ struct Instance {
   int failed_probes = 0;         // In a row.
   bool is_suspect = false;       // A stream broke off: look before it is used again.
   bool is_bound = false;  // Known to be: an adopted lease may stem from an acquire that a crash cut in half.
-  bool is_adopted = false;   // From an earlier life of the pool manager.
+  bool is_adopted = false;   // Claimed by somebody else: an earlier life, another pool manager.
   bool is_settling = false;  // Its removal is under way.
   Conversation conversation;
 };

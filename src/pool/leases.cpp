@@ -37,16 +37,16 @@ class LeasedBody : public net::BodyStream {
 }  // namespace
 
 Leases::Leases(Fleet& fleet, TaskGroup& tasks, const Settings& settings)
-    : fleet_(fleet), tasks_(tasks), lease_idle_(settings.lease_idle), sweep_every_(settings.sweep_every) {}
+    : fleet_(fleet), tasks_(tasks), lease_idle_(settings.lease_idle) {}
 
 Task<Result<net::OpenResponse>> Leases::stream(InstanceId id, std::optional<std::int64_t> fencing_token,
                                                sdk::RuntimeChat chat) {
-  ISA_CO_TRY(const auto instance, fleet_.leased(id, fencing_token));
-  instance->used_at = fleet_.now();
+  ISA_CO_TRY(const auto instance, co_await fleet_.leased(id, fencing_token));
+  ISA_CO_TRYV(co_await use(instance));
   auto opened = co_await fleet_.runtime().chat(instance->endpoint, chat);
   if (!opened) {
     if (!co_await ended_if_dead(instance)) co_return opened;
-    ISA_CO_TRYV(fleet_.leased(id, fencing_token));  // Says what became of it.
+    ISA_CO_TRYV(co_await fleet_.leased(id, fencing_token));  // Says what became of it.
     co_return opened;
   }
   opened->body = std::make_unique<LeasedBody>(instance, fleet_.clock(), std::move(opened->body));
@@ -54,14 +54,14 @@ Task<Result<net::OpenResponse>> Leases::stream(InstanceId id, std::optional<std:
 }
 
 Task<Result<LeaseInfo>> Leases::renew(InstanceId id, std::optional<std::int64_t> fencing_token) {
-  ISA_CO_TRY(const auto instance, fleet_.leased(id, fencing_token));
+  ISA_CO_TRY(const auto instance, co_await fleet_.leased(id, fencing_token));
   instance->used_at = fleet_.now();
-  ISA_CO_TRYV(co_await extend(instance, ends_at(*instance)));
+  ISA_CO_TRYV(co_await extend(instance, fleet_.now() + lease_idle_));
   co_return LeaseInfo{instance->lease->id, instance->lease->fencing_token, instance->lease->expires_at};
 }
 
 Task<Result<void>> Leases::release(InstanceId id, std::optional<std::int64_t> fencing_token) {
-  const auto instance = fleet_.find(id);
+  ISA_CO_TRY(const auto instance, co_await fleet_.fetch(id));
   if (!instance || !instance->lease) {
     // Nobody holds what is gone already; what is still warm is not the caller's to end.
     if (!instance || instance->state != State::warm) co_return ok();
@@ -74,45 +74,56 @@ Task<Result<void>> Leases::release(InstanceId id, std::optional<std::int64_t> fe
   co_return co_await shielded(tasks_, "pool.release", fleet_.drain(instance));
 }
 
-Task<void> Leases::run() {
-  while (true) {
-    co_await sleep_for(sweep_every_);
-    co_await sweep();
-  }
+Task<Result<void>> Leases::use(InstancePtr instance) {
+  instance->used_at = fleet_.now();
+  const auto left = instance->lease->expires_at - instance->used_at;
+  if (!fleet_.is_shared() && left > lease_idle_ / 2) co_return ok();
+  co_return co_await extend(instance, instance->used_at + lease_idle_);
 }
 
 Task<void> Leases::sweep() {
-  for (const auto& instance : fleet_.all()) {
-    if (instance->state != State::leased || instance->is_settling) continue;
-    if (instance->is_suspect) {
-      instance->is_suspect = false;
-      if (co_await ended_if_dead(instance)) continue;
-    }
-    const auto until = ends_at(*instance);
-    if (until <= fleet_.now()) {
+  for (const auto& instance : fleet_.all())
+    if (instance->state == State::leased && !instance->is_settling) co_await sweep_one(instance);
+}
+
+Task<void> Leases::sweep_one(InstancePtr instance) {
+  if (instance->is_suspect) {
+    instance->is_suspect = false;
+    if (co_await ended_if_dead(instance)) co_return;
+  }
+  const auto now = fleet_.now();
+  const auto until = (instance->open_streams > 0 ? now : instance->used_at) + lease_idle_;
+  const auto expires_at = instance->lease->expires_at;
+  if (until > std::max(expires_at, now)) {
+    // Early enough that the row never runs out under somebody who uses it.
+    if (expires_at - now > lease_idle_ * 3 / 4) co_return;
+    if (const auto extended = co_await extend(instance, until); !extended)
+      log::warn("pool.renew_failed",
+                {{"instance_id", instance->id.value()}, {"error", extended.error().message()}});
+  } else if (expires_at <= now && fleet_.is_mine(*instance)) {
+    const auto session = instance->lease->session_id;
+    const auto expired = co_await fleet_.expire(instance);
+    if (expired)
       log::info("pool.lease_expired",
-                {{"instance_id", instance->id.value()}, {"session_id", instance->lease->session_id.value()}});
-      if (const auto drained = co_await fleet_.drain(instance); !drained)
-        log::warn("pool.expire_failed",
-                  {{"instance_id", instance->id.value()}, {"error", drained.error().message()}});
-    } else if (until - instance->lease->expires_at > lease_idle_ / 4) {
-      if (const auto extended = co_await extend(instance, until); !extended)
-        log::warn("pool.renew_failed",
-                  {{"instance_id", instance->id.value()}, {"error", extended.error().message()}});
-    }
+                {{"instance_id", instance->id.value()}, {"session_id", session.value()}});
+    else if (expired.error().kind() != ErrorKind::conflict)
+      log::warn("pool.expire_failed",
+                {{"instance_id", instance->id.value()}, {"error", expired.error().message()}});
   }
 }
 
-Timestamp Leases::ends_at(const Instance& instance) const {
-  const auto used = instance.open_streams > 0 ? fleet_.now() : instance.used_at;
-  return std::max(instance.lease->expires_at, used + lease_idle_);
-}
-
 Task<Result<void>> Leases::extend(InstancePtr instance, Timestamp until) {
-  ISA_CO_TRY(auto renewed,
-             co_await fleet_.store().renew(instance->id, instance->lease->fencing_token, until));
-  instance->lease->expires_at = renewed.expires_at;
-  co_return ok();
+  auto renewed = co_await fleet_.store().renew(instance->id, instance->lease->fencing_token, until);
+  if (renewed) {
+    instance->lease->expires_at = renewed->expires_at;
+    co_return ok();
+  }
+  if (renewed.error().kind() != ErrorKind::conflict) co_return Failure(std::move(renewed).error());
+  // Another pool manager has ended it: what we knew of it is worth nothing.
+  if (instance->state == State::leased && !instance->is_settling && fleet_.find(instance->id) == instance)
+    co_await fleet_.drop(instance);
+  co_return not_found("instance {} holds no lease any more (released or expired); acquire one",
+                      instance->id.value());
 }
 
 Task<bool> Leases::ended_if_dead(InstancePtr instance) {

@@ -7,9 +7,10 @@
 
 namespace isa::pool {
 
-// A lease ends when nothing used it for `lease_idle`: no open stream, no chat, no renewal. Uses are noted in
-// memory and reach the row with the sweep, so that a chat costs no write; a crash forgets at most a quarter
-// of the idle time.
+// A lease ends when nothing used it for `lease_idle`: no open stream, no chat, no renewal. The row says when;
+// whoever ends it and whoever renews it compare and swap there. A use is noted in memory and reaches the row
+// with the sweep, so that a chat costs no write while half of its time is left. In a shared store every use
+// is a renewal, since another pool manager may have ended the lease.
 class Leases {
  public:
   Leases(Fleet& fleet, TaskGroup& tasks, const Settings& settings);
@@ -19,21 +20,22 @@ class Leases {
   Task<Result<LeaseInfo>> renew(InstanceId id, std::optional<std::int64_t> fencing_token);
   Task<Result<void>> release(InstanceId id, std::optional<std::int64_t> fencing_token);
 
+  // The lease is made use of now; an error when it has ended.
+  Task<Result<void>> use(InstancePtr instance);
+  // Ends the instance when its sandbox is gone; true then.
+  Task<bool> ended_if_dead(InstancePtr instance);
+
   // One look at every lease: writes down uses, ends what is idle, looks after instances whose stream broke
   // off.
   Task<void> sweep();
-  Task<void> run();  // sweep() for ever, until cancelled.
 
  private:
-  Timestamp ends_at(const Instance& instance) const;
+  Task<void> sweep_one(InstancePtr instance);
   Task<Result<void>> extend(InstancePtr instance, Timestamp until);
-  // Ends the instance when its sandbox is gone; true then.
-  Task<bool> ended_if_dead(InstancePtr instance);
 
   Fleet& fleet_;
   TaskGroup& tasks_;
   std::chrono::milliseconds lease_idle_;
-  std::chrono::milliseconds sweep_every_;
 };
 
 }  // namespace isa::pool

@@ -37,9 +37,11 @@ struct Platform {
   }
   void restart_cloud_os() {
     vms.reset();  // One process at a time serves the folder.
+    brokerage.reset();
+    brokerage = must(cloud_os::Brokerage::open(executor, folder.path(), sandbox_settings(), models, metrics));
     auto backend = must(cloud_os::probe(sandbox_settings(), folder.path()).take_backend());
     vms = std::make_unique<cloud_os::Service>(executor, folder.path(), sandbox_settings(), std::move(backend),
-                                              models);
+                                              *brokerage);
   }
   void restart_pool() { pool = std::make_unique<Service>(executor, settings, store->pool(), *vms); }
   Fleet& fleet() { return must(pool->pool("agent"))->fleet(); }
@@ -49,6 +51,8 @@ struct Platform {
   std::unique_ptr<store::sqlite::SqliteStore> store;
   net::Client http;
   model::Service models;
+  net::Metrics metrics;
+  std::unique_ptr<cloud_os::Brokerage> brokerage;
   std::unique_ptr<cloud_os::Service> vms;
   Settings settings;
   std::unique_ptr<Service> pool;

@@ -18,18 +18,30 @@ struct Findings {
     store::PoolInstance row;
     std::string reason;
   };
-  std::vector<Match> alive;                     // Recorded, and its sandbox runs.
-  std::vector<Loss> lost;                       // Recorded as warm or leased, and its sandbox does not run.
-  std::vector<store::PoolInstance> unfinished;  // On its way out when somebody stopped looking after it.
-  std::vector<SandboxId> orphans;               // Runs, unknown, and older than the grace.
+  std::vector<Match> alive;  // Recorded, and its sandbox runs.
+  std::vector<Loss> lost;    // Recorded as warm or leased, and its sandbox does not run.
+  std::vector<store::PoolInstance>
+      unfinished;                            // On its way in or out when somebody stopped looking after it.
+  std::vector<store::PoolInstance> foreign;  // Another manager, which lives, looks after it.
+  std::vector<SandboxId> orphans;            // Runs, unknown, and older than the grace.
 };
 
-// The decision alone. `rows` must have been read before `vms`: a sandbox that was recorded in between then
-// looks unknown, which its youth forgives; the other way round it would look lost. `is_in_hand`: instances
-// that somebody works on right now.
-Findings compare(const std::vector<store::PoolInstance>& rows, const std::vector<cloud_os::Vm>& vms,
-                 Timestamp now, std::chrono::milliseconds grace,
-                 const std::function<bool(const std::string&)>& is_in_hand);
+// What the decision is made from. The rows must have been read before the managers and the sandboxes: one
+// that was recorded in between then looks unknown, which its youth forgives; the other way round it would
+// look lost.
+struct Evidence {
+  std::vector<store::PoolInstance> rows;
+  std::vector<cloud_os::Vm> vms;
+  std::set<ManagerId> managers;  // That live.
+  ManagerId manager;             // Ours.
+  Timestamp now;
+  std::chrono::milliseconds grace;
+  // Instances that somebody here works on right now.
+  std::function<bool(const InstanceId&)> is_in_hand;
+};
+
+// The decision alone.
+Findings compare(const Evidence& evidence);
 
 class Reconciler {
  public:
@@ -40,10 +52,17 @@ class Reconciler {
   Task<void> run();  // pass() every reconcile_every, until cancelled.
 
  private:
-  Task<void> look_after(Findings::Match match);
+  // Of a manager that is gone: ours from now on. False when somebody else was faster.
+  Task<bool> take_over(const store::PoolInstance& row);
+  Task<void> look_after(Findings::Match match, std::vector<InstanceId>& answered);
+  // An acquire of ours whose answer was lost: nobody holds the lease.
+  Task<bool> ended_unheard(const store::PoolInstance& row);
+  void leave_alone(const store::PoolInstance& row);
+  Task<void> drop_unrecorded(const std::vector<store::PoolInstance>& rows);
+  Task<void> remove_orphans(const std::vector<SandboxId>& orphans);
   // The instance of a row that was read a moment ago; null when it is gone by now.
   Task<InstancePtr> instance_of(store::PoolInstance row, const cloud_os::Vm* vm);
-  bool is_in_hand(const std::string& instance_id) const;
+  bool is_in_hand(const InstanceId& id) const;
 
   Fleet& fleet_;
   std::chrono::milliseconds every_;

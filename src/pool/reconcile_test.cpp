@@ -3,14 +3,19 @@
 namespace isa::pool::testing {
 namespace {
 
-store::Lease lease_of(std::string session) {
-  store::Lease lease;
+store::ClaimRequest claim_of(World& world, std::string session) {
+  store::ClaimRequest request;
+  request.pool = "agent";
+  request.shape = world.fleet().digest();
+  request.manager = ManagerId("manager_former");
+  request.at = now();
+  auto& lease = request.lease;
   lease.id = LeaseId::make();
   lease.session_id = SessionId(std::move(session));
   lease.user_id = UserId("alice");
   lease.acquired_at = now();
   lease.expires_at = now() + std::chrono::minutes(30);
-  return lease;
+  return request;
 }
 
 TEST(Compare, ForgivesTheYoungAndThoseInHandButNotOldStrangers) {
@@ -26,7 +31,13 @@ TEST(Compare, ForgivesTheYoungAndThoseInHandButNotOldStrangers) {
   using std::chrono::seconds;
   const std::vector<cloud_os::Vm> vms{vm("young", "a", seconds(5)), vm("old", "b", seconds(100)),
                                       vm("in-hand", "c", seconds(100))};
-  const auto found = compare({}, vms, at, seconds(60), [](const std::string& id) { return id == "c"; });
+  const auto found = compare({.rows = {},
+                              .vms = vms,
+                              .managers = {},
+                              .manager = {},
+                              .now = at,
+                              .grace = seconds(60),
+                              .is_in_hand = [](const InstanceId& id) { return id.value() == "c"; }});
   EXPECT_EQ(found.orphans, std::vector<SandboxId>{SandboxId("old")});
 }
 
@@ -39,8 +50,13 @@ TEST(Compare, NeverTakesTheSandboxOfARowForAnOrphan) {
     cloud_os::Vm vm;
     vm.vm_id = row.sandbox_id;
     vm.status = cloud_os::VmStatus::running;
-    const auto found =
-        compare({row}, {vm}, now(), std::chrono::seconds(0), [](const std::string&) { return false; });
+    const auto found = compare({.rows = {row},
+                                .vms = {vm},
+                                .managers = {},
+                                .manager = {},
+                                .now = now(),
+                                .grace = std::chrono::seconds(0),
+                                .is_in_hand = [](const InstanceId&) { return false; }});
     EXPECT_TRUE(found.orphans.empty()) << json::name_of(state);
     EXPECT_TRUE(found.lost.empty()) << json::name_of(state);
   }
@@ -49,7 +65,7 @@ TEST(Compare, NeverTakesTheSandboxOfARowForAnOrphan) {
 TEST(Reconcile, AdoptsWarmInstancesAndLeasesOfAFormerLife) {
   in_world(small_pool(2, 4), [](World& world) -> Task<void> {
     const auto leased = co_await world.leave_warm_instance();
-    const auto claimed = must(co_await world.store->pool().claim("agent", lease_of("s1"), now()));
+    const auto claimed = must(co_await world.store->pool().claim(claim_of(world, "s1")));
     const auto warm = co_await world.leave_warm_instance();
     co_await world.service->start();
     co_await world.service->wait_until_filled(soon());
@@ -58,7 +74,7 @@ TEST(Reconcile, AdoptsWarmInstancesAndLeasesOfAFormerLife) {
     const auto resumed = co_await acquired(world, request_of("s1"));
     EXPECT_TRUE(resumed.resumed);
     EXPECT_EQ(resumed.instance_id, leased.id);
-    EXPECT_EQ(resumed.lease.fencing_token, claimed->lease->fencing_token);
+    EXPECT_EQ(resumed.lease.fencing_token, claimed->instance.lease->fencing_token);
     // Nobody knows whether the former life came to bind it.
     EXPECT_EQ(world.vms.binding(leased.sandbox_id).lease_id, resumed.lease.id.value());
     EXPECT_EQ(world.vms.init(leased.sandbox_id).session_id, "s1");

@@ -5,6 +5,9 @@
 
 namespace isa::pool {
 
+// A runtime that lives answers its health within this.
+inline constexpr auto kProbeWithin = std::chrono::seconds(2);
+
 // How the pool manager talks to the runtimes inside its sandboxes. Keeps a connection to each open, so that a
 // warm sandbox is bound without connecting first.
 class RuntimeLink {

@@ -50,6 +50,11 @@ class TestVmClient : public cloud_os::VmClient {
 
   // ---- what a test looks at ----
   std::size_t count() const { return sandboxes_.size(); }
+  std::set<std::string> ids() const {
+    std::set<std::string> all;
+    for (const auto& [id, sandbox] : sandboxes_) all.insert(id.value());
+    return all;
+  }
   bool exists(const SandboxId& id) const { return sandboxes_.contains(id); }
   std::size_t creates = 0;
   std::size_t creating = 0;
@@ -115,6 +120,7 @@ class TestVmClient : public cloud_os::VmClient {
       --failing_binds;
       co_return internal_error("the broker is out of order");
     }
+    if (!sandboxes_.contains(id)) co_return not_found("sandbox {} does not exist", id.value());
     auto& bound = sandboxes_.at(id)->binding;
     if (bound && bound->lease_id != binding.lease_id) co_return conflict("the sandbox serves another lease");
     bound = std::move(binding);

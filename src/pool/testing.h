@@ -48,8 +48,9 @@ struct World {
   }
   // A new service over what is there, as after a restart. The former one must have been stopped.
   void restart() {
-    service =
-        std::make_unique<Service>(executor, settings, store->pool(), vms, [this] { return now() + ahead; });
+    ServiceOptions options;
+    options.clock = [this] { return now() + ahead; };
+    service = std::make_unique<Service>(executor, settings, store->pool(), vms, std::move(options));
   }
   Pool& pool() { return *must(service->pool("agent")); }
   Fleet& fleet() { return pool().fleet(); }
@@ -61,12 +62,13 @@ struct World {
     spec.labels = {{std::string(kPoolLabel), "agent"}, {std::string(kInstanceLabel), row.id.value()}};
     auto created = co_await vms.create(std::move(spec), soon());
     row.sandbox_id = must(std::move(created)).vm_id;
-    row.pool_type = "agent";
-    row.state = State::warm;
+    row.pool = "agent";
+    row.shape = fleet().digest();
+    row.manager = ManagerId("manager_former");
     row.created_at = row.changed_at = now();
-    auto added = co_await store->pool().add(row);
-    if (!added) throw std::runtime_error(added.error().message());
-    co_return row;
+    must(co_await store->pool().reserve(row, {.total = 100, .unleased = 100}));
+    auto ready = co_await store->pool().make_ready(row.id, row.sandbox_id, "", now());
+    co_return must(std::move(ready));
   }
 
   isa::testing::TempFolder folder;

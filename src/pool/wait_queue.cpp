@@ -5,8 +5,12 @@
 
 namespace isa::pool {
 
-WaitQueue::Ticket::Ticket(WaitQueue& queue)
-    : queue_(queue), signal_(queue.executor_), at_(queue.tickets_.insert(queue.tickets_.end(), this)) {}
+WaitQueue::Ticket::Ticket(WaitQueue& queue, SessionId session, UserId user)
+    : queue_(queue),
+      session_(std::move(session)),
+      user_(std::move(user)),
+      signal_(queue.executor_),
+      at_(queue.tickets_.insert(queue.tickets_.end(), this)) {}
 
 Task<void> WaitQueue::Ticket::wait_until(Deadline deadline) {
   if (!is_called_) co_await signal_.wait(deadline);

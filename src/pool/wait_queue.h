@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/ids.h"
 #include "base/signal.h"
 
 #include <functional>
@@ -18,7 +19,7 @@ class WaitQueue {
 
   class Ticket {
    public:
-    explicit Ticket(WaitQueue& queue);
+    Ticket(WaitQueue& queue, SessionId session, UserId user);
     Ticket(const Ticket&) = delete;
     Ticket& operator=(const Ticket&) = delete;
     ~Ticket() { leave(); }
@@ -28,12 +29,18 @@ class WaitQueue {
     // True once per call.
     bool take_call();
     std::size_t position() const;  // From 1.
+    const SessionId& session() const { return session_; }
+    const UserId& user() const { return user_; }
+    Deadline::Clock::time_point since() const { return since_; }
     // Makes room for the next before the ticket's owner is done with its instance. Idempotent.
     void leave();
 
    private:
     friend class WaitQueue;
     WaitQueue& queue_;
+    SessionId session_;
+    UserId user_;
+    Deadline::Clock::time_point since_ = Deadline::Clock::now();
     Signal signal_;
     bool is_called_ = false;
     bool has_left_ = false;
@@ -42,6 +49,8 @@ class WaitQueue {
 
   std::size_t size() const { return tickets_.size(); }
   bool empty() const { return tickets_.empty(); }
+  // In order.
+  const std::list<Ticket*>& tickets() const { return tickets_; }
   // Something became available.
   void call();
   void wake_all();

@@ -14,11 +14,13 @@ struct AcquireBody {
   std::optional<UserId> user_id;
   std::optional<OrgId> org_id;
   std::optional<AgentId> agent_config_id;
+  std::optional<std::string> deployment_id;
   std::optional<json::object> config;
   std::optional<double> timeout;
 };
 BOOST_DESCRIBE_STRUCT(AcquireBody, (),
-                      (session_id, pool_type, user_id, org_id, agent_config_id, config, timeout))
+                      (session_id, pool_type, user_id, org_id, agent_config_id, deployment_id, config,
+                       timeout))
 
 // Of renew and release. Without a token the caller's identity alone decides.
 struct LeaseBody {
@@ -80,6 +82,7 @@ BOOST_DESCRIBE_STRUCT(LeaseView, (), (lease))
 struct InstanceView {
   InstanceId instance_id;
   std::string pool_type;
+  std::optional<std::string> deployment_id;
   State status = State::creating;
   std::optional<SandboxId> sandbox_id;
   std::optional<store::Lease> lease;
@@ -87,11 +90,32 @@ struct InstanceView {
   Timestamp created_at;
 };
 BOOST_DESCRIBE_STRUCT(InstanceView, (),
-                      (instance_id, pool_type, status, sandbox_id, lease, open_streams, created_at))
+                      (instance_id, pool_type, deployment_id, status, sandbox_id, lease, open_streams,
+                       created_at))
 
 struct InstanceList {
   std::vector<InstanceView> instances;
 };
 BOOST_DESCRIBE_STRUCT(InstanceList, (), (instances))
+
+// Who waits, and where in the line. Callers see their own places only.
+struct QueuePlace {
+  std::string pool_type;
+  std::optional<std::string> deployment_id;
+  SessionId session_id;
+  std::int64_t position = 0;  // From 1.
+  std::int64_t waited_ms = 0;
+};
+BOOST_DESCRIBE_STRUCT(QueuePlace, (), (pool_type, deployment_id, session_id, position, waited_ms))
+
+struct Queue {
+  std::vector<QueuePlace> waiting;
+};
+BOOST_DESCRIBE_STRUCT(Queue, (), (waiting))
+
+struct DeploymentList {
+  std::map<std::string, Deployment> deployments;
+};
+BOOST_DESCRIBE_STRUCT(DeploymentList, (), (deployments))
 
 }  // namespace isa::pool

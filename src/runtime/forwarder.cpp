@@ -45,30 +45,33 @@ Task<void> copy(From& from, To& to) {
 }  // namespace
 
 Forwarder::Forwarder(const asio::any_io_executor& executor, std::string broker_path)
-    : broker_path_(std::move(broker_path)), acceptor_(executor), tasks_(executor) {}
+    : broker_path_(std::move(broker_path)), tasks_(executor) {}
 
 Result<std::uint16_t> Forwarder::listen(std::uint16_t port) {
   const Tcp::endpoint at(asio::ip::address_v4::loopback(), port);
   boost::system::error_code ec;
-  acceptor_.open(at.protocol(), ec);
-  if (!ec) acceptor_.set_option(Tcp::acceptor::reuse_address(true), ec);
-  if (!ec) acceptor_.bind(at, ec);
-  if (!ec) acceptor_.listen(asio::socket_base::max_listen_connections, ec);
+  Tcp::acceptor acceptor(tasks_.executor());
+  acceptor.open(at.protocol(), ec);
+  if (!ec) acceptor.set_option(Tcp::acceptor::reuse_address(true), ec);
+  if (!ec) acceptor.bind(at, ec);
+  if (!ec) acceptor.listen(asio::socket_base::max_listen_connections, ec);
   if (ec) {
-    return service_unavailable("127.0.0.1:{} cannot be listened on: {}; choose another with --model-port",
-                               port, ec.message());
+    return service_unavailable(
+        "127.0.0.1:{} cannot be listened on: {}; choose another with --model-port and --proxy-port", port,
+        ec.message());
   }
-  tasks_.spawn("forwarder.accept", accept());
-  return acceptor_.local_endpoint(ec).port();
+  auto& listening = acceptors_.emplace_back(std::move(acceptor));
+  tasks_.spawn("forwarder.accept", accept(listening));
+  return listening.local_endpoint(ec).port();
 }
 
 Task<void> Forwarder::stop() {
   co_await tasks_.stop();
 }
 
-Task<void> Forwarder::accept() {
+Task<void> Forwarder::accept(Tcp::acceptor& acceptor) {
   for (;;) {
-    auto [ec, client] = co_await acceptor_.async_accept(no_throw);
+    auto [ec, client] = co_await acceptor.async_accept(no_throw);
     if (ec == asio::error::operation_aborted) co_return;
     if (ec) {
       log::warn("forwarder.accept_failed", {{"detail", ec.message()}});
@@ -82,7 +85,7 @@ Task<void> Forwarder::accept() {
 
 Task<void> Forwarder::forward(Tcp::socket client) {
   using namespace asio::experimental::awaitable_operators;
-  Local::socket broker(acceptor_.get_executor());
+  Local::socket broker(tasks_.executor());
   const Local::endpoint at(broker_path_);
   auto [ec] = co_await broker.async_connect(at, no_throw);
   if (ec) {

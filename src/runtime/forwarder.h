@@ -1,5 +1,5 @@
-// Makes the broker's socket reachable at an address that any HTTP client can use: 127.0.0.1:8082 in the
-// sandbox.
+// Makes the broker's socket reachable at addresses that any HTTP client can use: in the sandbox
+// 127.0.0.1:8082 for models, and 127.0.0.1:3128 as a proxy to the outside.
 #pragma once
 
 #include "base/result.h"
@@ -8,6 +8,7 @@
 #include <boost/asio/ip/tcp.hpp>
 
 #include <cstdint>
+#include <list>
 #include <string>
 
 namespace isa::runtime {
@@ -18,16 +19,16 @@ class Forwarder {
  public:
   Forwarder(const asio::any_io_executor& executor, std::string broker_path);
 
-  // Returns the port, which the system chose when `port` is 0.
+  // Once for each address. Returns the port, which the system chose when `port` is 0.
   Result<std::uint16_t> listen(std::uint16_t port);
   Task<void> stop();
 
  private:
-  Task<void> accept();
+  Task<void> accept(asio::ip::tcp::acceptor& acceptor);
   Task<void> forward(asio::ip::tcp::socket client);
 
   std::string broker_path_;
-  asio::ip::tcp::acceptor acceptor_;
+  std::list<asio::ip::tcp::acceptor> acceptors_;
   TaskGroup tasks_;
 };
 

@@ -6,6 +6,7 @@
 #include "runtime/files/file_routes.h"
 #include "runtime/first_process.h"
 #include "runtime/forwarder.h"
+#include "runtime/listener.h"
 #include "runtime/options.h"
 #include "runtime/runtime.h"
 
@@ -18,6 +19,7 @@ namespace isa::runtime {
 namespace {
 
 constexpr int kInheritedSocket = 3;
+constexpr std::chrono::seconds kHandoverPatience{15};
 
 net::ServerOptions server_options() {
   net::ServerOptions options;
@@ -29,10 +31,14 @@ net::ServerOptions server_options() {
 }
 
 Result<void> listen(net::Server& server, const Options& options) {
-  if (!options.listen) return server.listen_fd(kInheritedSocket);
-  ISA_TRY(const auto bound, server.listen(*options.listen));
-  log::info("runtime.listening", {{"at", bound.to_string()}});
-  return ok();
+  if (options.listen) {
+    ISA_TRY(const auto bound, server.listen(*options.listen));
+    log::info("runtime.listening", {{"at", bound.to_string()}});
+    return ok();
+  }
+  if (options.listener_from.empty()) return server.listen_fd(kInheritedSocket);
+  ISA_TRY(const int listener, receive_listener(options.listener_from, kHandoverPatience));
+  return server.listen_fd(listener);
 }
 
 Task<Result<void>> serve(const Options options) {
@@ -44,10 +50,12 @@ Task<Result<void>> serve(const Options options) {
   if (const auto up = bring_up_loopback(); !up)
     log::warn("runtime.no_loopback", {{"message", up.error().message()}, {"detail", up.error().detail()}});
   Forwarder forwarder(executor, options.broker);
-  if (const auto port = forwarder.listen(options.model_port); !port)
-    log::warn("runtime.no_forwarder", {{"message", port.error().message()}});
-  else
-    log::info("runtime.forwarding", {{"port", *port}});
+  for (const auto wanted : {options.model_port, options.proxy_port}) {
+    if (const auto port = forwarder.listen(wanted); !port)
+      log::warn("runtime.no_forwarder", {{"message", port.error().message()}});
+    else
+      log::info("runtime.forwarding", {{"port", *port}});
+  }
 
   RuntimeOptions runtime_options{options.broker, options.workspace};
   Runtime runtime(std::move(runtime_options), processes);

@@ -5,11 +5,11 @@
 namespace isa::runtime {
 namespace {
 
-Result<std::uint16_t> parse_port(std::string_view text) {
+Result<std::uint16_t> parse_port(std::string_view option, std::string_view text) {
   std::uint16_t port = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
   if (error != std::errc() || end != text.data() + text.size())
-    return validation_error("--model-port: '{}' is not a port from 0 to 65535", text);
+    return validation_error("{}: '{}' is not a port from 0 to 65535", option, text);
   return port;
 }
 
@@ -23,15 +23,21 @@ Result<Options> parse_options(std::span<const char* const> arguments) {
     const std::string_view value = arguments[i + 1];
     if (name == "--listen") {
       ISA_TRY(options.listen, net::Endpoint::parse_listen(value));
+    } else if (name == "--listener-from") {
+      options.listener_from = value;
     } else if (name == "--broker") {
       options.broker = value;
     } else if (name == "--workspace") {
       options.workspace = value;
     } else if (name == "--model-port") {
-      ISA_TRY(options.model_port, parse_port(value));
+      ISA_TRY(options.model_port, parse_port(name, value));
+    } else if (name == "--proxy-port") {
+      ISA_TRY(options.proxy_port, parse_port(name, value));
     } else {
-      return validation_error("{} is unknown; the options are --listen, --broker, --workspace, --model-port",
-                              name);
+      return validation_error(
+          "{} is unknown; the options are --listen, --listener-from, --broker, --workspace, --model-port, "
+          "--proxy-port",
+          name);
     }
   }
   return options;

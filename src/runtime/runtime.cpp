@@ -21,6 +21,13 @@ constexpr std::size_t kChatMax = 64 << 20;  // The history comes with every chat
 // Of an answer that is not streamed; the agent's own limit ends the run much earlier.
 constexpr std::chrono::hours kChatTimeout{24};
 
+constexpr std::chrono::seconds kBrokerTimeout{10};
+
+struct BrokerEnvironment {
+  std::map<std::string, std::string> env;
+};
+BOOST_DESCRIBE_STRUCT(BrokerEnvironment, (), (env))
+
 // What a chat says to a caller that wants one answer and no stream.
 struct Summary {
   std::string status;
@@ -107,8 +114,24 @@ Task<Result<net::Response>> Runtime::init(net::Request& request) {
   co_return net::Response::json(200, answer);
 }
 
+// Not by init: a warm sandbox is bound and initialised side by side, and the broker knows only from then on.
+Task<Result<void>> Runtime::learn_environment() {
+  if (from_broker_ || !bound_) co_return ok();
+  net::ClientRequest question;
+  question.target = "/environment";
+  ISA_CO_TRY(const auto answer, co_await client_.send(net::Endpoint::unix_socket(options_.broker),
+                                                      std::move(question), Deadline::after(kBrokerTimeout)));
+  if (answer.status != 200) co_return net::error_of(answer.status, answer.body);
+  ISA_CO_TRY(auto known, json::parse_as<BrokerEnvironment>(answer.body));
+  from_broker_ = std::move(known.env);
+  co_return ok();
+}
+
 std::map<std::string, std::string> Runtime::environment() const {
-  return tool_environment(environ, bound_.value_or(sdk::RuntimeInit()));
+  auto variables = tool_environment(environ, bound_.value_or(sdk::RuntimeInit()));
+  if (from_broker_)
+    for (const auto& [name, value] : *from_broker_) variables[name] = value;
+  return variables;
 }
 
 Result<std::vector<std::shared_ptr<sdk::Tool>>> Runtime::tools() {
@@ -146,6 +169,7 @@ Result<std::shared_ptr<Runtime::Chat>> Runtime::begin_chat(const std::string& bo
 }
 
 Task<Result<net::Response>> Runtime::chat(net::Request& request) {
+  ISA_CO_TRYV(co_await learn_environment());
   ISA_CO_TRY(auto chat, begin_chat(request.body));
   chat->trace = net::trace_of(request.headers);
   if (!chat->wants_stream) co_return co_await answer(std::move(chat));

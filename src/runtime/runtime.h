@@ -34,6 +34,7 @@ class Runtime {
 
   Task<Result<net::Response>> init(net::Request& request);
   Task<Result<net::Response>> chat(net::Request& request);
+  Task<Result<void>> learn_environment();
   Result<std::shared_ptr<Chat>> begin_chat(const std::string& body);
   Result<std::vector<std::shared_ptr<sdk::Tool>>> tools();
   Task<void> converse(Chat& chat, EventWriter& writer, std::exception_ptr& failure);
@@ -44,7 +45,9 @@ class Runtime {
   std::shared_ptr<sdk::ProcessTable> processes_;
   net::Client client_;
   std::unique_ptr<sdk::ChatModel> model_;
-  std::optional<sdk::RuntimeInit> bound_;          // Set by init.
+  std::optional<sdk::RuntimeInit> bound_;  // Set by init.
+  // What the broker says that tools need to reach the outside; asked for by the first chat.
+  std::optional<std::map<std::string, std::string>> from_broker_;
   std::vector<std::shared_ptr<sdk::Tool>> tools_;  // Made by the first chat.
   bool is_chatting_ = false;
 };

@@ -51,7 +51,12 @@ class Broker {
  private:
   net::Router routes() {
     auto chat = [this](net::Request& request) { return answer(request); };
-    return net::Router({{Method::post, "/v1/chat/completions", chat, {.is_public = true}}});
+    const auto environment = [](net::Request&) -> Task<Result<net::Response>> {
+      co_return net::Response::text(200, "application/json",
+                                    R"({"env":{"HTTPS_PROXY":"http://127.0.0.1:3128"}})");
+    };
+    return net::Router({{Method::post, "/v1/chat/completions", chat, {.is_public = true}},
+                        {Method::get, "/environment", environment, {.is_public = true}}});
   }
   Task<Result<net::Response>> answer(net::Request& request) {
     ISA_CO_TRY(auto served, sdk::openai::from_request(request.body));
@@ -208,7 +213,8 @@ TEST(Runtime, ServesTheSocketThatItInherits) {
 
 Task<void> runs_tools_in_the_workspace(Sandbox& sandbox) {
   sandbox.broker.script = {
-      calls("bash_execute", {{"command", "pwd; echo $COLOUR $ISA_SESSION_ID $ISA_TEST_INHERITED"}}),
+      calls("bash_execute",
+            {{"command", "pwd; echo $COLOUR $ISA_SESSION_ID $ISA_TEST_INHERITED $HTTPS_PROXY"}}),
       calls("write_file", {{"file_path", "a.txt"}, {"content", "x"}}),
       {says("done")}};
 
@@ -216,7 +222,8 @@ Task<void> runs_tools_in_the_workspace(Sandbox& sandbox) {
   const auto got = co_await read_all(*reader);
 
   const auto result = json::parse(got.first_of(sdk::EventType::tool_result)->content.value()).value();
-  EXPECT_EQ(result.at("stdout").as_string(), sandbox.workspace().string() + "\nred sess_1 yes\n");
+  EXPECT_EQ(result.at("stdout").as_string(),
+            sandbox.workspace().string() + "\nred sess_1 yes http://127.0.0.1:3128\n");
   EXPECT_TRUE(std::filesystem::exists(sandbox.workspace() / "a.txt"));
   EXPECT_EQ(got.last().content, "done");
   EXPECT_EQ(got.history.new_messages.size(), 6U);

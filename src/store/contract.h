@@ -8,6 +8,8 @@
 #include "store/idempotency_store.h"
 #include "store/pool_store.h"
 #include "store/run.h"
+#include "store/sandbox_audit.h"
+#include "store/secret.h"
 #include "store/session.h"
 #include "store/sqlite/sqlite_store.h"
 
@@ -29,6 +31,8 @@ class Engine {
   virtual RunStore& runs() = 0;
   virtual PoolStore& pool() = 0;
   virtual IdempotencyStore& idempotency() = 0;
+  virtual SecretStore& secrets() = 0;
+  virtual SandboxAuditStore& sandbox_audit() = 0;
 };
 
 class SqliteEngine final : public Engine {
@@ -39,6 +43,8 @@ class SqliteEngine final : public Engine {
   RunStore& runs() override { return store_->runs(); }
   PoolStore& pool() override { return store_->pool(); }
   IdempotencyStore& idempotency() override { return store_->idempotency(); }
+  SecretStore& secrets() override { return store_->secrets(); }
+  SandboxAuditStore& sandbox_audit() override { return store_->sandbox_audit(); }
 
  private:
   testing::TempFolder folder_;

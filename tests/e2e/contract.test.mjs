@@ -154,7 +154,20 @@ test('leases', { skip }, async () => {
   await good(ada.post(`${instance}/release`, { fencing_token }));
   const again = await good(ada.post(`${path}/acquire`, { session_id: 'contract-2' }));
   await good(ada.delete(`${path}/${again.instance_id}?fencing_token=${again.lease.fencing_token}`));
-  await good(ada.get('/api/v1/pools/custom_agent/stats'), 501);
+  await good(ada.get(`${path}/queue`));
+  await good(ada.get('/api/v1/pools/desktop/stats'), 404);
+
+  const platformItself = platform.internal('pool');
+  await good(ada.post(`${path}/drain`), 403);
+  await good(platformItself.post(`${path}/drain`));
+  await good(platformItself.delete(`${path}/drain`));
+  const custom = '/api/v1/pools/custom_agent';
+  await good(platformItself.put(`${custom}/deployments/greeter`, { min_warm: 0, max_instances: 1 }));
+  await good(platformItself.get(`${custom}/deployments`));
+  await good(ada.get(`${custom}/stats?deployment_id=greeter`));
+  await good(ada.post(`${custom}/acquire`, { session_id: 'contract-2' }), 422);
+  await good(platformItself.delete(`${custom}/deployments/greeter`));
+  await good(ada.get(`${custom}/stats`));
 });
 
 test('sandboxes', { skip }, async () => {
@@ -171,11 +184,27 @@ test('sandboxes', { skip }, async () => {
   await good(ada.get(`${path}?label=team=a`));
   await good(ada.get(vm));
   await good(ada.get(`${vm}/logs`));
+  await good(internal.put(`${vm}/binding`, { ...binding, egress: ['api.example.com'] }));
+  assert.deepEqual((await good(ada.get(`${vm}/egress`))).egress, ['api.example.com']);
   await good(ada.post(`${vm}/stop`));
   await good(ada.get(`${vm}/status`));
   await good(ada.post(`${vm}/start`));
   await good(ada.delete(vm));
   await good(ada.delete(vm));
+});
+
+test('secrets and the audit trail', { skip }, async () => {
+  const ada = platform.as('ada', 'cloud_os');
+  const secret = { value: 'a-long-random-text', hosts: ['api.example.com'] };
+  await good(ada.put('/api/v1/secrets/a', { ...secret, header: 'Authorization: Bearer {}', methods: ['GET'] }));
+  await good(ada.put('/api/v1/secrets/b', { ...secret, env: 'A_TOKEN', path_prefix: '/v1/' }));
+  await good(ada.put('/api/v1/secrets/c', { ...secret, env: 'PATH' }), 422);
+  assert.equal((await good(ada.get('/api/v1/secrets'))).secrets.length, 2);
+  await good(ada.get('/api/v1/secrets?org_id=none'), 404);
+  for (const name of ['a', 'b']) await good(ada.delete(`/api/v1/secrets/${name}`), 204);
+  await good(ada.delete('/api/v1/secrets/a'), 404);
+  await good(ada.get('/api/v1/audit?limit=2'));
+  await good(ada.get('/api/v1/audit?limit=0'), 422);
 });
 
 test('no operation of any role was left out', { skip }, () => {

@@ -100,9 +100,13 @@ Task<void> PooledExecutor::forget(SessionId session) {
 }
 
 Task<Result<pool::Acquired>> PooledExecutor::acquire(const Turn& turn, const sdk::EventSink& sink) {
-  const auto wait = std::chrono::duration<double>(acquire_timeout_).count();
-  pool::AcquireRequest request{turn.session, turn.user, turn.org,  turn.agent_id,
-                               std::nullopt, wait,      turn.trace};
+  pool::AcquireRequest request{.session_id = turn.session,
+                               .user_id = turn.user,
+                               .org_id = turn.org,
+                               .agent_config_id = turn.agent_id,
+                               .timeout = std::chrono::duration<double>(acquire_timeout_).count(),
+                               .trace = turn.trace};
+  if (!turn.egress.empty()) request.config = json::object{{"egress", json::write(turn.egress)}};
   ISA_CO_TRY(auto at, co_await pool_.acquire(pool_type_, std::move(request)));
   remember(turn.session, at);
   auto event = sandbox_acquired(at);

@@ -101,6 +101,8 @@ class PoolOfOne : public pool::PoolClient {
     co_return ok();
   }
   Task<Result<pool::PoolStats>> stats(std::string) override { co_return pool::PoolStats{}; }
+  Task<Result<void>> configure(std::string, pool::Deployment) override { co_return ok(); }
+  Task<Result<void>> remove_deployment(std::string) override { co_return ok(); }
 
  private:
   std::string socket_;

@@ -141,6 +141,8 @@ Result<std::unique_ptr<TlsConnector>> make_tls_connector(TlsRoots roots) {
     context.load_verify_file(roots.file, ec);
     if (ec) return unreadable("root certificates", roots.file, ec);
   }
+  if (!roots.extra_file.empty()) context.load_verify_file(roots.extra_file, ec);
+  if (ec) return unreadable("root certificates", roots.extra_file, ec);
   return connector;
 }
 

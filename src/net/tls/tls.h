@@ -10,7 +10,8 @@
 namespace isa::net {
 
 struct TlsRoots {
-  std::string file;  // PEM; empty means the system's roots.
+  std::string file;             // PEM; empty means the system's roots.
+  std::string extra_file = {};  // PEM; trusted besides.
 };
 
 // For Client: TLS 1.2 or newer, SNI, and the peer's certificate verified up to the roots and against the

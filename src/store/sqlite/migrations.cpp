@@ -165,8 +165,56 @@ CREATE TABLE deleted_sessions (id TEXT PRIMARY KEY NOT NULL, deleted_at INTEGER 
 CREATE INDEX deleted_sessions_by_time ON deleted_sessions (deleted_at);
 )sql";
 
+// Several managers may share a pool; rows of before belong to a manager that is no more.
+constexpr const char* kSharedPools = R"sql(
+ALTER TABLE pool_instances RENAME COLUMN pool_type TO pool;
+ALTER TABLE pool_instances ADD COLUMN shape TEXT NOT NULL DEFAULT '';
+ALTER TABLE pool_instances ADD COLUMN manager TEXT NOT NULL DEFAULT '';
+ALTER TABLE pool_instances ADD COLUMN endpoint TEXT NOT NULL DEFAULT '';
+ALTER TABLE pool_instances ADD COLUMN probed_at INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE pool_configs (pool TEXT PRIMARY KEY NOT NULL, config TEXT NOT NULL) STRICT;
+)sql";
+
+// Of the credential broker. Entries of the audit trail are never changed.
+constexpr const char* kBroker = R"sql(
+CREATE TABLE secrets (
+  id TEXT PRIMARY KEY NOT NULL,
+  holder TEXT NOT NULL,
+  name TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  used_at INTEGER,
+  document TEXT NOT NULL,
+  sealed BLOB NOT NULL,
+  UNIQUE (holder, name)
+) STRICT;
+
+CREATE TABLE sandbox_audit (
+  number INTEGER PRIMARY KEY AUTOINCREMENT,
+  at INTEGER NOT NULL,
+  sandbox_id TEXT NOT NULL,
+  lease_id TEXT,
+  user_id TEXT,
+  org_id TEXT,
+  session_id TEXT,
+  kind TEXT NOT NULL,
+  verdict TEXT NOT NULL,
+  target TEXT NOT NULL,
+  rule TEXT NOT NULL,
+  secret TEXT,
+  reason TEXT NOT NULL,
+  bytes_out INTEGER NOT NULL,
+  bytes_in INTEGER NOT NULL,
+  count INTEGER NOT NULL
+) STRICT;
+CREATE INDEX sandbox_audit_by_sandbox ON sandbox_audit (sandbox_id, number);
+CREATE INDEX sandbox_audit_by_user ON sandbox_audit (user_id, number);
+CREATE INDEX sandbox_audit_by_time ON sandbox_audit (at);
+CREATE TRIGGER sandbox_audit_is_append_only BEFORE UPDATE ON sandbox_audit
+BEGIN SELECT RAISE(ABORT, 'entries of the audit trail are never changed'); END;
+)sql";
+
 // Version n is the n-th entry. Entries are never changed once released: a change is a new entry.
-constexpr std::array kVersions{kAgents, kSessions, kPool, kAudit, kIdempotencyKeys, kDeletedSessions};
+constexpr std::array kVersions{kAgents, kSessions, kPool, kAudit, kIdempotencyKeys, kDeletedSessions, kSharedPools, kBroker};
 
 Result<std::int64_t> integer(Database& db, std::string_view sql) {
   ISA_TRY(const auto value, find_one(db, take_one<std::int64_t>, sql));

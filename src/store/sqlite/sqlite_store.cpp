@@ -24,6 +24,8 @@ class Store final : public SqliteStore {
   RunStore& runs() override { return *runs_; }
   PoolStore& pool() override { return *pool_; }
   IdempotencyStore& idempotency() override { return *idempotency_; }
+  SecretStore& secrets() override { return *secrets_; }
+  SandboxAuditStore& sandbox_audit() override { return *sandbox_audit_; }
 
  private:
   FileLock lock_;  // Outlives every connection.
@@ -34,6 +36,8 @@ class Store final : public SqliteStore {
   std::unique_ptr<RunStore> runs_ = make_run_store(engine_);
   std::unique_ptr<PoolStore> pool_ = make_pool_store(engine_);
   std::unique_ptr<IdempotencyStore> idempotency_ = make_idempotency_store(engine_);
+  std::unique_ptr<SecretStore> secrets_ = make_secret_store(engine_);
+  std::unique_ptr<SandboxAuditStore> sandbox_audit_ = make_sandbox_audit(engine_);
 };
 
 // With power_cut a commit returns when the write-ahead log is on the disk, else when the operating system has

@@ -7,6 +7,8 @@
 #include "store/idempotency_store.h"
 #include "store/pool_store.h"
 #include "store/run.h"
+#include "store/sandbox_audit.h"
+#include "store/secret.h"
 #include "store/session.h"
 
 #include <filesystem>
@@ -36,6 +38,8 @@ class SqliteStore {
   virtual RunStore& runs() = 0;
   virtual PoolStore& pool() = 0;
   virtual IdempotencyStore& idempotency() = 0;
+  virtual SecretStore& secrets() = 0;
+  virtual SandboxAuditStore& sandbox_audit() = 0;
 };
 
 }  // namespace isa::store::sqlite

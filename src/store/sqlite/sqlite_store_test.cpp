@@ -198,7 +198,7 @@ TEST(SqliteStore, ListsReadAnIndexInsteadOfSortingATable) {
         "EXPLAIN QUERY PLAN SELECT id FROM runs WHERE session_id = 'a' ORDER BY created_at, id",
         "EXPLAIN QUERY PLAN SELECT id FROM runs WHERE state IN ('queued', 'running') ORDER BY created_at, id",
         "EXPLAIN QUERY PLAN SELECT message FROM session_messages WHERE session_id = 'a' ORDER BY number",
-        "EXPLAIN QUERY PLAN SELECT id FROM pool_instances WHERE pool_type = 'a' AND state = 'warm' "
+        "EXPLAIN QUERY PLAN SELECT id FROM pool_instances WHERE pool = 'a' AND state = 'warm' "
         "ORDER BY created_at, id LIMIT 1"}) {
     const auto steps = plan(sql);
     EXPECT_NE(steps.find("INDEX"), std::string::npos) << sql << ": " << steps;

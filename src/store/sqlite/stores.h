@@ -6,6 +6,8 @@
 #include "store/idempotency_store.h"
 #include "store/pool_store.h"
 #include "store/run.h"
+#include "store/sandbox_audit.h"
+#include "store/secret.h"
 #include "store/session.h"
 
 #include <memory>
@@ -20,5 +22,7 @@ std::unique_ptr<SessionStore> make_session_store(Engine& engine);
 std::unique_ptr<RunStore> make_run_store(Engine& engine);
 std::unique_ptr<PoolStore> make_pool_store(Engine& engine);
 std::unique_ptr<IdempotencyStore> make_idempotency_store(Engine& engine);
+std::unique_ptr<SecretStore> make_secret_store(Engine& engine);
+std::unique_ptr<SandboxAuditStore> make_sandbox_audit(Engine& engine);
 
 }  // namespace isa::store::sqlite

@@ -1,6 +1,7 @@
 #include "cloud_os/backends/bubblewrap/backend.h"
 
 #include "cloud_os/backends/bubblewrap/start_shim.h"
+#include "cloud_os/environment.h"
 #include "cloud_os/unix_listener.h"
 
 #include <algorithm>
@@ -43,7 +44,6 @@ Result<void> BubblewrapBackend::accepts(const VmCreate& spec) const {
   if (spec.network_mode != NetworkMode::none) return unsupported("network but loopback", "network_mode");
   if (spec.container_port)
     return unsupported("ports on the host: its endpoint is a Unix socket", "container_port");
-  if (!spec.egress.empty()) return unsupported("way out of the sandbox but the model service", "egress");
   return check_environment(spec.env);
 }
 
@@ -88,14 +88,15 @@ std::vector<std::string> BubblewrapBackend::shim_arguments(const SandboxDir& dir
   return words;
 }
 
-Result<ProcessId> BubblewrapBackend::spawn(const SandboxDir& dir, const Record& record) {
+Result<Spawned> BubblewrapBackend::spawn(const SandboxDir& dir, const Record& record) {
   ISA_TRYV(prepare_files(dir, record));
   ISA_TRY(const auto groups, cgroups_.create(dir.id(), record.vm.limits));
   ShimDescriptors inherited;
   ISA_TRY(inherited.listener, listen_unix(dir.agent_socket(), 0600));
   inherited.allowed = Descriptor(filter_.open_allowed());
   inherited.refused_ioctls = Descriptor(filter_.open_refused_ioctls());
-  return start_shim(dir, shim_arguments(dir, record, groups), std::move(inherited));
+  ISA_TRY(const auto shim, start_shim(dir, shim_arguments(dir, record, groups), std::move(inherited)));
+  return Spawned{.supervisor = shim};
 }
 
 std::optional<ProcessId> BubblewrapBackend::find(const SandboxDir& dir) {
@@ -122,8 +123,9 @@ VmExit BubblewrapBackend::exit_of(const SandboxDir& dir) {
 Result<void> BubblewrapBackend::kill(const SandboxDir& dir) {
   auto processes = read_pids(dir.pids());
   if (!processes.shim) {  // Killed between its start and its first words.
-    for (const auto& shim : find_shims(config_.sandboxes))
-      if (shim.dir == dir.root) processes.shim = shim.process;
+    if (const auto shims = find_shims(config_.sandboxes))
+      for (const auto& shim : *shims)
+        if (shim.dir == dir.root) processes.shim = shim.process;
   }
   // The shim first: it knows of a child that has not yet joined its group.
   if (processes.shim) send_signal(*processes.shim, SIGTERM);
@@ -140,14 +142,19 @@ Result<void> BubblewrapBackend::kill(const SandboxDir& dir) {
   return status;
 }
 
-std::vector<SandboxId> BubblewrapBackend::enumerate() {
-  std::vector<std::string> names = cgroups_.names();
-  for (const auto& shim : find_shims(config_.sandboxes)) names.push_back(shim.dir.filename().string());
-  std::ranges::sort(names);
-  names.erase(std::unique(names.begin(), names.end()), names.end());
-  std::vector<SandboxId> ids;
-  for (auto& name : names) ids.emplace_back(std::move(name));
-  return ids;
+Result<std::vector<Alive>> BubblewrapBackend::enumerate() {
+  std::map<std::string, Timestamp> found;
+  const auto add = [&](const std::string& name, Timestamp since) {
+    const auto entry = found.emplace(name, since).first;
+    entry->second = std::min(entry->second, since);
+  };
+  ISA_TRY(const auto groups, cgroups_.groups());
+  for (const auto& [name, since] : groups) add(name, since);
+  ISA_TRY(const auto shims, find_shims(config_.sandboxes));
+  for (const auto& shim : shims) add(shim.dir.filename().string(), started_at(shim.process));
+  std::vector<Alive> alive;
+  for (const auto& [name, since] : found) alive.push_back({SandboxId(name), since});
+  return alive;
 }
 
 }  // namespace isa::cloud_os

@@ -26,13 +26,17 @@ class BubblewrapBackend final : public Backend {
   std::string_view name() const override { return "bubblewrap"; }
   std::string_view isolation() const override;
   LimitsEnforced enforced() const override { return cgroups_.enforced(); }
+  Capabilities capabilities() const override { return {.pause = cgroups_.can_freeze()}; }
   Result<void> accepts(const VmCreate& spec) const override;
-  Result<ProcessId> spawn(const SandboxDir& dir, const Record& record) override;
+  Result<Spawned> spawn(const SandboxDir& dir, const Record& record) override;
   std::optional<ProcessId> find(const SandboxDir& dir) override;
   VmExit exit_of(const SandboxDir& dir) override;
+  Result<void> pause(const SandboxDir& dir) override { return cgroups_.freeze(dir.id()); }
+  Result<void> resume(const SandboxDir& dir) override { return cgroups_.thaw(dir.id()); }
+  Result<VmStats> stats(const SandboxDir& dir) override { return cgroups_.stats(dir.id()); }
   Result<void> kill(const SandboxDir& dir) override;
   Result<void> reclaim(const SandboxDir& dir) override { return cgroups_.remove(dir.id()); }
-  std::vector<SandboxId> enumerate() override;
+  Result<std::vector<Alive>> enumerate() override;
   void retire() override { cgroups_.remove_parents(); }
 
  private:

@@ -36,12 +36,6 @@ std::string bwrap_options(const BwrapSources& from, const BwrapFeatures& feature
                           const BwrapDescriptors& fds, const VmLimits& limits,
                           const std::map<std::string, std::string>& env);
 
-// The environment of every sandbox: the spec's own variables and those of the contract (design:
-// execution.md).
-std::map<std::string, std::string> sandbox_environment(const Record& record);
-// validation_error when a variable is malformed or one that the platform sets.
-Result<void> check_environment(const std::map<std::string, std::string>& env);
-
 // Makes the small /etc that all sandboxes share: users, names, nothing of the host. Changes only what
 // differs, since sandboxes that outlived an earlier server have this very folder mounted.
 Result<void> write_etc(const std::filesystem::path& folder);

@@ -1,6 +1,6 @@
 #include "cloud_os/backends/bubblewrap/seccomp_filter.h"
 
-#include "cloud_os/backends/bubblewrap/allowed_syscalls.h"
+#include "cloud_os/allowed_syscalls.h"
 
 #include <asm/termbits.h>
 #include <seccomp.h>
@@ -8,12 +8,11 @@
 #include <cerrno>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include <fcntl.h>
-#include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 namespace isa::cloud_os {
@@ -21,10 +20,6 @@ namespace {
 
 using Filter = std::unique_ptr<void, decltype(&seccomp_release)>;
 
-constexpr std::uint64_t kNamespaceFlags = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC |
-                                          CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWTIME;
-// The kernel looks at 32 bits of these arguments; the upper ones must not be a way around a rule.
-constexpr std::uint64_t kLow32 = 0xffff'ffff;
 // Calls younger than libseccomp's names answer ENOSYS, so that a C library falls back instead of failing.
 constexpr int kFirstUnnamed = 451;
 constexpr int kLastUnnamed = 600;
@@ -35,14 +30,16 @@ class Builder {
     if (!filter_) error_ = -ENOMEM;
   }
 
-  template <class... Conditions>
-  void rule(std::uint32_t action, int call, Conditions... conditions) {
+  void rule(std::uint32_t action, int call, std::initializer_list<ArgumentCondition> conditions = {}) {
+    std::vector<scmp_arg_cmp> all;
+    for (const auto& one : conditions) all.push_back({one.argument, SCMP_CMP_MASKED_EQ, one.mask, one.value});
     if (error_ == 0 && call >= 0)
-      error_ = seccomp_rule_add(filter_.get(), action, call, sizeof...(conditions), conditions...);
+      error_ =
+          seccomp_rule_add_array(filter_.get(), action, call, static_cast<unsigned>(all.size()), all.data());
   }
-  template <class... Conditions>
-  void rule(std::uint32_t action, const char* name, Conditions... conditions) {
-    rule(action, seccomp_syscall_resolve_name(name), conditions...);
+  void rule(std::uint32_t action, const char* name,
+            std::initializer_list<ArgumentCondition> conditions = {}) {
+    rule(action, seccomp_syscall_resolve_name(name), conditions);
   }
 
   // Into an anonymous file.
@@ -63,19 +60,8 @@ class Builder {
 Result<int> compile_allowed() {
   Builder filter(SCMP_ACT_ERRNO(EPERM));
   for (const char* name : kAllowedSyscalls) filter.rule(SCMP_ACT_ALLOW, name);
-  // New threads and processes, but no namespaces. The flags of clone3 are in memory, where no filter can
-  // look.
-  filter.rule(SCMP_ACT_ALLOW, "clone", SCMP_A0(SCMP_CMP_MASKED_EQ, kNamespaceFlags, 0));
-  filter.rule(SCMP_ACT_ERRNO(ENOSYS), "clone3");
-  for (const std::uint64_t family : {AF_UNIX, AF_INET, AF_INET6})
-    filter.rule(SCMP_ACT_ALLOW, "socket", SCMP_A0(SCMP_CMP_MASKED_EQ, kLow32, family));
-  // getifaddrs(3) asks by NETLINK_ROUTE (protocol 0); the other netlink families reach into the kernel.
-  filter.rule(SCMP_ACT_ALLOW, "socket", SCMP_A0(SCMP_CMP_MASKED_EQ, kLow32, AF_NETLINK),
-              SCMP_A2(SCMP_CMP_MASKED_EQ, kLow32, 0));
-  filter.rule(SCMP_ACT_ALLOW, "socketpair", SCMP_A0(SCMP_CMP_MASKED_EQ, kLow32, AF_UNIX));
-  // Asking for the personality, and the default one.
-  filter.rule(SCMP_ACT_ALLOW, "personality", SCMP_A0(SCMP_CMP_MASKED_EQ, kLow32, kLow32));
-  filter.rule(SCMP_ACT_ALLOW, "personality", SCMP_A0(SCMP_CMP_MASKED_EQ, kLow32, 0));
+  for (const auto& [name, conditions] : kConditionalSyscalls) filter.rule(SCMP_ACT_ALLOW, name, conditions);
+  for (const char* name : kUnknownSyscalls) filter.rule(SCMP_ACT_ERRNO(ENOSYS), name);
   for (int call = kFirstUnnamed; call <= kLastUnnamed; ++call) filter.rule(SCMP_ACT_ERRNO(ENOSYS), call);
   return filter.finish("isa-seccomp-allowed");
 }
@@ -84,7 +70,7 @@ Result<int> compile_refused() {
   Builder filter(SCMP_ACT_ALLOW);
   // Typing into a terminal that somebody else reads, and the console's keyboard and clipboard.
   for (const std::uint64_t request : {TIOCSTI, TIOCLINUX, TIOCCONS})
-    filter.rule(SCMP_ACT_ERRNO(EPERM), "ioctl", SCMP_A1(SCMP_CMP_MASKED_EQ, kLow32, request));
+    filter.rule(SCMP_ACT_ERRNO(EPERM), "ioctl", {{1, kLow32, request}});
   return filter.finish("isa-seccomp-ioctls");
 }
 

@@ -3,7 +3,15 @@
 // sandbox or has been a way out of one: mount and the namespaces, ptrace and process_vm_*, keys, bpf,
 // io_uring, userfaultfd, perf, modules, kexec, swap, reboot, clocks, handles of files, quota, NUMA of other
 // processes.
+//
+// Each backend turns these tables into what its isolation understands: a filter program, a profile.
 #pragma once
+
+#include <cstdint>
+#include <initializer_list>
+
+#include <sched.h>
+#include <sys/socket.h>
 
 namespace isa::cloud_os {
 
@@ -24,7 +32,7 @@ inline constexpr const char* kAllowedSyscalls[] = {
     "brk", "madvise", "membarrier", "memfd_create", "mincore", "mlock", "mlock2", "mlockall", "mmap",
     "mprotect", "mremap", "msync", "munlock", "munlockall", "munmap", "pkey_alloc", "pkey_free",
     "pkey_mprotect", "remap_file_pages",
-    // Processes and threads. clone has a rule of its own.
+    // Processes and threads. clone is among the conditional ones.
     "arch_prctl", "capget", "capset", "execve", "execveat", "exit", "exit_group", "fork", "futex",
     "futex_waitv", "get_robust_list", "get_thread_area", "getcpu", "getegid", "geteuid", "getgid",
     "getgroups", "getpgid", "getpgrp", "getpid", "getppid", "getpriority", "getresgid", "getresuid",
@@ -44,11 +52,45 @@ inline constexpr const char* kAllowedSyscalls[] = {
     "rt_tgsigqueueinfo", "select", "setitimer", "sigaltstack", "signalfd", "signalfd4", "time",
     "timer_create", "timer_delete", "timer_getoverrun", "timer_gettime", "timer_settime", "timerfd_create",
     "timerfd_gettime", "timerfd_settime", "getrandom",
-    // Talking to each other. socket and socketpair have rules of their own.
+    // Talking to each other. socket and socketpair are among the conditional ones.
     "accept", "accept4", "bind", "connect", "getpeername", "getsockname", "getsockopt", "ioctl", "listen",
     "mq_getsetattr", "mq_notify", "mq_open", "mq_timedreceive", "mq_timedsend", "mq_unlink", "msgctl",
     "msgget", "msgrcv", "msgsnd", "pipe", "pipe2", "recvfrom", "recvmmsg", "recvmsg", "semctl", "semget",
     "semop", "semtimedop", "sendmmsg", "sendmsg", "sendto", "setsockopt", "shmat", "shmctl", "shmdt",
     "shmget", "shutdown"};
+
+// A call that is allowed only when (argument & mask) == value for each of its conditions; several rules of
+// one call are alternatives.
+struct ArgumentCondition {
+  unsigned argument;
+  std::uint64_t mask, value;
+};
+struct ConditionalSyscall {
+  const char* name;
+  std::initializer_list<ArgumentCondition> conditions;
+};
+
+inline constexpr std::uint64_t kNamespaceFlags = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC |
+                                                 CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWTIME;
+// The kernel looks at 32 bits of these arguments; the upper ones must not be a way around a rule.
+inline constexpr std::uint64_t kLow32 = 0xffff'ffff;
+
+inline constexpr ConditionalSyscall kConditionalSyscalls[] = {
+    // New threads and processes, but no namespaces.
+    {"clone", {{0, kNamespaceFlags, 0}}},
+    {"socket", {{0, kLow32, AF_UNIX}}},
+    {"socket", {{0, kLow32, AF_INET}}},
+    {"socket", {{0, kLow32, AF_INET6}}},
+    // getifaddrs(3) asks by NETLINK_ROUTE (protocol 0); the other netlink families reach into the kernel.
+    {"socket", {{0, kLow32, AF_NETLINK}, {2, kLow32, 0}}},
+    {"socketpair", {{0, kLow32, AF_UNIX}}},
+    // Asking for the personality, and the default one.
+    {"personality", {{0, kLow32, kLow32}}},
+    {"personality", {{0, kLow32, 0}}},
+};
+
+// These answer ENOSYS instead of EPERM, so that a C library falls back instead of failing. The flags of
+// clone3 are in memory, where no filter can look.
+inline constexpr const char* kUnknownSyscalls[] = {"clone3"};
 
 }  // namespace isa::cloud_os
