@@ -46,12 +46,19 @@ bool is_listed(std::string_view name, std::string_view list) {
   return false;
 }
 
+// A sender may say it in several Connection lines.
+bool is_of_the_connection(std::string_view name, const net::Headers& headers) {
+  return std::ranges::any_of(headers.all(), [&](const auto& header) {
+    return net::equals_ignoring_case(header.first, "Connection") && is_listed(name, header.second);
+  });
+}
+
 net::Headers without_connection(const net::Headers& headers) {
   net::Headers kept;
   for (const auto& [name, value] : headers.all()) {
     const bool is_own = std::ranges::any_of(
         kOfTheConnection, [&](std::string_view own) { return net::equals_ignoring_case(own, name); });
-    if (!is_own && !is_listed(name, headers.get("Connection"))) kept.add(name, value);
+    if (!is_own && !is_of_the_connection(name, headers)) kept.add(name, value);
   }
   return kept;
 }

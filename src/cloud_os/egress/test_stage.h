@@ -45,7 +45,8 @@ class Inside {
   }
   explicit Inside(asio::any_io_executor executor) : socket_(executor) {}
 
-  Task<void> say(std::string text) { co_await asio::async_write(socket_, asio::buffer(text), use_task); }
+  // Whoever refuses it may not hear it to its end: his answer says so.
+  Task<void> say(std::string text) { co_await asio::async_write(socket_, asio::buffer(text), no_throw); }
   Task<std::string> hear_until(std::string end) {
     for (;;) {
       if (const auto at = heard_.find(end); at != std::string::npos) {
@@ -126,12 +127,17 @@ class Stage {
     broker->bind(std::move(binding));
   }
   Task<std::unique_ptr<Inside>> enter() { return Inside::connect(socket()); }
-  // Of a connection of its own: the whole answer.
+  // Of a connection of its own: the whole answer. The request asks for the end of the connection, since
+  // whoever ends it himself counts as gone and gets none; a tunnel that it opens is ended from inside.
   Task<std::string> ask(std::string request) {
     const auto inside = co_await enter();
+    const bool opens_tunnel = request.starts_with("CONNECT ");
+    request.insert(request.find("\r\n") + 2, "Connection: close\r\n");
     co_await inside->say(std::move(request));
-    inside->socket().shutdown(net::Socket::shutdown_send);
-    co_return co_await inside->hear_all();
+    auto answer = co_await inside->hear_until("\r\n\r\n");
+    if (opens_tunnel) inside->socket().shutdown(net::Socket::shutdown_send);
+    answer += co_await inside->hear_all();
+    co_return answer;
   }
   Task<std::string> get(std::string url, std::string headers = "") {
     const auto authority = url.substr(7, url.find('/', 7) - 7);

@@ -120,16 +120,20 @@ Task<void> Tunnel::refuse(net::Stream& inside, std::string_view reason) {
 }
 
 // Until `from` has no more, which `to` then learns. When either breaks, both are closed: the other direction
-// must not wait for a peer that is gone.
+// must not wait for a peer that is gone. A client may leave without hearing how the server says goodbye.
 Task<void> Tunnel::pump(net::Stream& from, net::Stream& to, std::int64_t& count) {
   std::vector<char> buffer(kPiece);
   for (;;) {
     const auto space = asio::buffer(buffer);
     const auto [failed, size] = co_await from.read_some(space);
-    if (failed == asio::error::eof) co_return to.shutdown_send();
+    if (failed == asio::error::eof) {
+      if (&from == inside_) inside_has_ended_ = true;
+      co_return to.shutdown_send();
+    }
     if (failed) co_return close("broken");
     watchdog_.expire_after(limits_.idle);
-    if (!co_await write_all(to, {buffer.data(), size})) co_return close("broken");
+    if (!co_await write_all(to, {buffer.data(), size}))
+      co_return close(&to == inside_ && inside_has_ended_ ? "" : "broken");
     count += static_cast<std::int64_t>(size);
   }
 }

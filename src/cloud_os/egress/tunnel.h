@@ -54,6 +54,7 @@ class Tunnel {
   OnEnd on_end_;
   Account account_;
   net::Stream* inside_ = nullptr;  // While it runs.
+  bool inside_has_ended_ = false;  // It sends no more, and perhaps hears no more either.
   net::Watchdog watchdog_;
 };
 

@@ -22,7 +22,7 @@ Task<std::unique_ptr<Inside>> tunnel(Stage& stage, std::string authority) {
 Task<std::string> end_of_tunnel(Stage& stage) {
   for (;;) {
     const auto trail = co_await stage.trail();
-    if (!trail.empty() && trail[0].kind == store::AuditKind::tunnel_end) co_return trail[0].reason;
+    if (!trail.empty() && trail.at(0).kind == store::AuditKind::tunnel_end) co_return trail.at(0).reason;
     co_await sleep_for(std::chrono::milliseconds(1));
   }
 }
@@ -43,19 +43,19 @@ TEST(TunnelOverTls, AClientReachesTheServerThatItNames) {
     answer->body.reset();
     EXPECT_EQ(co_await end_of_tunnel(stage), "");
     const auto trail = co_await stage.trail();
-    EXPECT_EQ(trail[0].target, "api.test:443");
-    EXPECT_GT(trail[0].bytes_out, 100);
-    EXPECT_GT(trail[0].bytes_in, 100);
-    EXPECT_EQ(trail[1].kind, store::AuditKind::tunnel);
+    EXPECT_EQ(trail.at(0).target, "api.test:443");
+    EXPECT_GT(trail.at(0).bytes_out, 100);
+    EXPECT_GT(trail.at(0).bytes_in, 100);
+    EXPECT_EQ(trail.at(1).kind, store::AuditKind::tunnel);
   });
 }
 
 TEST(Tunnel, OnlyNamesOnTheListAndTheirPortsAreConnectedTo) {
   on_stage([](Stage& stage) -> Task<void> {
     EXPECT_TRUE((co_await stage.ask(connect_to("api.test:443"))).starts_with("HTTP/1.1 403 "));
-    stage.allow({"api.test", "plain.test:8080", "*.test:22"});
+    stage.allow({"api.test", "plain.test:8080", "*.plain.test:22"});
     for (const char* authority :
-         {"evil.test:443", "api.test:8443", "plain.test:443", "plain.test:22.", "x.example:22"})
+         {"evil.test:443", "api.test:8443", "plain.test:443", "plain.test:22", "a.plain.test:22.", "x.example:22"})
       EXPECT_FALSE((co_await stage.ask(connect_to(authority))).starts_with("HTTP/1.1 200 ")) << authority;
     EXPECT_TRUE((co_await stage.ask(connect_to("plain.test:8080"))).starts_with("HTTP/1.1 200 "));
     EXPECT_EQ(stage.names->asked, 0);
@@ -64,7 +64,7 @@ TEST(Tunnel, OnlyNamesOnTheListAndTheirPortsAreConnectedTo) {
 
 TEST(Tunnel, AnAddressInAnySpellingIsNoTarget) {
   on_stage([](Stage& stage) -> Task<void> {
-    stage.allow({"api.test", "*.test"});
+    stage.allow({"api.test", "*.api.test"});
     for (const char* authority :
          {"127.0.0.1:443", "0x7f.1:443", "2130706433:443", "017700000001:443", "127.1:443", "[::1]:443",
           "[::ffff:127.0.0.1]:443", "169.254.169.254:80", "localhost:443", "api.test",
@@ -106,8 +106,8 @@ Task<void> refused_for(Stage& stage, std::string bytes, std::string reason, std:
   co_await inside->say(std::move(bytes));
   EXPECT_EQ(co_await inside->hear_all(), heard) << reason;
   EXPECT_EQ(co_await end_of_tunnel(stage), reason);
-  EXPECT_EQ((co_await stage.trail())[0].verdict, store::AuditVerdict::refused);
-  EXPECT_EQ((co_await stage.trail())[0].bytes_out, 0);
+  EXPECT_EQ((co_await stage.trail()).at(0).verdict, store::AuditVerdict::refused);
+  EXPECT_EQ((co_await stage.trail()).at(0).bytes_out, 0);
 }
 
 TEST(Tunnel, TheNameInTheHelloMustBeTheOneThatWasAskedFor) {

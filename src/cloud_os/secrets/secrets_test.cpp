@@ -185,7 +185,7 @@ TEST(Secrets, APlaceholderIsSwappedInHeadersForItsHostAlone) {
                        "POST http://plain.test/ HTTP/1.1\r\nHost: plain.test\r\nContent-Length: {}\r\n\r\n{}",
                        placeholder.size(), placeholder)),
                    403, "placeholder_elsewhere"));
-    EXPECT_EQ((co_await stage.trail()).front().reason, "placeholder_elsewhere");
+    EXPECT_EQ((co_await stage.trail()).at(0).reason, "placeholder_elsewhere");
   });
 }
 
