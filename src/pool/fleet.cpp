@@ -229,13 +229,18 @@ InstancePtr Fleet::find(const InstanceId& id) const {
 }
 
 Task<Result<InstancePtr>> Fleet::fetch(InstanceId id) {
-  if (auto known = find(id); known || !is_shared()) co_return known;
+  const auto known = find(id);
+  // One lease in its life: whose that is, is no news. That there is none yet may be out of date.
+  const bool may_be_leased = known && (known->state == State::creating || known->state == State::warm);
+  if (!is_shared() || (known && !may_be_leased)) co_return known;
   const auto row = co_await store_.find(id);
   if (!row && row.error().kind() == ErrorKind::not_found) co_return nullptr;
   if (!row) co_return Failure(row.error());
   if (row->pool != shape_.pool) co_return nullptr;
-  if (auto known = find(id)) co_return known;  // Meanwhile.
-  co_return adopt(*row);
+  const auto instance = find(id);  // Perhaps by now.
+  if (!instance) co_return adopt(*row);
+  follow(*instance, *row);
+  co_return instance;
 }
 
 InstancePtr Fleet::find_session(const SessionId& session) const {

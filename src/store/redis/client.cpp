@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "net/client_connection.h"
+#include "net/watchdog.h"
 
 #include <algorithm>
 #include <deque>
@@ -11,6 +12,7 @@ namespace {
 
 constexpr auto kFirstPause = std::chrono::milliseconds(20);
 constexpr auto kLongestPause = std::chrono::seconds(2);
+constexpr auto kAnotherLook = std::chrono::milliseconds(20);
 
 Error lost(const std::string& why) {
   return service_unavailable("the store of the pools (Redis) cannot be reached: {}; try again in a moment",
@@ -32,7 +34,10 @@ bool is_out_of_order(const Reply& reply) {
 class Client::Link {
  public:
   Link(std::unique_ptr<net::Connection> connection, std::chrono::milliseconds timeout)
-      : connection_(std::move(connection)), timeout_(timeout), ended_(connection_->stream->executor()) {}
+      : connection_(std::move(connection)),
+        timeout_(timeout),
+        watchdog_(connection_->stream->executor(), [this] { on_expiry(); }),
+        ended_(connection_->stream->executor()) {}
 
   static Task<Result<Reply>> call(std::shared_ptr<Link> self, Command command) {
     auto& link = *self;
@@ -40,7 +45,7 @@ class Client::Link {
     append_command(link.unsent_, command);
     const auto waiting = std::make_shared<Waiting>(link.connection_->stream->executor());
     link.waiting_.push_back(waiting);
-    if (link.waiting_.size() == 1) link.connection_->watchdog.expire_after(link.timeout_);
+    if (link.waiting_.size() == 1) link.expect_answer();
     if (!link.is_writing_) co_await link.write();
     while (!waiting->answer) co_await waiting->answered.wait();
     co_return *std::move(waiting->answer);
@@ -59,9 +64,7 @@ class Client::Link {
         if (!self->hand_out(*std::move(*reply))) co_return;
       }
     }
-    self->end(self->connection_->is_expired
-                  ? fmt::format("it did not answer in {} ms", self->timeout_.count())
-                  : "it closed the connection");
+    self->end("it closed the connection");
   }
 
   void end(const std::string& why) {
@@ -91,6 +94,17 @@ class Client::Link {
     ~Ending() { link.end("the connection was given up"); }
   };
 
+  void expect_answer() {
+    is_late_ = false;
+    watchdog_.expire_after(timeout_);
+  }
+  // When this loop was busy for so long itself, the answer may lie there unread: look once more.
+  void on_expiry() {
+    if (is_late_) return end(fmt::format("it did not answer in {} ms", timeout_.count()));
+    is_late_ = true;
+    watchdog_.expire_after(kAnotherLook);
+  }
+
   // Whoever comes first writes for all; a writer that is cut off may have written half a command.
   struct Writing {
     Link& link;
@@ -117,9 +131,9 @@ class Client::Link {
     const auto waiting = std::move(waiting_.front());
     waiting_.pop_front();
     if (waiting_.empty())
-      connection_->watchdog.rest();
+      watchdog_.rest();
     else
-      connection_->watchdog.expire_after(timeout_);  // It is busy, not away.
+      expect_answer();  // It is busy, not away.
     waiting->answer = std::move(reply);
     waiting->answered.notify();
     return true;
@@ -127,6 +141,8 @@ class Client::Link {
 
   std::unique_ptr<net::Connection> connection_;
   std::chrono::milliseconds timeout_;
+  net::Watchdog watchdog_;
+  bool is_late_ = false;
   Signal ended_;
   ReplyReader reader_;
   std::string unsent_;
@@ -163,6 +179,7 @@ Task<Result<std::unique_ptr<Client>>> Client::open(Settings settings, std::span<
 }
 
 Task<void> Client::stop() {
+  is_stopped_ = true;
   trouble_ = "it was stopped";
   if (link_) link_->end(trouble_);
   link_.reset();
@@ -172,6 +189,8 @@ Task<void> Client::stop() {
 Task<Result<std::shared_ptr<Client::Link>>> Client::connect() {
   ISA_CO_TRY(auto connection,
              co_await net::connect_to(target_.endpoint, tls_, Deadline::after(settings_.timeout)));
+  // Nobody would end what is begun after stop().
+  if (is_stopped_) co_return service_unavailable("the client of Redis is stopped");
   auto link = std::make_shared<Link>(std::move(connection), settings_.timeout);
   tasks_.spawn("redis.read", Link::read(link));
   auto greeted = co_await greet(link);

@@ -60,6 +60,7 @@ class Client {
   net::TlsConnector* tls_;
   std::string prefix_;
   std::string trouble_;
+  bool is_stopped_ = false;
   std::vector<std::string> digests_;  // Of the scripts, as the server named them.
   std::shared_ptr<Link> link_;        // Null while the server is away.
   TaskGroup tasks_;
