@@ -162,7 +162,7 @@ Task<void> Reconciler::drop_unrecorded(const std::vector<store::PoolInstance>& r
   for (const auto& row : rows) recorded.insert(row.id);
   for (const auto& instance : fleet_.all()) {
     if (recorded.contains(instance->id) || instance->is_settling) continue;
-    if (instance->state == State::warm || instance->state == State::leased) co_await fleet_.drop(instance);
+    if (instance->state != State::creating) co_await fleet_.drop(instance);
   }
 }
 

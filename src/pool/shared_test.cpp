@@ -62,6 +62,35 @@ TEST(SharedPools, ServeALeaseOfTheOther) {
   });
 }
 
+TEST(SharedPools, ForgetWhatTheOtherRemovedWhenTheStoreCouldNotBeReached) {
+  with_managers(2, small_pool(0, 2), [](Managers& m) -> Task<void> {
+    const auto lease = must(co_await ask(m, 0, "s1"));
+    int calls = 0;  // find, move, and the removal of the row.
+    m.view(1).fault = [&calls] { return ++calls < 3 ? FlakyStore::Fault::none : FlakyStore::Fault::refused; };
+    std::ignore = co_await m.service(1).release("agent", lease.instance_id, lease.lease.fencing_token);
+    EXPECT_EQ((co_await m.rows()).size(), 1U) << "the removal did not finish";
+    m.view(1).fault = [] { return FlakyStore::Fault::none; };
+    co_await m.reconcile(0);
+    EXPECT_TRUE((co_await m.rows()).empty());
+    co_await m.reconcile(1);
+    EXPECT_EQ(m.fleet(1).find(lease.instance_id), nullptr);
+  });
+}
+
+TEST(SharedPools, EndALeaseThatTheOtherGaveOfAnInstanceWarmHere) {
+  with_managers(2, small_pool(1, 2), [](Managers& m) -> Task<void> {
+    co_await m.service(0).wait_until_filled(soon());
+    const std::size_t keeper = m.fleet(0).all().empty() ? 1 : 0;
+    const auto lease = must(co_await ask(m, 1 - keeper, "s1"));
+    const auto known = m.fleet(keeper).find(lease.instance_id);
+    EXPECT_TRUE(known != nullptr && known->state == State::warm) << "it has not heard of the lease";
+    const auto token = lease.lease.fencing_token;
+    EXPECT_TRUE((co_await m.service(keeper).renew("agent", lease.instance_id, token)).has_value());
+    EXPECT_TRUE((co_await m.service(keeper).release("agent", lease.instance_id, token)).has_value());
+    EXPECT_FALSE((co_await m.service(1 - keeper).renew("agent", lease.instance_id, token)).has_value());
+  });
+}
+
 TEST(SharedPools, ALeaseInUseAtTheOtherDoesNotExpire) {
   with_managers(2, small_pool(0, 2), [](Managers& m) -> Task<void> {
     const auto lease = must(co_await ask(m, 0, "s1"));
