@@ -61,14 +61,19 @@ Findings compare(const Evidence& e) {
 }
 
 Reconciler::Reconciler(Fleet& fleet, const Settings& settings)
-    : fleet_(fleet), every_(settings.reconcile_every), orphan_grace_(settings.orphan_grace) {}
+    : fleet_(fleet),
+      every_(settings.reconcile_every),
+      orphan_grace_(settings.orphan_grace),
+      manager_ttl_(settings.manager_ttl) {}
 
 Task<void> Reconciler::run() {
   while (true) {
     co_await sleep_for(every_);
-    if (const auto passed = co_await pass(); !passed)
-      log::warn("pool.reconcile_skipped",
-                {{"pool", fleet_.shape().pool}, {"error", passed.error().message()}});
+    const auto passed = co_await pass();
+    if (passed) continue;
+    silent_since_.clear();  // Nobody was watched meanwhile.
+    log::warn("pool.reconcile_skipped",
+              {{"pool", fleet_.shape().pool}, {"error", passed.error().message()}});
   }
 }
 
@@ -80,7 +85,7 @@ Task<Result<void>> Reconciler::pass() {
   evidence.now = fleet_.now();
   // Alone on its store, no other manager can live.
   if (fleet_.is_shared()) {
-    ISA_CO_TRY(evidence.managers, co_await fleet_.store().managers(evidence.now));
+    ISA_CO_TRY(evidence.managers, co_await living(evidence.rows));
   }
   ISA_CO_TRY(evidence.vms, co_await fleet_.vms().list(std::move(labels)));
   evidence.manager = fleet_.manager();
@@ -97,7 +102,7 @@ Task<Result<void>> Reconciler::pass() {
     if (const auto instance = co_await instance_of(row, nullptr)) co_await fleet_.fail(instance, reason);
   }
   for (const auto& row : findings.unfinished)
-    if (co_await take_over(row)) co_await instance_of(row, nullptr);
+    if (co_await take_over(row) && co_await give_up(row)) co_await instance_of(row, nullptr);
   co_await drop_unrecorded(evidence.rows);
   for (const auto& instance : fleet_.all())
     if ((instance->state == State::draining || instance->state == State::failed) && fleet_.is_mine(*instance))
@@ -107,6 +112,21 @@ Task<Result<void>> Reconciler::pass() {
   co_return co_await fleet_.store().note_probes(std::move(answered), fleet_.now());
 }
 
+Task<Result<std::set<ManagerId>>> Reconciler::living(const std::vector<store::PoolInstance>& rows) {
+  const auto now = fleet_.now();
+  ISA_CO_TRY(auto living, co_await fleet_.store().managers(now));
+  std::map<ManagerId, Timestamp> silent;
+  for (const auto& row : rows) {
+    if (row.manager == fleet_.manager() || living.contains(row.manager)) continue;
+    const auto known = silent_since_.find(row.manager);
+    silent.emplace(row.manager, known == silent_since_.end() ? now : known->second);
+  }
+  silent_since_ = std::move(silent);
+  for (const auto& [manager, since] : silent_since_)
+    if (now - since < manager_ttl_) living.insert(manager);
+  co_return living;
+}
+
 Task<bool> Reconciler::take_over(const store::PoolInstance& row) {
   if (row.manager == fleet_.manager()) co_return true;
   const auto adopted = co_await fleet_.store().adopt(row.id, row.manager, fleet_.manager());
@@ -114,6 +134,12 @@ Task<bool> Reconciler::take_over(const store::PoolInstance& row) {
   log::info("pool.taken_over", {{"instance_id", row.id.value()}, {"from", row.manager.value()}});
   if (const auto known = fleet_.find(row.id)) fleet_.follow(*known, *adopted);
   co_return true;
+}
+
+Task<bool> Reconciler::give_up(const store::PoolInstance& row) {
+  if (row.state != State::creating) co_return true;
+  const auto moved = co_await fleet_.store().move(row.id, State::creating, State::failed, fleet_.now());
+  co_return moved.has_value();  // Else the next pass sees what became of it.
 }
 
 void Reconciler::leave_alone(const store::PoolInstance& row) {

@@ -52,11 +52,16 @@ class Reconciler {
   Task<void> run();  // pass() every reconcile_every, until cancelled.
 
  private:
+  // Who counts as living: whoever beats, and whoever has not been silent under our eyes for its time to live. A
+  // store that lost its data or was away knows of nobody until all have beaten again.
+  Task<Result<std::set<ManagerId>>> living(const std::vector<store::PoolInstance>& rows);
   // Of a manager that is gone: ours from now on. False when somebody else was faster.
   Task<bool> take_over(const store::PoolInstance& row);
   Task<void> look_after(Findings::Match match, std::vector<InstanceId>& answered);
   // An acquire of ours whose answer was lost: nobody holds the lease.
   Task<bool> ended_unheard(const store::PoolInstance& row);
+  // What was being made is not made any more, whoever may be at it yet. False when it is ready by now.
+  Task<bool> give_up(const store::PoolInstance& row);
   void leave_alone(const store::PoolInstance& row);
   Task<void> drop_unrecorded(const std::vector<store::PoolInstance>& rows);
   Task<void> remove_orphans(const std::vector<SandboxId>& orphans);
@@ -67,6 +72,8 @@ class Reconciler {
   Fleet& fleet_;
   std::chrono::milliseconds every_;
   std::chrono::milliseconds orphan_grace_;
+  std::chrono::milliseconds manager_ttl_;
+  std::map<ManagerId, Timestamp> silent_since_;  // Seen by pass after pass.
 };
 
 }  // namespace isa::pool

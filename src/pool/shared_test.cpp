@@ -99,12 +99,10 @@ TEST(SharedPools, ALeaseInUseAtTheOtherDoesNotExpire) {
         (co_await m.service(1).renew("agent", lease.instance_id, lease.lease.fencing_token)).has_value());
     m.ahead = m.settings.lease_idle + std::chrono::minutes(1);
     co_await must(m.service(0).pool("agent"))->leases().sweep();
-    const auto rows = co_await m.rows();
-    EXPECT_EQ(rows.size(), 1U);
-    EXPECT_EQ(rows.front().state, State::leased);
+    EXPECT_EQ(must(co_await m.store->pool().find(lease.instance_id)).state, State::leased);
     m.ahead = m.settings.lease_idle * 3;
     co_await must(m.service(0).pool("agent"))->leases().sweep();
-    EXPECT_EQ(m.vms.count(), 0U);
+    EXPECT_FALSE((co_await m.store->pool().find(lease.instance_id)).has_value());
   });
 }
 
@@ -114,6 +112,8 @@ TEST(SharedPools, TakeOverWhatADeadManagerLooksAfter) {
     const auto lease = must(co_await ask(m, 0, "s1"));
     co_await m.crash(0);
     m.ahead = m.settings.manager_ttl;
+    co_await m.reconcile(1);
+    m.ahead = 2 * m.settings.manager_ttl;
     co_await m.reconcile(1);
     for (const auto& row : co_await m.rows()) EXPECT_EQ(row.manager, m.fleet(1).manager());
     const auto resumed = must(co_await ask(m, 1, "s1"));
@@ -135,6 +135,17 @@ TEST(SharedPools, LeaveWhatALivingManagerLooksAfter) {
   });
 }
 
+TEST(SharedPools, LeaveWhatALivingManagerMakesWhenTheStoreHasForgottenItsHeartbeat) {
+  with_managers(2, small_pool(2, 6), [](Managers& m) -> Task<void> {
+    co_await m.service(0).wait_until_filled(soon());
+    must(co_await m.store->pool().leave(m.fleet(0).manager()));
+    const auto before = co_await m.rows();
+    co_await m.reconcile(1);
+    for (const auto& row : before)
+      EXPECT_EQ(must(co_await m.store->pool().find(row.id)).manager, row.manager);
+  });
+}
+
 TEST(SharedPools, FinishACreationThatADeadManagerHadBegun) {
   with_managers(1, small_pool(0, 2), [](Managers& m) -> Task<void> {
     store::PoolInstance row;
@@ -146,6 +157,9 @@ TEST(SharedPools, FinishACreationThatADeadManagerHadBegun) {
     cloud_os::VmCreate spec;
     spec.labels = {{std::string(kPoolLabel), "agent"}, {std::string(kInstanceLabel), "inst_dead"}};
     must(co_await m.vms.create(spec, soon()));
+    co_await m.reconcile(0);
+    EXPECT_EQ(m.vms.count(), 1U) << "nobody has listened for long enough to call it dead";
+    m.ahead = m.settings.manager_ttl;
     co_await m.reconcile(0);
     EXPECT_EQ(m.vms.count(), 0U);
     EXPECT_TRUE((co_await m.rows()).empty());
