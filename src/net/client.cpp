@@ -188,7 +188,8 @@ Client::~Client() = default;
 Task<Result<OpenResponse>> exchange_once(std::unique_ptr<Stream> stream, Endpoint to, ClientRequest request,
                                          Deadline deadline, std::chrono::milliseconds silence) {
   ISA_CO_TRY(const auto head, render_head(to, request));
-  Exchange exchange{to, std::make_unique<Connection>(std::move(stream)),
+  Peer peer{std::move(to), request.peer};
+  Exchange exchange{std::move(peer), std::make_unique<Connection>(std::move(stream)),
                     std::make_unique<ResponseParser>(request.method == Method::head)};
   exchange.connection->watchdog.expire_at(deadline.time());
   ISA_CO_TRYV(co_await exchange_head(exchange, head, request));

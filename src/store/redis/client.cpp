@@ -187,8 +187,9 @@ Task<void> Client::stop() {
 }
 
 Task<Result<std::shared_ptr<Client::Link>>> Client::connect() {
+  net::Peer peer{target_.endpoint, "Redis (redis.url)"};
   ISA_CO_TRY(auto connection,
-             co_await net::connect_to(target_.endpoint, tls_, Deadline::after(settings_.timeout)));
+             co_await net::connect_to(std::move(peer), tls_, Deadline::after(settings_.timeout)));
   // Nobody would end what is begun after stop().
   if (is_stopped_) co_return service_unavailable("the client of Redis is stopped");
   auto link = std::make_shared<Link>(std::move(connection), settings_.timeout);
