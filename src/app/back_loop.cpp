@@ -54,6 +54,7 @@ Task<Result<void>> BackLoop::bring_up(Listeners& listeners, std::unique_ptr<clou
   brokerage_->start();
   cloud_os_ = std::make_unique<cloud_os::Service>(executor, config_.app.data_dir, config_.cloud_os,
                                                   std::move(backend), *brokerage_);
+  cloud_os_->report_to(listeners.metrics());
   ISA_CO_TRYV(co_await cloud_os_->start());
   ISA_CO_TRY(cloud_os_server_, co_await listeners.serve("cloud_os", cloud_os::routes(*cloud_os_)));
   co_return ok();

@@ -2,6 +2,7 @@
 #include "app/client_commands.h"
 #include "app/doctor.h"
 #include "app/platform_config.h"
+#include "app/sandbox_commands.h"
 #include "app/secret_commands.h"
 #include "app/serve.h"
 #include "net/event_loop.h"
@@ -226,6 +227,30 @@ void add_platform(CLI::App& app, Globals& globals, std::function<int()>& action)
     action = [&globals] {
       auto config = load(globals);
       return config ? doctor(*config) : fail(config.error());
+    };
+  });
+
+  auto* ps = app.add_subcommand("ps", "The sandboxes of this machine, and what they use");
+  auto ps_json = std::make_shared<bool>(false);
+  ps->add_flag("--json", *ps_json, "Print JSON");
+  ps->callback([&, ps_json] {
+    action = [&globals, ps_json] {
+      const auto config = load(globals);
+      if (!config) return fail(config.error());
+      const auto shown = show_sandboxes(*config, *ps_json);
+      return shown ? 0 : fail(shown.error());
+    };
+  });
+
+  auto* gc = app.add_subcommand("gc", "Remove what is left of sandboxes that no record stands for");
+  auto is_dry = std::make_shared<bool>(false);
+  gc->add_flag("--dry-run", *is_dry, "Only show it");
+  gc->callback([&, is_dry] {
+    action = [&globals, is_dry] {
+      const auto config = load(globals);
+      if (!config) return fail(config.error());
+      const auto collected = collect_garbage(*config, *is_dry);
+      return collected ? 0 : fail(collected.error());
     };
   });
 

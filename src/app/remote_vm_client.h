@@ -30,6 +30,18 @@ class RemoteVmClient final : public cloud_os::VmClient {
   Task<Result<std::vector<cloud_os::Vm>>> list(std::map<std::string, std::string> labels) override {
     return net::call_on(loop_, inner_.list(std::move(labels)));
   }
+  Task<Result<cloud_os::Vm>> pause(SandboxId id) override {
+    return net::call_on(loop_, inner_.pause(std::move(id)));
+  }
+  Task<Result<cloud_os::Vm>> resume(SandboxId id) override {
+    return net::call_on(loop_, inner_.resume(std::move(id)));
+  }
+  Task<Result<cloud_os::VmStats>> stats(SandboxId id) override {
+    return net::call_on(loop_, inner_.stats(std::move(id)));
+  }
+  Task<Result<cloud_os::Vm>> renew(SandboxId id, cloud_os::VmRenew wanted) override {
+    return net::call_on(loop_, inner_.renew(std::move(id), std::move(wanted)));
+  }
   Task<Result<void>> bind(SandboxId id, cloud_os::VmBinding binding) override {
     return net::call_on(loop_, inner_.bind(std::move(id), std::move(binding)));
   }

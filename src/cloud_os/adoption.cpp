@@ -1,12 +1,11 @@
-// Reconciliation: what a former process left behind, and what time does to sandboxes.
+// Reconciliation: what a former process left behind.
 #include "base/log.h"
 #include "base/offload.h"
-#include "cloud_os/remove_tree.h"
+#include "cloud_os/leftovers.h"
 #include "cloud_os/service.h"
 
 #include <algorithm>
 #include <cerrno>
-#include <set>
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -15,7 +14,8 @@ namespace isa::cloud_os {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr auto kSweepEvery = std::chrono::seconds(1);
+constexpr auto kLookSoonest = std::chrono::seconds(1);
+constexpr auto kLookLatest = std::chrono::seconds(30);
 
 }  // namespace
 
@@ -31,63 +31,78 @@ Result<void> Service::take_ownership() {
 }
 
 // What cannot be read is an error, never an empty finding: from that everything would be concluded to be gone.
-Result<Service::Findings> Service::look_around() {
-  Findings findings;
+Result<std::vector<Record>> Service::read_records() const {
+  std::vector<Record> records;
   std::error_code error;
   for (fs::directory_iterator at(folder_, error), end; !error && at != end; at.increment(error)) {
     if (!at->is_directory()) continue;
     const SandboxDir dir{at->path()};
-    findings.folders.push_back({dir, load(dir)});
+    auto record = load(dir);
+    if (record) {
+      record->vm.vm_id = SandboxId(dir.id());  // The folder's name is what everything else hangs on.
+      records.push_back(std::move(*record));
+    } else if (record.error().kind() != ErrorKind::not_found) {
+      log::error("sandbox.record_unreadable",
+                 {{"message", record.error().message()}, {"detail", record.error().detail()}});
+    }
   }
   if (error) return internal_error("{} cannot be listed", folder_.string()).with_detail(error.message());
-  ISA_TRY(findings.alive, backend_->enumerate());
-  return findings;
+  return records;
 }
 
+// Every sandbox is known when this returns; what became of each is found out meanwhile, in parallel. Until then its
+// turn is taken, and who asks for it waits.
 Task<Result<void>> Service::start() {
-  const auto look = [this]() -> Result<Findings> {
+  const auto read = [this]() -> Result<std::vector<Record>> {
     ISA_TRYV(take_ownership());
-    return look_around();
+    return read_records();
   };
-  ISA_CO_TRY(const auto findings, co_await offload<Findings>(workers_, look));
-  std::set<std::string> has_folder;
-  for (const auto& found : findings.folders) {
-    has_folder.insert(found.dir.id());
-    if (found.record)
-      co_await adopt(found.dir, *found.record);
-    else if (found.record.error().kind() == ErrorKind::not_found)
-      co_await remove_unknown(found.dir);  // The last step of a deletion, or the first of a creation.
-    else
-      log::error("sandbox.record_unreadable",
-                 {{"message", found.record.error().message()}, {"detail", found.record.error().detail()}});
+  ISA_CO_TRY(auto records, co_await offload<std::vector<Record>>(workers_, read));
+  for (auto& record : records) {
+    const SandboxDir dir{folder_ / record.vm.vm_id.value()};
+    const auto sandbox = std::make_shared<Sandbox>(executor_, dir, std::move(record));
+    sandboxes_.emplace(sandbox->id(), sandbox);
+    sandbox->is_settled = false;
+    tasks_.spawn("cloud_os.adopt", adopt(sandbox));
   }
-  for (const auto& one : findings.alive)
-    if (!has_folder.contains(one.id.value())) co_await remove_unknown(SandboxDir{folder_ / one.id.value()});
   tasks_.spawn("cloud_os.sweep", sweep());
+  tasks_.spawn("cloud_os.leftovers", remove_leftovers());
   co_return ok();
 }
 
-Task<void> Service::adopt(SandboxDir dir, Record record) {
-  record.vm.vm_id = SandboxId(dir.id());  // The folder's name is what everything else hangs on.
-  const auto status = record.vm.status;
-  const auto sandbox = std::make_shared<Sandbox>(executor_, dir, std::move(record));
-  sandboxes_.emplace(sandbox->id(), sandbox);
+Task<void> Service::adopt(SandboxPtr sandbox) {
   const auto turn = co_await sandbox->turn.acquire();
+  auto& record = sandbox->record;
+  const auto status = record.vm.status;
+  // What is on disk may be older than the last use: never end a sandbox for that.
+  sandbox->used_at = now();
   if (status == VmStatus::creating || status == VmStatus::deleted) {
     // Nobody got an answer that it exists, or it was to go.
     std::ignore = co_await take_step(sandbox, VmStep::remove);
     std::ignore = co_await destroy(sandbox);
-    co_return;
+  } else if (status == VmStatus::running || status == VmStatus::paused) {
+    co_await find_again(sandbox);
   }
-  if (status != VmStatus::running) co_return;
-  const auto find = [this, dir]() -> Result<std::optional<ProcessId>> { return backend_->find(dir); };
+  sandbox->is_settled = true;
+  sandbox->changed.notify();
+}
+
+Task<void> Service::find_again(SandboxPtr sandbox) {
+  const auto find = [this, dir = sandbox->dir]() -> Result<std::optional<ProcessId>> { return backend_->find(dir); };
   const auto supervisor = co_await offload<std::optional<ProcessId>>(workers_, find);
   if (!supervisor || !*supervisor) co_return co_await settle_lost(sandbox);
   sandbox->supervisor = **supervisor;
+  const auto& id = sandbox->id().value();
   if (const auto opened = co_await open_broker(sandbox); !opened)
-    log::error("sandbox.broker_failed", {{"sandbox_id", dir.id()}, {"message", opened.error().message()}});
+    log::error("sandbox.broker_failed", {{"sandbox_id", id}, {"message", opened.error().message()}});
+  if (sandbox->record.vm.status == VmStatus::running && backend_->capabilities().pause) {
+    // The former server may have died between the record of a resumption and the resumption itself.
+    const auto go_on = [this, dir = sandbox->dir] { return backend_->resume(dir); };
+    if (const auto goes = co_await offload<void>(workers_, go_on); !goes)
+      log::error("sandbox.resume_failed", {{"sandbox_id", id}, {"message", goes.error().message()}});
+  }
   tasks_.spawn("cloud_os.watch", watch(sandbox, **supervisor));
-  log::info("sandbox.adopted", {{"sandbox_id", dir.id()}});
+  log::info("sandbox.adopted", {{"sandbox_id", id}, {"status", json::name_of(sandbox->record.vm.status)}});
 }
 
 // It ended while nobody watched: its status, if it left one, is the reason.
@@ -103,32 +118,27 @@ Task<void> Service::settle_lost(SandboxPtr sandbox) {
             {{"sandbox_id", sandbox->id().value()}, {"reason", exit ? exit->reason : "unknown"}});
 }
 
-Task<void> Service::remove_unknown(SandboxDir dir) {
-  const auto remove = [this, dir]() -> Result<void> {
-    auto killed = backend_->kill(dir);
-    auto reclaimed = backend_->reclaim(dir);
-    if (killed && reclaimed) return remove_tree(dir.root);
-    return killed ? reclaimed : killed;
-  };
-  const auto removed = co_await offload<void>(workers_, remove);
-  log::warn("sandbox.orphan_removed",
-            {{"sandbox_id", dir.id()}, {"problem", removed ? std::string() : removed.error().message()}});
-}
-
-// Deadlines are times in the record, so that they hold across restarts; deletions that failed are tried
-// again.
-Task<void> Service::sweep() {
+// Alive without a record, and older than a minute: nobody knows of it and nobody will. A look that cannot see
+// everything is skipped, and removes nothing.
+Task<void> Service::remove_leftovers() {
   for (;;) {
-    co_await sleep_for(kSweepEvery);
-    std::vector<SandboxId> due;
-    for (const auto& [id, sandbox] : sandboxes_) {
-      const bool is_late = sandbox->record.expires_at && *sandbox->record.expires_at <= now();
-      if (is_late || sandbox->record.vm.status == VmStatus::deleted) due.push_back(id);
+    const auto look = [this] { return find_leftovers(folder_, *backend_, orphan_grace_); };
+    const auto found = co_await offload<std::vector<Leftover>>(workers_, look);
+    if (!found)
+      log::error("sandbox.leftovers_unknown",
+                 {{"message", found.error().message()}, {"detail", found.error().detail()}});
+    for (const auto& one : found.value_or(std::vector<Leftover>())) {
+      if (sandboxes_.contains(one.id)) continue;
+      const auto take_away = [this, dir = SandboxDir{folder_ / one.id.value()}] {
+        return remove_leftover(dir, *backend_);
+      };
+      const auto removed = co_await offload<void>(workers_, take_away);
+      numbers_.orphan_removed();
+      log::warn("sandbox.orphan_removed", {{"sandbox_id", one.id.value()},
+                                           {"what", one.what},
+                                           {"problem", removed ? std::string() : removed.error().message()}});
     }
-    for (const auto& id : due) {
-      log::info("sandbox.swept", {{"sandbox_id", id.value()}});
-      std::ignore = co_await remove(id);
-    }
+    co_await sleep_for(std::clamp<Deadline::Clock::duration>(orphan_grace_ / 2, kLookSoonest, kLookLatest));
   }
 }
 

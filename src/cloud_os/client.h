@@ -23,6 +23,12 @@ class VmClient {
   virtual Task<Result<Vm>> find(SandboxId id) = 0;
   // Those whose labels hold all of `labels`.
   virtual Task<Result<std::vector<Vm>>> list(std::map<std::string, std::string> labels) = 0;
+  // Its processes stand still and its clocks with them. not_implemented where the backend cannot.
+  virtual Task<Result<Vm>> pause(SandboxId id) = 0;
+  virtual Task<Result<Vm>> resume(SandboxId id) = 0;
+  virtual Task<Result<VmStats>> stats(SandboxId id) = 0;
+  // not_found when it has run out meanwhile.
+  virtual Task<Result<Vm>> renew(SandboxId id, VmRenew wanted) = 0;
   // From now on the sandbox's broker channel speaks for this identity. Binding again with the same lease
   // changes the allow-list of hosts alone, at once and for open tunnels too; another lease is a conflict: a
   // sandbox serves one lease in its life.

@@ -2,8 +2,6 @@
 
 #include "cloud_os/wire.h"
 
-#include <algorithm>
-
 namespace isa::cloud_os {
 namespace {
 
@@ -87,15 +85,36 @@ Task<Result<Vm>> HttpVmClient::find(SandboxId id) {
 }
 
 Task<Result<std::vector<Vm>>> HttpVmClient::list(std::map<std::string, std::string> labels) {
-  // The wire knows one label; the others are compared here.
   std::string query;
-  if (!labels.empty())
-    query = "?label=" + net::percent_encode(labels.begin()->first + "=" + labels.begin()->second);
+  for (const auto& [name, value] : labels)
+    query += fmt::format("{}label={}", query.empty() ? '?' : '&', net::percent_encode(name + "=" + value));
   auto request = request_to(net::Method::get, query);
   ISA_CO_TRY(const auto body, co_await call(std::move(request), patience()));
   ISA_CO_TRY(auto found, parse_answer<VmList>(body));
-  std::erase_if(found.vms, [&](const Vm& vm) { return !std::ranges::includes(vm.labels, labels); });
   co_return std::move(found.vms);
+}
+
+Task<Result<Vm>> HttpVmClient::pause(SandboxId id) {
+  auto request = request_to(net::Method::post, path_of(id, "pause"));
+  co_return co_await call_for_vm(std::move(request), patience());
+}
+
+Task<Result<Vm>> HttpVmClient::resume(SandboxId id) {
+  auto request = request_to(net::Method::post, path_of(id, "resume"));
+  co_return co_await call_for_vm(std::move(request), patience());
+}
+
+Task<Result<VmStats>> HttpVmClient::stats(SandboxId id) {
+  auto request = request_to(net::Method::get, path_of(id, "stats"));
+  ISA_CO_TRY(const auto body, co_await call(std::move(request), patience()));
+  co_return parse_answer<VmStats>(body);
+}
+
+Task<Result<Vm>> HttpVmClient::renew(SandboxId id, VmRenew wanted) {
+  auto request = request_to(net::Method::post, path_of(id, "renew"));
+  request.headers.set("Content-Type", "application/json");
+  request.body = json::serialize(json::write(wanted));
+  co_return co_await call_for_vm(std::move(request), patience());
 }
 
 Task<Result<void>> HttpVmClient::bind(SandboxId id, VmBinding binding) {

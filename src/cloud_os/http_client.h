@@ -18,6 +18,10 @@ class HttpVmClient final : public VmClient {
   Task<Result<void>> remove(SandboxId id) override;
   Task<Result<Vm>> find(SandboxId id) override;
   Task<Result<std::vector<Vm>>> list(std::map<std::string, std::string> labels) override;
+  Task<Result<Vm>> pause(SandboxId id) override;
+  Task<Result<Vm>> resume(SandboxId id) override;
+  Task<Result<VmStats>> stats(SandboxId id) override;
+  Task<Result<Vm>> renew(SandboxId id, VmRenew wanted) override;
   Task<Result<void>> bind(SandboxId id, VmBinding binding) override;
 
  private:

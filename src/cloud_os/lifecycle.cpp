@@ -52,7 +52,9 @@ Task<Result<void>> Service::take_step(SandboxPtr sandbox, VmStep step) {
   ISA_CO_TRY(sandbox->record.vm.status, next_status(sandbox->record.vm.status, step));
   log::info("sandbox.state", {{"sandbox_id", sandbox->id().value()},
                               {"status", json::name_of(sandbox->record.vm.status)},
-                              {"step", json::name_of(step)}});
+                              {"step", json::name_of(step)},
+                              {"user_id", sandbox->record.vm.user_id ? sandbox->record.vm.user_id->value() : ""}});
+  sandbox->changed.notify();
   // A deletion whose folder was never made, or is gone already, has nothing to remember.
   if (sandbox->record.vm.status == VmStatus::deleted && !fs::exists(sandbox->dir.root)) co_return ok();
   co_return co_await persist(sandbox);
@@ -93,6 +95,7 @@ Task<Result<void>> Service::launch(SandboxPtr sandbox, Deadline deadline) {
   tasks_.spawn("cloud_os.watch", watch(sandbox, *sandbox->supervisor));
   ISA_CO_TRYV(co_await await_health(sandbox, deadline));
   sandbox->record.vm.started_at = now();
+  sandbox->record.used_at = sandbox->used_at = now();
   co_return co_await take_step(sandbox, VmStep::answered);
 }
 
@@ -175,7 +178,8 @@ Task<void> Service::watch(SandboxPtr sandbox, ProcessId supervisor) {
   reap(supervisor);
   const auto turn = co_await sandbox->turn.acquire();
   // Somebody who meant it to end, or started it anew, has taken care of the rest.
-  if (sandbox->supervisor != supervisor || sandbox->record.vm.status != VmStatus::running) co_return;
+  const auto status = sandbox->record.vm.status;
+  if (sandbox->supervisor != supervisor || (status != VmStatus::running && status != VmStatus::paused)) co_return;
   const auto ask = [this, dir = sandbox->dir]() -> Result<VmExit> { return backend_->exit_of(dir); };
   const auto exit = co_await offload<VmExit>(workers_, ask);
   const auto halted = co_await halt(sandbox);

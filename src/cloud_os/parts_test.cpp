@@ -127,7 +127,7 @@ TEST(Record, SurvivesAWriteAndARead) {
   record.slot = 7;
   record.env = {{"A", "b"}};
   record.binding = VmBinding{"lease_1", UserId("u"), OrgId("o"), std::nullopt, "sess_1"};
-  record.expires_at = from_millis(1'700'000'000'123);
+  record.vm.expires_at = from_millis(1'700'000'000'123);
   ASSERT_TRUE(save(dir, record).has_value());
   const auto read = load(dir);
   ASSERT_TRUE(read.has_value()) << read.error().detail();

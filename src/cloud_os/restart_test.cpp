@@ -80,7 +80,8 @@ TEST(Restart, AnAdoptedSandboxReachesItsBrokerOverTheNewSocket) {
   const TempFolder folder;
   const auto made = made_by_killed_server(folder.path(), 1);
   ASSERT_EQ(made.size(), 1U);
-  serve(folder.path(), AtEnd::empty, [&](Service&) -> Task<void> {
+  serve(folder.path(), AtEnd::empty, [&](Service& service) -> Task<void> {
+    EXPECT_EQ((co_await service.find(made[0].vm_id))->status, VmStatus::running);
     const auto said = co_await shell(made[0], R"(python3 - <<'END'
 import socket
 s = socket.socket(socket.AF_UNIX); s.connect('/run/isa/broker.sock')
@@ -140,6 +141,9 @@ TEST(Restart, ASandboxWithoutARecordIsRemoved) {
   fs::remove_all(dir_of(folder.path(), made[1].vm_id).root);
   serve(folder.path(), AtEnd::empty, [&](Service& service) -> Task<void> {
     EXPECT_EQ((co_await service.list({}))->size(), 0U);
+    const auto deadline = soon();
+    while (!traces_of(folder.path()).empty() && !deadline.passed())
+      co_await sleep_for(std::chrono::milliseconds(20));
     for (const auto& process : {first.shim, first.init, second.shim, second.init})
       EXPECT_FALSE(is_alive(*process));
     EXPECT_EQ(traces_of(folder.path()), std::vector<std::string>());

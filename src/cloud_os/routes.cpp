@@ -3,6 +3,8 @@
 #include "cloud_os/broker_routes.h"
 #include "cloud_os/wire.h"
 
+#include <charconv>
+
 namespace isa::cloud_os {
 namespace {
 
@@ -10,49 +12,77 @@ using Answer = Task<Result<net::Response>>;
 using net::Method;
 using net::Request;
 
+constexpr std::size_t kExecBodyMax = 3 << 20;  // Bytes: 1 MiB of input, however it is encoded.
+constexpr std::size_t kFileBodyMax = 16 << 20;
+
 template <class Body>
 net::Response answer(int status, const Body& body) {
   return net::Response::json(status, json::write(body));
 }
 
-bool may_see(const Identity& who, const Vm& vm) {
-  return who.is_internal || (vm.user_id && *vm.user_id == who.user);
+Error unknown(const SandboxId& id) {
+  return not_found("sandbox {} does not exist", id.value());
 }
 
+// The sandbox of the request, if it is the caller's.
 Task<Result<Vm>> find(Service& service, const Request& request) {
   SandboxId id(request.param("id"));
-  auto vm = co_await service.find(id);
-  if (vm && !may_see(request.identity, *vm)) co_return not_found("sandbox {} does not exist", id.value());
-  co_return vm;
+  if (!service.may_see(request.identity, id)) co_return unknown(id);
+  co_return co_await service.find(std::move(id));
+}
+
+Result<std::int64_t> number_of(const Request& request, std::string_view name, std::int64_t otherwise,
+                               std::int64_t max) {
+  const auto text = request.query_value(name);
+  if (text.empty()) return otherwise;
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error == std::errc() && end == text.data() + text.size() && number >= 0 && number <= max) return number;
+  return validation_error("{}: '{}' is not a number from 0 to {}", name, text, max).with_param(std::string(name));
 }
 
 Answer create(Service& service, Request& request) {
   ISA_CO_TRY(auto spec, json::parse_as<VmCreate>(request.body.empty() ? "{}" : request.body));
-  if (!request.identity.is_internal) {
-    if (spec.user_id && *spec.user_id != request.identity.user)
+  const auto& who = request.identity;
+  if (!who.is_internal) {
+    if (spec.user_id && *spec.user_id != who.user)
       co_return insufficient_permissions("a sandbox can be created for yourself only; leave user_id out")
           .with_param("/user_id");
-    spec.user_id = request.identity.user;
+    spec.user_id = who.user;
   }
-  ISA_CO_TRY(const auto vm, co_await service.create(std::move(spec), request.deadline));
+  const std::string key(request.headers.get("Idempotency-Key"));
+  if (key.size() > 255) co_return validation_error("an Idempotency-Key has at most 255 characters");
+  const auto owner = who.is_internal ? std::string("internal") : "user " + who.user.value();
+  auto creation = key.empty() ? service.create(std::move(spec), request.deadline)
+                              : service.create_once(std::move(spec), owner, key, request.deadline);
+  ISA_CO_TRY(const auto vm, co_await std::move(creation));
   co_return answer(201, vm);
 }
 
-// ?label=name=value
+// ?label=name=value, as often as wished: all of them must fit.
 Result<std::map<std::string, std::string>> wanted_labels(const Request& request) {
-  const auto text = request.query_value("label");
-  if (text.empty()) return std::map<std::string, std::string>();
-  const auto equals = text.find('=');
-  if (equals == std::string_view::npos || equals == 0)
-    return validation_error("label must be name=value, not '{}'", text).with_param("label");
-  return std::map<std::string, std::string>{
-      {std::string(text.substr(0, equals)), std::string(text.substr(equals + 1))}};
+  std::map<std::string, std::string> labels;
+  const auto question = request.target.find('?');
+  std::string_view rest = question == std::string::npos ? std::string_view()
+                                                        : std::string_view(request.target).substr(question + 1);
+  while (!rest.empty()) {
+    const auto end = std::min(rest.find('&'), rest.size());
+    const auto pair = rest.substr(0, end);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+    if (!pair.starts_with("label=")) continue;
+    const auto text = net::percent_decode(pair.substr(6));
+    const auto equals = text.find('=');
+    if (equals == std::string::npos || equals == 0)
+      return validation_error("label must be name=value, not '{}'", text).with_param("label");
+    labels[text.substr(0, equals)] = text.substr(equals + 1);
+  }
+  return labels;
 }
 
 Answer list(Service& service, Request& request) {
   ISA_CO_TRY(auto labels, wanted_labels(request));
   ISA_CO_TRY(auto vms, co_await service.list(std::move(labels)));
-  std::erase_if(vms, [&](const Vm& vm) { return !may_see(request.identity, vm); });
+  std::erase_if(vms, [&](const Vm& vm) { return !service.may_see(request.identity, vm.vm_id); });
   const VmList body{std::move(vms)};
   co_return answer(200, body);
 }
@@ -62,20 +92,25 @@ Answer get(Service& service, Request& request) {
   co_return answer(200, vm);
 }
 
+// ?wait=running&timeout_s=20: answers when it is, cannot be, or the time is over, with what it is then.
 Answer status(Service& service, Request& request) {
-  ISA_CO_TRY(const auto vm, co_await find(service, request));
+  ISA_CO_TRY(auto vm, co_await find(service, request));
+  if (const auto text = request.query_value("wait"); !text.empty()) {
+    const auto wanted = json::enum_named<VmStatus>(text);
+    if (!wanted) co_return validation_error("wait: '{}' is no status of a sandbox", text).with_param("wait");
+    ISA_CO_TRY(const auto seconds, number_of(request, "timeout_s", 30, 300));
+    const auto deadline = Deadline::after(std::chrono::seconds(seconds));
+    ISA_CO_TRY(vm, co_await service.wait_for(vm.vm_id, *wanted, deadline));
+  }
   const VmState body{vm.vm_id, vm.status, vm.started_at, vm.exit};
   co_return answer(200, body);
 }
 
 // What does not exist for the caller is deleted already.
 Answer remove(Service& service, Request& request) {
-  const auto vm = co_await find(service, request);
-  if (vm || request.identity.is_internal) {
-    SandboxId id(request.param("id"));
-    ISA_CO_TRYV(co_await service.remove(std::move(id)));
-  }
-  const VmState body{SandboxId(request.param("id")), VmStatus::deleted, std::nullopt, std::nullopt};
+  SandboxId id(request.param("id"));
+  if (service.may_see(request.identity, id)) ISA_CO_TRYV(co_await service.remove(id));
+  const VmState body{std::move(id), VmStatus::deleted, std::nullopt, std::nullopt};
   co_return answer(200, body);
 }
 
@@ -85,10 +120,24 @@ Answer start(Service& service, Request& request) {
   co_return answer(200, vm);
 }
 
-Answer stop(Service& service, Request& request) {
+template <Task<Result<Vm>> (Service::*act)(SandboxId)>
+Answer change(Service& service, Request& request) {
   ISA_CO_TRY(const auto found, co_await find(service, request));
-  ISA_CO_TRY(const auto vm, co_await service.stop(found.vm_id));
+  ISA_CO_TRY(const auto vm, co_await (service.*act)(found.vm_id));
   co_return answer(200, vm);
+}
+
+Answer renew(Service& service, Request& request) {
+  ISA_CO_TRY(const auto found, co_await find(service, request));
+  ISA_CO_TRY(auto wanted, json::parse_as<VmRenew>(request.body.empty() ? "{}" : request.body));
+  ISA_CO_TRY(const auto vm, co_await service.renew(found.vm_id, std::move(wanted)));
+  co_return answer(200, vm);
+}
+
+Answer stats(Service& service, Request& request) {
+  ISA_CO_TRY(const auto found, co_await find(service, request));
+  ISA_CO_TRY(const auto used, co_await service.stats(found.vm_id));
+  co_return answer(200, used);
 }
 
 Answer bind(Service& service, Request& request) {
@@ -112,15 +161,32 @@ Answer egress(Service& service, Request& request) {
   co_return answer(200, body);
 }
 
+// ?tail=100: the last lines only.
 Answer logs(Service& service, Request& request) {
   ISA_CO_TRY(const auto vm, co_await find(service, request));
+  ISA_CO_TRY(const auto lines, number_of(request, "tail", 0, 1'000'000));
   ISA_CO_TRY(auto text, co_await service.logs(vm.vm_id));
+  if (lines > 0) {
+    std::size_t at = text.ends_with('\n') ? text.size() - 1 : text.size();
+    for (std::int64_t i = 0; i < lines && at != std::string::npos; ++i)
+      at = at == 0 ? std::string::npos : text.rfind('\n', at - 1);
+    if (at != std::string::npos) text.erase(0, at + 1);
+  }
   co_return net::Response::text(200, "text/plain; charset=utf-8", std::move(text));
 }
 
-Answer lacking(Service& service, Request& request, std::string_view what) {
+// Exec and files are the runtime's: what stands behind the sandbox's id is its own target.
+Answer control(Service& service, Request& request) {
   ISA_CO_TRY(const auto vm, co_await find(service, request));
-  co_return not_implemented("the backend {} cannot {} a sandbox", vm.backend, what);
+  constexpr std::string_view before = "/api/v1/vms/";
+  const auto end_of_id = request.target.find('/', before.size());
+  request.target = request.target.substr(end_of_id);
+  co_return co_await service.control(vm.vm_id, std::move(request));
+}
+
+Answer snapshot(Service& service, Request& request) {
+  ISA_CO_TRY(const auto vm, co_await find(service, request));
+  co_return not_implemented("the backend {} cannot snapshot a sandbox", vm.backend);
 }
 
 }  // namespace
@@ -132,34 +198,46 @@ net::Router routes(Service& service) {
                 [&service, handler](Request& request) { return handler(service, request); },
                 std::move(options)});
   };
-  const auto add_lacking = [&](Method method, std::string pattern, std::string_view what) {
-    add(method, std::move(pattern),
-        [what](Service& to, Request& request) { return lacking(to, request, what); });
-  };
   net::RouteOptions starting;
   starting.timeout = std::chrono::seconds(60);
   starting.cancel_on_disconnect = true;  // A sandbox that nobody waits for any more is removed again.
+  net::RouteOptions waiting;
+  waiting.timeout = std::chrono::seconds(310);
+  waiting.cancel_on_disconnect = true;
   net::RouteOptions internal;
   internal.is_internal = true;
+  net::RouteOptions executing;
+  executing.body_max = kExecBodyMax;
+  net::RouteOptions writing;
+  writing.body_max = kFileBodyMax;
 
   add(Method::post, "/api/v1/vms", create, starting);
   add(Method::get, "/api/v1/vms", list);
   add(Method::get, "/api/v1/vms/{id}", get);
   add(Method::del, "/api/v1/vms/{id}", remove);
-  add(Method::get, "/api/v1/vms/{id}/status", status);
+  add(Method::get, "/api/v1/vms/{id}/status", status, waiting);
   add(Method::post, "/api/v1/vms/{id}/start", start, starting);
-  add(Method::post, "/api/v1/vms/{id}/stop", stop);
+  add(Method::post, "/api/v1/vms/{id}/stop", change<&Service::stop>);
+  add(Method::post, "/api/v1/vms/{id}/pause", change<&Service::pause>);
+  add(Method::post, "/api/v1/vms/{id}/resume", change<&Service::resume>);
+  add(Method::post, "/api/v1/vms/{id}/snapshot", snapshot);
+  add(Method::post, "/api/v1/vms/{id}/renew", renew);
   add(Method::put, "/api/v1/vms/{id}/binding", bind, internal);
   add(Method::get, "/api/v1/vms/{id}/egress", egress);
   add(Method::get, "/api/v1/vms/{id}/logs", logs);
   add_broker_routes(router, service.brokerage());
-  add_lacking(Method::post, "/api/v1/vms/{id}/exec", "run a command in");
-  for (const auto method : {Method::get, Method::put, Method::del})
-    add_lacking(method, "/api/v1/vms/{id}/files/{path...}", "reach into the files of");
-  add_lacking(Method::get, "/api/v1/vms/{id}/stats", "measure the use of");
-  add_lacking(Method::post, "/api/v1/vms/{id}/pause", "pause");
-  add_lacking(Method::post, "/api/v1/vms/{id}/resume", "resume");
-  add_lacking(Method::post, "/api/v1/vms/{id}/snapshot", "snapshot");
+  add(Method::get, "/api/v1/vms/{id}/stats", stats);
+  add(Method::post, "/api/v1/vms/{id}/exec", control, executing);
+  add(Method::get, "/api/v1/vms/{id}/exec", control);
+  add(Method::get, "/api/v1/vms/{id}/exec/{exec}", control);
+  add(Method::get, "/api/v1/vms/{id}/exec/{exec}/output", control);
+  add(Method::post, "/api/v1/vms/{id}/exec/{exec}/stdin", control, executing);
+  add(Method::post, "/api/v1/vms/{id}/exec/{exec}/signal", control);
+  add(Method::post, "/api/v1/vms/{id}/exec/{exec}/resize", control);
+  add(Method::get, "/api/v1/vms/{id}/files/{path...}", control);
+  add(Method::put, "/api/v1/vms/{id}/files/{path...}", control, writing);
+  add(Method::post, "/api/v1/vms/{id}/files/{path...}", control);
+  add(Method::del, "/api/v1/vms/{id}/files/{path...}", control);
   return router;
 }
 

@@ -1,7 +1,6 @@
 #include "cloud_os/service.h"
 
 #include "base/offload.h"
-#include "cloud_os/validate.h"
 
 #include <algorithm>
 
@@ -25,24 +24,6 @@ bool has_all(const std::map<std::string, std::string>& labels,
 
 }  // namespace
 
-// A caller that goes away in the middle of create() must not leave a sandbox that nobody knows of.
-class Service::DiscardUnlessKept {
- public:
-  DiscardUnlessKept(Service& service, SandboxPtr sandbox) : service_(service), sandbox_(std::move(sandbox)) {}
-  DiscardUnlessKept(const DiscardUnlessKept&) = delete;
-  DiscardUnlessKept& operator=(const DiscardUnlessKept&) = delete;
-  ~DiscardUnlessKept() {
-    // While the service stops, its record says `creating`: the next start() removes it.
-    if (!sandbox_ || service_.is_stopping_) return;
-    service_.tasks_.spawn("cloud_os.discard", service_.discard(sandbox_));
-  }
-  void keep() { sandbox_.reset(); }
-
- private:
-  Service& service_;
-  SandboxPtr sandbox_;
-};
-
 Service::Service(asio::any_io_executor executor, std::filesystem::path data_dir, const Settings& settings,
                  std::unique_ptr<Backend> backend, Brokerage& brokerage)
     : executor_(executor),
@@ -53,6 +34,7 @@ Service::Service(asio::any_io_executor executor, std::filesystem::path data_dir,
       workers_(static_cast<std::size_t>(std::clamp<std::int64_t>(settings.create_parallel, 1, 64)) + 1),
       creating_(executor,
                 static_cast<std::size_t>(std::clamp<std::int64_t>(settings.create_parallel, 1, 64))),
+      orphan_grace_(settings.orphan_grace),
       tasks_(executor) {}
 
 Service::~Service() {
@@ -64,62 +46,6 @@ Result<SandboxPtr> Service::known(const SandboxId& id) const {
   if (found == sandboxes_.end() || found->second->record.vm.status == VmStatus::deleted)
     return not_found("sandbox {} does not exist", id.value());
   return found->second;
-}
-
-std::int64_t Service::free_slot() const {
-  std::vector<std::int64_t> taken;
-  for (const auto& [id, sandbox] : sandboxes_) taken.push_back(sandbox->record.slot);
-  std::ranges::sort(taken);
-  std::int64_t slot = 0;
-  for (const auto one : taken) {
-    if (one > slot) break;
-    slot = one + 1;
-  }
-  return slot;
-}
-
-SandboxPtr Service::enter(VmCreate spec) {
-  Record record;
-  auto& vm = record.vm;
-  vm.vm_id = SandboxId::make();
-  vm.status = VmStatus::creating;
-  vm.backend = backend_->name();
-  vm.isolation = backend_->isolation();
-  vm.image = spec.image.value_or("default");
-  vm.limits = spec.limits;
-  vm.limits_enforced = backend_->enforced();
-  vm.network_mode = spec.network_mode;
-  vm.labels = std::move(spec.labels);
-  vm.user_id = std::move(spec.user_id);
-  vm.created_at = now();
-  record.env = std::move(spec.env);
-  record.egress = std::move(spec.egress);
-  record.slot = free_slot();
-  record.placeholder_key = "isa-placeholder-" + random_hex(16);
-  if (spec.timeout_s) record.expires_at = vm.created_at + std::chrono::seconds(*spec.timeout_s);
-  const SandboxDir dir{folder_ / vm.vm_id.value()};
-  vm.endpoint = VmEndpoint{dir.agent_socket().string(), std::nullopt, std::nullopt};
-  const auto id = vm.vm_id;
-  return sandboxes_.emplace(id, std::make_shared<Sandbox>(executor_, dir, std::move(record))).first->second;
-}
-
-Task<Result<Vm>> Service::create(VmCreate spec, Deadline deadline) {
-  ISA_CO_TRYV(check(spec));
-  ISA_CO_TRYV(backend_->accepts(spec));
-  if (is_stopping_) co_return service_unavailable("cloud_os is stopping; no sandbox is created any more");
-  const auto sandbox = enter(std::move(spec));
-  DiscardUnlessKept guard(*this, sandbox);
-  const auto one_of_few = co_await creating_.acquire();
-  const auto turn = co_await sandbox->turn.acquire();
-  auto launched = co_await launch(sandbox, deadline);
-  if (!launched) {
-    std::ignore = co_await take_step(sandbox, VmStep::remove);
-    std::ignore = co_await destroy(sandbox);
-    guard.keep();
-    co_return Failure(std::move(launched).error());
-  }
-  guard.keep();
-  co_return sandbox->record.vm;
 }
 
 Task<Result<Vm>> Service::start(SandboxId id, Deadline deadline) {
@@ -160,14 +86,31 @@ Task<Result<void>> Service::remove(SandboxId id) {
   co_return co_await destroy(sandbox);
 }
 
-Task<Result<Vm>> Service::find(SandboxId id) {
+bool Service::may_see(const Identity& who, const SandboxId& id) const {
+  if (who.is_internal) return true;
+  const auto sandbox = known(id);
+  if (!sandbox) return false;
+  const auto& record = (*sandbox)->record;
+  return record.vm.user_id == who.user || (record.binding && record.binding->user_id == who.user);
+}
+
+Task<Result<SandboxPtr>> Service::settled(SandboxId id) {
   ISA_CO_TRY(const auto sandbox, known(id));
+  while (!sandbox->is_settled) co_await sandbox->changed.wait();
+  co_return known(id);
+}
+
+Task<Result<Vm>> Service::find(SandboxId id) {
+  ISA_CO_TRY(const auto sandbox, co_await settled(std::move(id)));
   co_return sandbox->record.vm;
 }
 
 Task<Result<std::vector<Vm>>> Service::list(std::map<std::string, std::string> labels) {
+  std::vector<SandboxPtr> all;
+  for (const auto& [id, sandbox] : sandboxes_) all.push_back(sandbox);
   std::vector<Vm> found;
-  for (const auto& [id, sandbox] : sandboxes_) {
+  for (const auto& sandbox : all) {
+    while (!sandbox->is_settled) co_await sandbox->changed.wait();
     const auto& vm = sandbox->record.vm;
     if (vm.status != VmStatus::deleted && has_all(vm.labels, labels)) found.push_back(vm);
   }

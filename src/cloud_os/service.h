@@ -12,6 +12,7 @@
 #include "cloud_os/backend.h"
 #include "cloud_os/client.h"
 #include "cloud_os/descriptor.h"
+#include "cloud_os/numbers.h"
 #include "cloud_os/sandbox.h"
 #include "cloud_os/settings.h"
 #include "cloud_os/state.h"
@@ -41,7 +42,22 @@ class Service final : public VmClient {
   Task<Result<void>> remove(SandboxId id) override;
   Task<Result<Vm>> find(SandboxId id) override;
   Task<Result<std::vector<Vm>>> list(std::map<std::string, std::string> labels) override;
+  Task<Result<Vm>> pause(SandboxId id) override;
+  Task<Result<Vm>> resume(SandboxId id) override;
+  Task<Result<VmStats>> stats(SandboxId id) override;
+  Task<Result<Vm>> renew(SandboxId id, VmRenew wanted) override;
   Task<Result<void>> bind(SandboxId id, VmBinding binding) override;
+
+  // The creation belongs to `owner` and its `key`: whoever asks again gets the same sandbox, also after a restart;
+  // validation_error for another body.
+  Task<Result<Vm>> create_once(VmCreate spec, std::string owner, std::string key, Deadline deadline);
+  // Returns when it has that status, when it cannot get it any more, or at the deadline.
+  Task<Result<Vm>> wait_for(SandboxId id, VmStatus wanted, Deadline deadline);
+  // Hands a request to the sandbox's runtime (sdk/exec_protocol.h, sdk/files_protocol.h): its target is the
+  // runtime's. conflict when the sandbox is paused or does not run.
+  Task<Result<net::Response>> control(SandboxId id, net::Request request);
+  // Whether it is theirs: by their name on it, or by the lease that it is bound to.
+  bool may_see(const Identity& who, const SandboxId& id) const;
 
   // The end of what the sandbox wrote to its standard outputs.
   Task<Result<std::string>> logs(SandboxId id);
@@ -51,22 +67,28 @@ class Service final : public VmClient {
   Result<std::vector<std::string>> allowed_hosts(const SandboxId& id) const;
   const Backend& backend() const { return *backend_; }
   Brokerage& brokerage() { return brokerage_; }
+  void report_to(net::Metrics& metrics) { numbers_.report_to(metrics, backend_->name()); }
 
  private:
-  struct Found {
-    SandboxDir dir;
-    Result<Record> record;
-  };
-  struct Findings {
-    std::vector<Found> folders;
-    std::vector<Alive> alive;
-  };
   class DiscardUnlessKept;
 
   // service.cpp
   Result<SandboxPtr> known(const SandboxId& id) const;
+  // After a restart: once it was found out what became of it.
+  Task<Result<SandboxPtr>> settled(SandboxId id);
+
+  // creation.cpp
+  Result<void> admit(const VmCreate& spec) const;
   SandboxPtr enter(VmCreate spec);
   std::int64_t free_slot() const;
+  SandboxPtr created_by(const CreateKey& key) const;
+  Task<void> bring_up(SandboxPtr sandbox, Deadline deadline);
+
+  // control.cpp
+  static Result<void> must_be_usable(const Sandbox& sandbox);
+
+  // pause.cpp
+  Result<void> must_be_able_to_pause() const;
 
   // lifecycle.cpp: the caller holds the sandbox's turn.
   Task<Result<void>> launch(SandboxPtr sandbox, Deadline deadline);
@@ -82,13 +104,22 @@ class Service final : public VmClient {
   Task<void> watch(SandboxPtr sandbox, ProcessId supervisor);
   Task<void> discard(SandboxPtr sandbox);
 
+  // deadlines.cpp
+  static std::optional<std::string_view> why_due(const Sandbox& sandbox);
+  Task<void> sweep();
+  void note_use(Sandbox& sandbox) const;
+  Task<void> end_overdue(SandboxPtr sandbox);
+  Task<void> keep_use(SandboxPtr sandbox);
+  Task<void> watch_disk(SandboxPtr sandbox);
+  Task<void> stop_over_limit(SandboxPtr sandbox);
+
   // adoption.cpp
   Result<void> take_ownership();
-  Result<Findings> look_around();
-  Task<void> adopt(SandboxDir dir, Record record);
+  Result<std::vector<Record>> read_records() const;
+  Task<void> adopt(SandboxPtr sandbox);
+  Task<void> find_again(SandboxPtr sandbox);
   Task<void> settle_lost(SandboxPtr sandbox);
-  Task<void> remove_unknown(SandboxDir dir);
-  Task<void> sweep();
+  Task<void> remove_leftovers();
 
   asio::any_io_executor executor_;
   std::filesystem::path folder_;  // <data>/sandboxes
@@ -97,9 +128,12 @@ class Service final : public VmClient {
   net::Client client_;
   asio::thread_pool workers_;
   Semaphore creating_;
+  Numbers numbers_;
   std::map<SandboxId, SandboxPtr> sandboxes_;
   Descriptor lock_;  // Held as long as this process serves the folder.
   bool is_stopping_ = false;
+  std::chrono::milliseconds orphan_grace_;
+  std::int64_t free_bytes_ = 0;  // Of the file system below folder_, at the last sweep.
   TaskGroup tasks_;
 };
 

@@ -11,6 +11,7 @@ struct Settings {
   std::int64_t create_parallel = 4;
   std::int64_t uid_base = 200'000;
   std::int64_t log_bytes = 1 << 20;
+  std::chrono::milliseconds orphan_grace{60'000};
   std::vector<std::string> egress_hosts;
   std::string egress_ca;
   std::string secrets_key;
@@ -31,6 +32,8 @@ struct Settings {
                 "as root, sandbox n runs as user and group uid_base + n on the host; the range must be "
                 "nobody else's"),
         setting("cloud_os.log_bytes", &Settings::log_bytes, "bytes of a sandbox's output that are kept"),
+        setting("cloud_os.orphan_grace", &Settings::orphan_grace,
+                "a sandbox that exists without a record is removed when it is so old"),
         setting(
             "cloud_os.egress_hosts", &Settings::egress_hosts,
             "hosts that sandboxes with egress find here and not by DNS: name=address or name=address:port, "

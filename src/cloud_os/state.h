@@ -10,10 +10,12 @@ enum class VmStep {
   answered,  // Its runtime answers /health.
   failed,    // It ended, or never answered.
   ended,     // It ended well by itself, or was stopped.
+  pause,
+  resume,
   restart,
   remove,
 };
-BOOST_DESCRIBE_ENUM(VmStep, answered, failed, ended, restart, remove)
+BOOST_DESCRIBE_ENUM(VmStep, answered, failed, ended, pause, resume, restart, remove)
 
 // conflict when a sandbox in that state cannot take the step.
 Result<VmStatus> next_status(VmStatus from, VmStep step);

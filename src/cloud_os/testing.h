@@ -37,6 +37,7 @@ inline Settings test_settings() {
   Settings settings;
   settings.shim_path = ISA_SHIM;
   settings.runtime_path = ISA_TEST_RUNTIME;
+  settings.orphan_grace = std::chrono::milliseconds(0);
   return settings;
 }
 

@@ -5,6 +5,8 @@
 namespace isa::cloud_os {
 namespace {
 
+constexpr std::int64_t kTimeoutMax = 30LL * 24 * 3600;  // Seconds.
+
 Result<void> within(std::string_view field, std::int64_t value, std::int64_t min, std::int64_t max) {
   if (value >= min && value <= max) return ok();
   return validation_error("{} must be from {} to {}, not {}", field, min, max, value)
@@ -13,12 +15,19 @@ Result<void> within(std::string_view field, std::int64_t value, std::int64_t min
 
 }  // namespace
 
+Result<void> check(const VmRenew& wanted) {
+  if (wanted.timeout_s) ISA_TRYV(within("timeout_s", *wanted.timeout_s, 1, kTimeoutMax));
+  if (wanted.idle_timeout_s) ISA_TRYV(within("idle_timeout_s", *wanted.idle_timeout_s, 1, kTimeoutMax));
+  return ok();
+}
+
 Result<void> check(const VmCreate& spec) {
   ISA_TRYV(within("limits/cpu_count", spec.limits.cpu_count, 1, 8));
   ISA_TRYV(within("limits/memory_mb", spec.limits.memory_mb, 64, 16384));
   ISA_TRYV(within("limits/disk_size_gb", spec.limits.disk_size_gb, 1, 100));
   ISA_TRYV(within("limits/pids", spec.limits.pids, 8, 32768));
-  if (spec.timeout_s) ISA_TRYV(within("timeout_s", *spec.timeout_s, 1, 30LL * 24 * 3600));
+  if (spec.timeout_s) ISA_TRYV(within("timeout_s", *spec.timeout_s, 1, kTimeoutMax));
+  if (spec.idle_timeout_s) ISA_TRYV(within("idle_timeout_s", *spec.idle_timeout_s, 1, kTimeoutMax));
   if (spec.container_port) ISA_TRYV(within("container_port", *spec.container_port, 1, 65535));
   ISA_TRYV(EgressRules::parse(spec.egress));
   if (spec.labels.size() > 32)

@@ -29,10 +29,13 @@ struct LimitsEnforced {
   using json_defaults = void;
   bool cpu_count = false;
   bool memory_mb = false;
-  bool disk_size_gb = false;
+  bool disk_size_gb = false;  // At every moment: a write beyond it fails.
+  // The use is measured every few seconds and the sandbox stopped when it is over the limit; one file can never be
+  // larger than it. What was deleted and is still open is not seen.
+  bool disk_watched = false;
   bool pids = false;
 };
-BOOST_DESCRIBE_STRUCT(LimitsEnforced, (), (cpu_count, memory_mb, disk_size_gb, pids))
+BOOST_DESCRIBE_STRUCT(LimitsEnforced, (), (cpu_count, memory_mb, disk_size_gb, disk_watched, pids))
 
 // What a sandbox uses now. What the host does not count is left out.
 struct VmStats {
@@ -75,11 +78,13 @@ struct Vm {
   std::optional<UserId> user_id;
   Timestamp created_at;
   std::optional<Timestamp> started_at;
+  std::optional<Timestamp> expires_at;         // Then it is removed. While it is paused, no clock runs.
+  std::optional<std::int64_t> idle_timeout_s;  // Unused for so long, it is removed.
   std::optional<VmExit> exit;
 };
 BOOST_DESCRIBE_STRUCT(Vm, (),
                       (vm_id, status, backend, isolation, image, limits, limits_enforced, network_mode,
-                       endpoint, labels, user_id, created_at, started_at, exit))
+                       endpoint, labels, user_id, created_at, started_at, expires_at, idle_timeout_s, exit))
 
 struct VmCreate {
   using json_defaults = void;
@@ -92,11 +97,19 @@ struct VmCreate {
   std::vector<std::string> egress;
   std::map<std::string, std::string> labels;
   std::optional<UserId> user_id;
-  std::optional<std::int64_t> timeout_s;
+  std::optional<std::int64_t> timeout_s;       // After so long it is removed, however it is used.
+  std::optional<std::int64_t> idle_timeout_s;  // And so long after its last use: exec, files, the broker.
 };
 BOOST_DESCRIBE_STRUCT(VmCreate, (),
                       (image, command, env, limits, container_port, network_mode, egress, labels, user_id,
-                       timeout_s))
+                       timeout_s, idle_timeout_s))
+
+// What is absent stays as it is. Renewing counts as use.
+struct VmRenew {
+  std::optional<std::int64_t> timeout_s;  // From now on.
+  std::optional<std::int64_t> idle_timeout_s;
+};
+BOOST_DESCRIBE_STRUCT(VmRenew, (), (timeout_s, idle_timeout_s))
 
 // Whom a sandbox's broker channel speaks for, from the claim on. An unbound sandbox gets 403 from its broker.
 struct VmBinding {

@@ -63,6 +63,14 @@ class TestVmClient : public cloud_os::VmClient {
   const sdk::RuntimeInit& init(const SandboxId& id) const { return sandboxes_.at(id)->init.value(); }
 
   // ---- VmClient ----
+  Task<Result<cloud_os::Vm>> pause(SandboxId) override { co_return not_implemented("not part of these tests"); }
+  Task<Result<cloud_os::Vm>> resume(SandboxId) override { co_return not_implemented("not part of these tests"); }
+  Task<Result<cloud_os::VmStats>> stats(SandboxId) override {
+    co_return not_implemented("not part of these tests");
+  }
+  Task<Result<cloud_os::Vm>> renew(SandboxId, cloud_os::VmRenew) override {
+    co_return not_implemented("not part of these tests");
+  }
   Task<Result<cloud_os::Vm>> create(cloud_os::VmCreate spec, Deadline) override {
     ++creates;
     creating_peak = std::max(creating_peak, ++creating);

@@ -42,10 +42,12 @@ void join_cgroups(const Orders& orders) {
 }
 
 // When the whole host runs out of memory, sandboxes go before the platform.
-void limit_process() {
+void limit_process(const Orders& orders) {
   write_file("/proc/self/oom_score_adj", "500");  // Not allowed everywhere; then the kernel chooses alone.
   const rlimit no_core{0, 0};
   setrlimit(RLIMIT_CORE, &no_core);
+  const rlimit file_size{orders.file_bytes, orders.file_bytes};
+  if (orders.file_bytes > 0) setrlimit(RLIMIT_FSIZE, &file_size);
   const rlimit files{4096, 16384};
   rlimit current{};
   if (getrlimit(RLIMIT_NOFILE, &current) == 0 && current.rlim_max >= files.rlim_max)
@@ -114,7 +116,7 @@ void become_sandbox(const Orders& orders, ChildPipes pipes) {
   place(null, STDIN_FILENO);
 
   join_cgroups(orders);
-  limit_process();
+  limit_process(orders);
   if (orders.drop) {
     stage_folders(orders);
     drop_root(orders);

@@ -42,6 +42,8 @@ bool read_option(std::string_view name, char* value, Orders& orders) {
     orders.gid = static_cast<gid_t>(number);
   } else if (name == "--log-bytes") {
     orders.log_bytes = number;
+  } else if (name == "--file-bytes") {
+    orders.file_bytes = number;
   } else {
     return false;
   }

@@ -1,7 +1,7 @@
 // What a shim was told to do: its argument vector, read once.
 //
 //   isa-shim --dir DIR [--uid N --gid N] [--cgroup DIR]... [--stage NAME=SOURCE]... [--log-bytes N]
-//            -- PROGRAM [ARGUMENT]...
+//            [--file-bytes N] -- PROGRAM [ARGUMENT]...
 //
 // Descriptors that it inherits: 3 the sandbox's listening socket, 4 and 5 seccomp programs. The options of
 // bubblewrap come from DIR/bwrap.args, so that nothing of a sandbox's environment shows in a process listing.
@@ -37,6 +37,7 @@ struct Orders {
   std::array<Stage, 16> stages{};
   std::size_t stage_count = 0;
   std::size_t log_bytes = 1 << 20;
+  unsigned long file_bytes = 0;  // No file of the sandbox can be larger; 0: any can.
   char** program = nullptr;  // Null-terminated.
 };
 

@@ -73,6 +73,7 @@ std::vector<std::string> BubblewrapBackend::shim_arguments(const SandboxDir& dir
     words.emplace_back(name);
     words.push_back(value);
   };
+  add("--file-bytes", std::to_string(record.vm.limits.disk_size_gb << 30));
   for (const auto& group : groups) add("--cgroup", group.string());
   if (drops_root()) {
     add("--uid", std::to_string(config_.uid_base + record.slot));

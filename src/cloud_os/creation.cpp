@@ -1,0 +1,159 @@
+// How a sandbox comes to be, also when it is asked for twice.
+#include "base/log.h"
+#include "cloud_os/service.h"
+#include "cloud_os/validate.h"
+
+#include <algorithm>
+
+namespace isa::cloud_os {
+namespace {
+
+constexpr std::chrono::seconds kCreateWithin{60};  // However long who asked for it wants to wait.
+
+// FNV-1a; it tells bodies apart, it guards nothing.
+std::string fingerprint(const VmCreate& spec) {
+  std::uint64_t hash = 0xcbf2'9ce4'8422'2325;
+  for (const char c : json::serialize(json::write(spec)))
+    hash = (hash ^ static_cast<unsigned char>(c)) * 0x100'0000'01b3;
+  return fmt::format("{:016x}", hash);
+}
+
+}  // namespace
+
+// A caller that goes away in the middle of create() must not leave a sandbox that nobody knows of.
+class Service::DiscardUnlessKept {
+ public:
+  DiscardUnlessKept(Service& service, SandboxPtr sandbox) : service_(service), sandbox_(std::move(sandbox)) {}
+  DiscardUnlessKept(const DiscardUnlessKept&) = delete;
+  DiscardUnlessKept& operator=(const DiscardUnlessKept&) = delete;
+  ~DiscardUnlessKept() {
+    // While the service stops, its record says `creating`: the next start() removes it.
+    if (!sandbox_ || service_.is_stopping_) return;
+    service_.tasks_.spawn("cloud_os.discard", service_.discard(sandbox_));
+  }
+  void keep() { sandbox_.reset(); }
+
+ private:
+  Service& service_;
+  SandboxPtr sandbox_;
+};
+
+std::int64_t Service::free_slot() const {
+  std::vector<std::int64_t> taken;
+  for (const auto& [id, sandbox] : sandboxes_) taken.push_back(sandbox->record.slot);
+  std::ranges::sort(taken);
+  std::int64_t slot = 0;
+  for (const auto one : taken) {
+    if (one > slot) break;
+    slot = one + 1;
+  }
+  return slot;
+}
+
+Result<void> Service::admit(const VmCreate& spec) const {
+  ISA_TRYV(check(spec));
+  ISA_TRYV(backend_->accepts(spec));
+  if (is_stopping_) return service_unavailable("cloud_os is stopping; no sandbox is created any more");
+  return ok();
+}
+
+SandboxPtr Service::enter(VmCreate spec) {
+  Record record;
+  auto& vm = record.vm;
+  vm.vm_id = SandboxId::make();
+  vm.status = VmStatus::creating;
+  vm.backend = backend_->name();
+  vm.isolation = backend_->isolation();
+  vm.image = spec.image.value_or("default");
+  vm.limits = spec.limits;
+  vm.limits_enforced = backend_->enforced();
+  vm.limits_enforced.disk_watched = !vm.limits_enforced.disk_size_gb;
+  vm.network_mode = spec.network_mode;
+  vm.labels = std::move(spec.labels);
+  vm.user_id = std::move(spec.user_id);
+  vm.created_at = record.used_at = now();
+  if (spec.timeout_s) vm.expires_at = vm.created_at + std::chrono::seconds(*spec.timeout_s);
+  vm.idle_timeout_s = spec.idle_timeout_s;
+  record.env = std::move(spec.env);
+  record.egress = std::move(spec.egress);
+  record.slot = free_slot();
+  record.placeholder_key = "isa-placeholder-" + random_hex(16);
+  const SandboxDir dir{folder_ / vm.vm_id.value()};
+  vm.endpoint = VmEndpoint{dir.agent_socket().string(), std::nullopt, std::nullopt};
+  const auto id = vm.vm_id;
+  return sandboxes_.emplace(id, std::make_shared<Sandbox>(executor_, dir, std::move(record))).first->second;
+}
+
+Task<Result<Vm>> Service::create(VmCreate spec, Deadline deadline) {
+  ISA_CO_TRYV(admit(spec));
+  const auto sandbox = enter(std::move(spec));
+  DiscardUnlessKept guard(*this, sandbox);
+  co_await bring_up(sandbox, deadline);
+  guard.keep();
+  if (sandbox->failure) co_return Failure(*sandbox->failure);
+  co_return sandbox->record.vm;
+}
+
+// Leaves the reason in `failure` when nothing came of it; then nothing of it is left either.
+Task<void> Service::bring_up(SandboxPtr sandbox, Deadline deadline) {
+  const auto begin = Deadline::Clock::now();
+  const auto one_of_few = co_await creating_.acquire();
+  const auto turn = co_await sandbox->turn.acquire();
+  auto launched = co_await launch(sandbox, deadline);
+  if (launched) {
+    numbers_.created(Deadline::Clock::now() - begin);
+    co_return;
+  }
+  numbers_.failed(launched.error().code());
+  log::warn("sandbox.create_failed", {{"sandbox_id", sandbox->id().value()},
+                                      {"code", launched.error().code()},
+                                      {"message", launched.error().message()},
+                                      {"detail", launched.error().detail()}});
+  sandbox->failure = std::move(launched).error();
+  std::ignore = co_await take_step(sandbox, VmStep::remove);
+  std::ignore = co_await destroy(sandbox);
+}
+
+SandboxPtr Service::created_by(const CreateKey& key) const {
+  for (const auto& [id, sandbox] : sandboxes_)
+    if (sandbox->record.create_key && sandbox->record.create_key->owner == key.owner &&
+        sandbox->record.create_key->key == key.key && sandbox->record.vm.status != VmStatus::deleted)
+      return sandbox;
+  return nullptr;
+}
+
+// The creation belongs to the key, not to the caller: whoever comes back with it finds the same sandbox.
+Task<Result<Vm>> Service::create_once(VmCreate spec, std::string owner, std::string key, Deadline deadline) {
+  ISA_CO_TRYV(admit(spec));
+  const CreateKey wanted{std::move(owner), std::move(key), fingerprint(spec)};
+  auto sandbox = created_by(wanted);
+  if (sandbox && sandbox->record.create_key->fingerprint != wanted.fingerprint)
+    co_return validation_error("the Idempotency-Key {} was used for another request; choose a new one", wanted.key)
+        .with_code("idempotency_key_reused");
+  if (!sandbox) {
+    sandbox = enter(std::move(spec));
+    sandbox->record.create_key = wanted;
+    tasks_.spawn("cloud_os.create", bring_up(sandbox, Deadline::after(kCreateWithin)));
+  }
+  while (!sandbox->failure && sandbox->record.vm.status == VmStatus::creating) {
+    if (deadline.passed())
+      co_return timeout("sandbox {} is still being created; ask again with the same Idempotency-Key",
+                        sandbox->id().value());
+    co_await sandbox->changed.wait(deadline);
+  }
+  if (sandbox->failure) co_return Failure(*sandbox->failure);
+  co_return sandbox->record.vm;
+}
+
+Task<Result<Vm>> Service::wait_for(SandboxId id, VmStatus wanted, Deadline deadline) {
+  for (;;) {
+    ISA_CO_TRY(const auto sandbox, known(id));
+    const auto status = sandbox->record.vm.status;
+    // Only what is on its way, or may be sent on one by somebody else, is worth waiting for.
+    const bool is_over = status == VmStatus::failed || (status == VmStatus::stopped && wanted == VmStatus::running);
+    if (status == wanted || is_over || deadline.passed()) co_return sandbox->record.vm;
+    co_await sandbox->changed.wait(deadline);
+  }
+}
+
+}  // namespace isa::cloud_os
