@@ -14,12 +14,13 @@ using cloud_os::SandboxDir;
 
 struct Row {
   cloud_os::Vm vm;
+  bool is_alive = false;  // Its record may be older than its end.
   std::optional<std::string> pool;
   std::int64_t age_s = 0;
   std::optional<std::int64_t> memory_bytes;
   std::optional<std::int64_t> cpu_time_ms;
 };
-BOOST_DESCRIBE_STRUCT(Row, (), (vm, pool, age_s, memory_bytes, cpu_time_ms))
+BOOST_DESCRIBE_STRUCT(Row, (), (vm, is_alive, pool, age_s, memory_bytes, cpu_time_ms))
 
 Row row_of(const SandboxDir& dir, cloud_os::Record record, cloud_os::Backend& backend) {
   Row row;
@@ -28,6 +29,7 @@ Row row_of(const SandboxDir& dir, cloud_os::Record record, cloud_os::Backend& ba
   const auto pool = row.vm.labels.find("isa.pool");
   if (pool != row.vm.labels.end()) row.pool = pool->second;
   row.age_s = std::chrono::duration_cast<std::chrono::seconds>(now() - row.vm.created_at).count();
+  row.is_alive = backend.find(dir).has_value();
   if (const auto used = backend.stats(dir)) {
     row.memory_bytes = used->memory_bytes;
     row.cpu_time_ms = used->cpu_time_ms;
@@ -42,12 +44,18 @@ std::string age_text(std::int64_t seconds) {
   return fmt::format("{}d", seconds / 86400);
 }
 
+std::string_view state_of(const Row& row) {
+  using enum cloud_os::VmStatus;
+  const bool should_be_alive = row.vm.status == running || row.vm.status == paused;
+  return should_be_alive && !row.is_alive ? "lost" : json::name_of(row.vm.status);
+}
+
 void print_row(const Row& row) {
   const auto& vm = row.vm;
   const auto memory = row.memory_bytes ? fmt::format("{:.1f}M", static_cast<double>(*row.memory_bytes) / 1048576) : "-";
   const auto cpu = row.cpu_time_ms ? fmt::format("{:.2f}s", static_cast<double>(*row.cpu_time_ms) / 1000) : "-";
   fmt::print("{:<29}  {:<8}  {:<10}  {:>5}  {:<16}  {:<12}  {:>8}  {:>9}  {}\n", vm.vm_id.value(),
-             json::name_of(vm.status), vm.backend, age_text(row.age_s), vm.user_id ? vm.user_id->value() : "-",
+             state_of(row), vm.backend, age_text(row.age_s), vm.user_id ? vm.user_id->value() : "-",
              row.pool.value_or("-"), memory, cpu, vm.isolation);
 }
 
@@ -76,7 +84,10 @@ Result<void> show_sandboxes(const PlatformConfig& config, bool as_json) {
     rows.push_back(row_of(dir, std::move(*record), *backend));
   }
   if (error && error != std::errc::no_such_file_or_directory)
-    return internal_error("{} cannot be listed", sandboxes_of(config).string()).with_detail(error.message());
+    return internal_error("{} cannot be listed; run this as the user whom the server runs as, or name its folder with "
+                          "--data-dir",
+                          sandboxes_of(config).string())
+        .with_detail(error.message());
   std::ranges::sort(rows, {}, [](const Row& row) { return row.vm.vm_id; });
   if (as_json) {
     fmt::print("{}\n", json::serialize(json::write(rows)));
@@ -88,7 +99,10 @@ Result<void> show_sandboxes(const PlatformConfig& config, bool as_json) {
     for (const auto& row : rows) print_row(row);
   }
   for (const auto& message : unreadable) fmt::print(stderr, "isa: {}\n", message);
-  return ok();
+  if (unreadable.empty()) return ok();
+  return internal_error("{} of {} records could not be read and are not shown; the server leaves such sandboxes alone, "
+                        "`isa gc` too",
+                        unreadable.size(), unreadable.size() + rows.size());
 }
 
 Result<void> collect_garbage(const PlatformConfig& config, bool is_dry_run) {
@@ -110,7 +124,9 @@ Result<void> collect_garbage(const PlatformConfig& config, bool is_dry_run) {
                           : "could not be removed (" + removed.error().message() + "):",
                one.what);
   }
-  if (failures > 0) return internal_error("{} of {} could not be removed", failures, leftovers.size());
+  if (failures > 0)
+    return internal_error("{} of {} could not be removed; run this as the user whom the server runs as", failures,
+                          leftovers.size());
   return ok();
 }
 

@@ -58,6 +58,7 @@ Task<Result<void>> Service::start() {
     return read_records();
   };
   ISA_CO_TRY(auto records, co_await offload<std::vector<Record>>(workers_, read));
+  ISA_CO_TRYV(co_await keys_.start());
   for (auto& record : records) {
     const SandboxDir dir{folder_ / record.vm.vm_id.value()};
     const auto sandbox = std::make_shared<Sandbox>(executor_, dir, std::move(record));
@@ -144,6 +145,8 @@ Task<void> Service::remove_leftovers() {
 
 Task<void> Service::stop() {
   is_stopping_ = true;
+  co_await keys_.stop();
+  co_await tasks_.stop();
   // What is half made or half removed serves nobody, and would run on until the next start.
   std::vector<SandboxId> unwanted;
   for (const auto& [id, sandbox] : sandboxes_) {
@@ -151,7 +154,6 @@ Task<void> Service::stop() {
     if (status == VmStatus::creating || status == VmStatus::deleted) unwanted.push_back(id);
   }
   for (const auto& id : unwanted) std::ignore = co_await remove(id);
-  co_await tasks_.stop();
   for (const auto& [id, sandbox] : sandboxes_) co_await close_broker(sandbox);
   if (sandboxes_.empty()) backend_->retire();
 }

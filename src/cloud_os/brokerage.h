@@ -34,6 +34,7 @@ class Brokerage {
   SecretVault& secrets() { return secrets_; }
   AuditTrail& trail() { return trail_; }
   store::SandboxAuditStore& audit() { return store_->sandbox_audit(); }
+  store::IdempotencyStore& idempotency() { return store_->idempotency(); }  // In the same file.
   BrokerNumbers& numbers() { return numbers_; }
   const EgressLimits& egress_limits() const { return egress_limits_; }
   void limit_egress(EgressLimits limits) {

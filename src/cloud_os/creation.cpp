@@ -10,14 +10,6 @@ namespace {
 
 constexpr std::chrono::seconds kCreateWithin{60};  // However long who asked for it wants to wait.
 
-// FNV-1a; it tells bodies apart, it guards nothing.
-std::string fingerprint(const VmCreate& spec) {
-  std::uint64_t hash = 0xcbf2'9ce4'8422'2325;
-  for (const char c : json::serialize(json::write(spec)))
-    hash = (hash ^ static_cast<unsigned char>(c)) * 0x100'0000'01b3;
-  return fmt::format("{:016x}", hash);
-}
-
 }  // namespace
 
 // A caller that goes away in the middle of create() must not leave a sandbox that nobody knows of.
@@ -57,10 +49,10 @@ Result<void> Service::admit(const VmCreate& spec) const {
   return ok();
 }
 
-SandboxPtr Service::enter(VmCreate spec) {
+SandboxPtr Service::enter(SandboxId id, VmCreate spec) {
   Record record;
   auto& vm = record.vm;
-  vm.vm_id = SandboxId::make();
+  vm.vm_id = id;
   vm.status = VmStatus::creating;
   vm.backend = backend_->name();
   vm.isolation = backend_->isolation();
@@ -80,13 +72,12 @@ SandboxPtr Service::enter(VmCreate spec) {
   record.placeholder_key = "isa-placeholder-" + random_hex(16);
   const SandboxDir dir{folder_ / vm.vm_id.value()};
   vm.endpoint = VmEndpoint{dir.agent_socket().string(), std::nullopt, std::nullopt};
-  const auto id = vm.vm_id;
   return sandboxes_.emplace(id, std::make_shared<Sandbox>(executor_, dir, std::move(record))).first->second;
 }
 
 Task<Result<Vm>> Service::create(VmCreate spec, Deadline deadline) {
   ISA_CO_TRYV(admit(spec));
-  const auto sandbox = enter(std::move(spec));
+  const auto sandbox = enter(SandboxId::make(), std::move(spec));
   DiscardUnlessKept guard(*this, sandbox);
   co_await bring_up(sandbox, deadline);
   guard.keep();
@@ -114,33 +105,18 @@ Task<void> Service::bring_up(SandboxPtr sandbox, Deadline deadline) {
   std::ignore = co_await destroy(sandbox);
 }
 
-SandboxPtr Service::created_by(const CreateKey& key) const {
-  for (const auto& [id, sandbox] : sandboxes_)
-    if (sandbox->record.create_key && sandbox->record.create_key->owner == key.owner &&
-        sandbox->record.create_key->key == key.key && sandbox->record.vm.status != VmStatus::deleted)
-      return sandbox;
-  return nullptr;
+Task<Result<Vm>> Service::create_once(SandboxId id, VmCreate spec) {
+  ISA_CO_TRYV(admit(spec));
+  // Nothing came of it, and what is left of it could not be removed yet.
+  if (sandboxes_.contains(id))
+    co_return service_unavailable("an earlier attempt to create this sandbox is still being removed; ask again");
+  tasks_.spawn("cloud_os.create", bring_up(enter(id, std::move(spec)), Deadline::after(kCreateWithin)));
+  co_return co_await made(std::move(id));
 }
 
-// The creation belongs to the key, not to the caller: whoever comes back with it finds the same sandbox.
-Task<Result<Vm>> Service::create_once(VmCreate spec, std::string owner, std::string key, Deadline deadline) {
-  ISA_CO_TRYV(admit(spec));
-  const CreateKey wanted{std::move(owner), std::move(key), fingerprint(spec)};
-  auto sandbox = created_by(wanted);
-  if (sandbox && sandbox->record.create_key->fingerprint != wanted.fingerprint)
-    co_return validation_error("the Idempotency-Key {} was used for another request; choose a new one", wanted.key)
-        .with_code("idempotency_key_reused");
-  if (!sandbox) {
-    sandbox = enter(std::move(spec));
-    sandbox->record.create_key = wanted;
-    tasks_.spawn("cloud_os.create", bring_up(sandbox, Deadline::after(kCreateWithin)));
-  }
-  while (!sandbox->failure && sandbox->record.vm.status == VmStatus::creating) {
-    if (deadline.passed())
-      co_return timeout("sandbox {} is still being created; ask again with the same Idempotency-Key",
-                        sandbox->id().value());
-    co_await sandbox->changed.wait(deadline);
-  }
+Task<Result<Vm>> Service::made(SandboxId id) {
+  ISA_CO_TRY(const auto sandbox, co_await settled(std::move(id)));
+  while (!sandbox->failure && sandbox->record.vm.status == VmStatus::creating) co_await sandbox->changed.wait();
   if (sandbox->failure) co_return Failure(*sandbox->failure);
   co_return sandbox->record.vm;
 }

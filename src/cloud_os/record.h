@@ -25,14 +25,6 @@ struct SandboxDir {
   std::filesystem::path old_log() const { return root / "log.old"; }
 };
 
-// Whose Idempotency-Key made a sandbox, and with which body.
-struct CreateKey {
-  std::string owner;
-  std::string key;
-  std::string fingerprint;
-};
-BOOST_DESCRIBE_STRUCT(CreateKey, (), (owner, key, fingerprint))
-
 struct Record {
   using json_defaults = void;
   using json_ignore_unknown = void;  // Written by a newer version, perhaps.
@@ -45,10 +37,9 @@ struct Record {
   Timestamp used_at;                // Of the last use, to about an eighth of the idle timeout.
   std::optional<Timestamp> paused_at;
   std::optional<VmBinding> binding;
-  std::optional<CreateKey> create_key;
 };
 BOOST_DESCRIBE_STRUCT(Record, (),
-                      (vm, slot, env, egress, placeholder_key, used_at, paused_at, binding, create_key))
+                      (vm, slot, env, egress, placeholder_key, used_at, paused_at, binding))
 
 // These block. A save replaces the whole file atomically. What must be known after the host itself crashed is
 // on disk when it returns: a sandbox on its way in or out is not, because nothing of it is to be kept.

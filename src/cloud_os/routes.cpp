@@ -2,6 +2,7 @@
 
 #include "cloud_os/broker_routes.h"
 #include "cloud_os/wire.h"
+#include "sdk/exec_protocol.h"
 
 #include <charconv>
 
@@ -41,7 +42,7 @@ Result<std::int64_t> number_of(const Request& request, std::string_view name, st
   return validation_error("{}: '{}' is not a number from 0 to {}", name, text, max).with_param(std::string(name));
 }
 
-Answer create(Service& service, Request& request) {
+Answer create(Service& service, Request& request, store::Once once) {
   ISA_CO_TRY(auto spec, json::parse_as<VmCreate>(request.body.empty() ? "{}" : request.body));
   const auto& who = request.identity;
   if (!who.is_internal) {
@@ -50,12 +51,15 @@ Answer create(Service& service, Request& request) {
           .with_param("/user_id");
     spec.user_id = who.user;
   }
-  const std::string key(request.headers.get("Idempotency-Key"));
-  if (key.size() > 255) co_return validation_error("an Idempotency-Key has at most 255 characters");
-  const auto owner = who.is_internal ? std::string("internal") : "user " + who.user.value();
-  auto creation = key.empty() ? service.create(std::move(spec), request.deadline)
-                              : service.create_once(std::move(spec), owner, key, request.deadline);
+  auto creation = once.has_key ? service.create_once(once.new_id<SandboxId>(), std::move(spec))
+                               : service.create(std::move(spec), request.deadline);
   ISA_CO_TRY(const auto vm, co_await std::move(creation));
+  co_return answer(201, vm);
+}
+
+// By an earlier request with the same Idempotency-Key.
+Answer made(Service& service, Request&, store::Once once) {
+  ISA_CO_TRY(const auto vm, co_await service.made(once.new_id<SandboxId>()));
   co_return answer(201, vm);
 }
 
@@ -184,9 +188,40 @@ Answer control(Service& service, Request& request) {
   co_return co_await service.control(vm.vm_id, std::move(request));
 }
 
+Answer exec(Service& service, Request& request, store::Once once) {
+  ISA_CO_TRY(const auto vm, co_await find(service, request));
+  auto start = request;
+  start.target = once.has_key ? "/exec?id=exec_" + once.seed : "/exec";
+  co_return co_await service.control(vm.vm_id, std::move(start));
+}
+
+// The command that an earlier request with the same Idempotency-Key started: its output from the first byte on.
+Answer started(Service& service, Request& request, store::Once once) {
+  ISA_CO_TRY(const auto vm, co_await find(service, request));
+  ISA_CO_TRY(const auto wanted, json::parse_as<sdk::ExecStart>(request.body));
+  const bool is_background = wanted.background.value_or(false);
+  auto look = request;
+  look.method = Method::get;
+  look.target = "/exec/exec_" + once.seed + (is_background ? "" : "/output");
+  look.body.clear();
+  ISA_CO_TRY(auto answer, co_await service.control(vm.vm_id, std::move(look)));
+  if (answer.status == 404) co_return net::error_of(answer.status, answer.body);
+  if (is_background && answer.status == 200) answer.status = 201;
+  co_return answer;
+}
+
 Answer snapshot(Service& service, Request& request) {
   ISA_CO_TRY(const auto vm, co_await find(service, request));
   co_return not_implemented("the backend {} cannot snapshot a sandbox", vm.backend);
+}
+
+using Creation = Answer (*)(Service&, Request&, store::Once);
+
+net::Handler once(Service& service, Creation make, Creation find_made) {
+  const auto with = [&service](Creation act) -> store::OnceHandler {
+    return [&service, act](Request& request, store::Once which) { return act(service, request, std::move(which)); };
+  };
+  return service.idempotency_keys().once(with(make), with(find_made));
 }
 
 }  // namespace
@@ -211,7 +246,7 @@ net::Router routes(Service& service) {
   net::RouteOptions writing;
   writing.body_max = kFileBodyMax;
 
-  add(Method::post, "/api/v1/vms", create, starting);
+  router.add({Method::post, "/api/v1/vms", once(service, create, made), starting});
   add(Method::get, "/api/v1/vms", list);
   add(Method::get, "/api/v1/vms/{id}", get);
   add(Method::del, "/api/v1/vms/{id}", remove);
@@ -227,7 +262,7 @@ net::Router routes(Service& service) {
   add(Method::get, "/api/v1/vms/{id}/logs", logs);
   add_broker_routes(router, service.brokerage());
   add(Method::get, "/api/v1/vms/{id}/stats", stats);
-  add(Method::post, "/api/v1/vms/{id}/exec", control, executing);
+  router.add({Method::post, "/api/v1/vms/{id}/exec", once(service, exec, started), executing});
   add(Method::get, "/api/v1/vms/{id}/exec", control);
   add(Method::get, "/api/v1/vms/{id}/exec/{exec}", control);
   add(Method::get, "/api/v1/vms/{id}/exec/{exec}/output", control);

@@ -17,6 +17,7 @@
 #include "cloud_os/settings.h"
 #include "cloud_os/state.h"
 #include "net/client.h"
+#include "store/idempotency_keys.h"
 
 #include <boost/asio/thread_pool.hpp>
 
@@ -48,9 +49,11 @@ class Service final : public VmClient {
   Task<Result<Vm>> renew(SandboxId id, VmRenew wanted) override;
   Task<Result<void>> bind(SandboxId id, VmBinding binding) override;
 
-  // The creation belongs to `owner` and its `key`: whoever asks again gets the same sandbox, also after a restart;
-  // validation_error for another body.
-  Task<Result<Vm>> create_once(VmCreate spec, std::string owner, std::string key, Deadline deadline);
+  // Like create(), of a sandbox with that id; but it comes to be whether or not the caller waits for it, and whoever
+  // asks for it by made() gets the same one, or the error that it ended with.
+  Task<Result<Vm>> create_once(SandboxId id, VmCreate spec);
+  // What create_once(id) makes or made; not_found when there is nothing of it, also after a restart.
+  Task<Result<Vm>> made(SandboxId id);
   // Returns when it has that status, when it cannot get it any more, or at the deadline.
   Task<Result<Vm>> wait_for(SandboxId id, VmStatus wanted, Deadline deadline);
   // Hands a request to the sandbox's runtime (sdk/exec_protocol.h, sdk/files_protocol.h): its target is the
@@ -67,6 +70,7 @@ class Service final : public VmClient {
   Result<std::vector<std::string>> allowed_hosts(const SandboxId& id) const;
   const Backend& backend() const { return *backend_; }
   Brokerage& brokerage() { return brokerage_; }
+  store::IdempotencyKeys& idempotency_keys() { return keys_; }
   void report_to(net::Metrics& metrics) { numbers_.report_to(metrics, backend_->name()); }
 
  private:
@@ -79,9 +83,8 @@ class Service final : public VmClient {
 
   // creation.cpp
   Result<void> admit(const VmCreate& spec) const;
-  SandboxPtr enter(VmCreate spec);
+  SandboxPtr enter(SandboxId id, VmCreate spec);
   std::int64_t free_slot() const;
-  SandboxPtr created_by(const CreateKey& key) const;
   Task<void> bring_up(SandboxPtr sandbox, Deadline deadline);
 
   // control.cpp
@@ -125,6 +128,7 @@ class Service final : public VmClient {
   std::filesystem::path folder_;  // <data>/sandboxes
   std::unique_ptr<Backend> backend_;
   Brokerage& brokerage_;
+  store::IdempotencyKeys keys_;
   net::Client client_;
   asio::thread_pool workers_;
   Semaphore creating_;

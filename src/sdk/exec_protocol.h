@@ -1,11 +1,14 @@
 // Commands in a sandbox, as the runtime serves them over the sandbox's own socket and cloud_os passes them
 // on.
 //
-//   POST /exec                  ExecStart -> the stream of the command; with `background`: 201 ExecState at
-//   once GET  /exec                  ExecList: those that run, and the last that ended GET  /exec/{id}
-//   ExecState. {id} is an exec_id, or the pid of one that runs GET  /exec/{id}/output      the stream, from
-//   ?after= or Last-Event-ID on POST /exec/{id}/stdin       ExecInput -> ExecState POST /exec/{id}/signal
-//   ExecSignal -> ExecState POST /exec/{id}/resize      TerminalSize -> ExecState
+//   POST /exec                  ExecStart -> the stream of the command; with `background`: 201 ExecState at once.
+//                               ?id= names it: exec_ and 26 characters; conflict when there is one of that name
+//   GET  /exec                  ExecList: those that run, and the last that ended
+//   GET  /exec/{id}             ExecState. {id} is an exec_id, or the pid of one that runs
+//   GET  /exec/{id}/output      the stream, from ?after= or Last-Event-ID on
+//   POST /exec/{id}/stdin       ExecInput -> ExecState
+//   POST /exec/{id}/signal      ExecSignal -> ExecState
+//   POST /exec/{id}/resize      TerminalSize -> ExecState
 //
 // The stream is server-sent events:
 //

@@ -4,13 +4,10 @@
 //   GET    /files/{path}?op=stat     FileEntry, of a symbolic link itself
 //   GET    /files/{path}?op=list     FileList of a folder; ?depth= 1-32, the default is 1
 //   GET    /files/{path}?op=watch    server-sent events of a folder; ?recursive=true
-//   PUT    /files/{path}             the body is the content, up to 16 MiB; ?mode= octal permissions. Missing
-//   folders
-//                                    are made. A reader sees the old content or the new one, never a part.
-//                                    FileEntry
-//   PUT    /files/{path}?offset=     a part of a larger file, written where it belongs; 0 begins the file
-//   anew. To keep
-//                                    readers from a part, write beside and move it
+//   PUT    /files/{path}             the body is the content, up to 16 MiB; ?mode= octal permissions. Missing folders
+//                                    are made. A reader sees the old content or the new one, never a part. FileEntry
+//   PUT    /files/{path}?offset=     a part of a larger file, written where it belongs; 0 begins the file anew. To
+//                                    keep readers from a part, write beside and move it
 //   POST   /files/{path}?op=mkdir    FileEntry; one that exists already is a success
 //   POST   /files/{path}?op=move&to= FileEntry of the new place; what is there is replaced as rename(2) does
 //   DELETE /files/{path}             ?recursive=true for a folder that is not empty. Idempotent

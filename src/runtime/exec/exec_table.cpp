@@ -2,6 +2,7 @@
 
 #include "sdk/tools/fd.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
@@ -29,6 +30,18 @@ Result<std::uint64_t> position_of(const net::Request& request) {
   if (text.empty() || (error == std::errc() && end == text.data() + text.size())) return position;
   return validation_error("after must be the id of an event of this stream, not '{}'", text)
       .with_param("after");
+}
+
+// ?id=: the name of a command whose answer may get lost, so that it can be found; exec_ and 26 characters.
+Result<std::string> id_for(const net::Request& request) {
+  constexpr std::string_view prefix = "exec_";
+  const auto id = request.query_value("id");
+  if (id.empty()) return std::string(prefix) + make_ulid();
+  const auto is_plain = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z'); };
+  if (id.starts_with(prefix) && id.size() == prefix.size() + 26 &&
+      std::ranges::all_of(id.substr(prefix.size()), is_plain))
+    return std::string(id);
+  return validation_error("id must be exec_ and 26 lower-case letters and digits, not '{}'", id).with_param("id");
 }
 
 Result<void> write_input(Exec& exec, const std::string& body) {
@@ -110,7 +123,8 @@ Result<void> ExecTable::make_room() {
       .with_retry_after(std::chrono::seconds(1));
 }
 
-Result<std::shared_ptr<Exec>> ExecTable::begin(const sdk::ExecStart& wanted) {
+Result<std::shared_ptr<Exec>> ExecTable::begin(std::string id, const sdk::ExecStart& wanted) {
+  if (execs_.contains(id)) return conflict("the command {} exists already", id).with_code("exec_exists");
   ISA_TRYV(make_room());
   auto env = environment_();
   if (wanted.env)
@@ -124,7 +138,7 @@ Result<std::shared_ptr<Exec>> ExecTable::begin(const sdk::ExecStart& wanted) {
         .with_param("/cwd")
         .with_detail(std::strerror(errno));
   const auto executor = tasks_.executor();
-  const auto exec = std::make_shared<Exec>(executor, "exec_" + make_ulid(), wanted, std::move(argv), cwd);
+  const auto exec = std::make_shared<Exec>(executor, std::move(id), wanted, std::move(argv), cwd);
   ISA_TRYV(exec->start(executor, processes_, env, folder.get()));
   execs_.emplace(exec->id(), exec);
   tasks_.spawn("exec.run", Exec::run(exec));
@@ -134,7 +148,8 @@ Result<std::shared_ptr<Exec>> ExecTable::begin(const sdk::ExecStart& wanted) {
 
 ExecTable::Answer ExecTable::start(net::Request& request) {
   ISA_CO_TRY(const auto wanted, parse_exec_start(request.body));
-  ISA_CO_TRY(const auto exec, begin(wanted));
+  ISA_CO_TRY(auto id, id_for(request));
+  ISA_CO_TRY(const auto exec, begin(std::move(id), wanted));
   if (wanted.background.value_or(false)) co_return state_response(201, *exec);
   auto body = [exec](net::BodyWriter& to) { return Exec::stream(exec, 0, to); };
   co_return net::Response::sse(std::move(body));

@@ -28,7 +28,7 @@ class ExecTable {
   Answer start(net::Request& request);
   Answer output(net::Request& request);
   Answer change(net::Request& request, Result<void> (*act)(Exec&, const std::string& body));
-  Result<std::shared_ptr<Exec>> begin(const sdk::ExecStart& wanted);
+  Result<std::shared_ptr<Exec>> begin(std::string id, const sdk::ExecStart& wanted);
   Result<std::shared_ptr<Exec>> find(const net::Request& request) const;
   Result<void> make_room();
 

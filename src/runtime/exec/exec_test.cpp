@@ -26,6 +26,19 @@ TEST(Exec, StreamsBothOutputsAndTheExitCode) {
   }());
 }
 
+TEST(Exec, IsNamedByWhoeverStartsIt) {
+  run([]() -> Task<void> {
+    Control sandbox;
+    const std::string id = "exec_" + make_ulid();
+    const std::string body = R"({"command":"exit 4","background":true})";
+    EXPECT_EQ((co_await sandbox.call(Method::post, "/exec?id=" + id, body)).status, 201);
+    EXPECT_EQ((co_await sandbox.call(Method::get, "/exec/" + id)).status, 200);
+    EXPECT_EQ((co_await sandbox.call(Method::post, "/exec?id=" + id, body)).status, 409) << "once only";
+    for (const std::string bad : {"x", "exec_1", "exec_ABCDEFGHIJKLMNOPQRSTUVWXYZ", "exec_../../../../../../../../.."})
+      EXPECT_EQ((co_await sandbox.call(Method::post, "/exec?id=" + bad, body)).status, 422) << bad;
+  }());
+}
+
 TEST(Exec, TakesArgumentsAsTheyAreAndAFolderAndVariables) {
   run([]() -> Task<void> {
     Control sandbox;
