@@ -80,7 +80,9 @@ Result<void> show_sandboxes(const PlatformConfig& config, bool as_json) {
     if (!record && record.error().kind() != ErrorKind::not_found && at->is_directory())
       unreadable.push_back(record.error().message());
     if (!record) continue;
-    if (!backend) ISA_TRY(backend, backend_of(config));
+    if (!backend) {
+      ISA_TRY(backend, backend_of(config));
+    }
     rows.push_back(row_of(dir, std::move(*record), *backend));
   }
   if (error && error != std::errc::no_such_file_or_directory)
