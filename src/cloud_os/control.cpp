@@ -13,7 +13,8 @@ namespace {
 constexpr std::chrono::hours kSilenceMax{24};
 constexpr std::size_t kAnswerMax = 16 << 20;  // Bytes of one that is not streamed: lists of files.
 
-constexpr std::string_view kPassedIn[] = {"Content-Type", "Accept", "Range", "Last-Event-ID", "X-Request-Id"};
+constexpr std::string_view kPassedIn[] = {"Content-Type", "Accept", "Range", "Last-Event-ID", "traceparent",
+                                          "tracestate"};
 constexpr std::string_view kPassedOut[] = {"Content-Type",  "Content-Range", "Accept-Ranges",
                                            "Cache-Control", "Retry-After",   "X-Accel-Buffering"};
 
@@ -108,7 +109,7 @@ Task<Result<net::Response>> Service::control(SandboxId id, net::Request request)
   question.method = request.method;
   question.target = request.target;
   question.headers = pick(request.headers, kPassedIn);
-  if (!request.headers.has("X-Request-Id")) question.headers.set("X-Request-Id", request.request_id);
+  question.headers.set("X-Request-Id", request.request_id);
   question.body = std::move(request.body);
   auto opened = co_await client_.open(endpoint, std::move(question), request.deadline, kSilenceMax);
   if (!opened)

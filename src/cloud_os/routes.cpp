@@ -179,20 +179,32 @@ Answer logs(Service& service, Request& request) {
   co_return net::Response::text(200, "text/plain; charset=utf-8", std::move(text));
 }
 
+// What the runtime is asked. The request itself stays with the server, which writes the answer to it.
+Request inner(const Request& request, Method method, std::string target, std::string body) {
+  Request question;
+  question.method = method;
+  question.target = std::move(target);
+  question.headers = request.headers;
+  question.body = std::move(body);
+  question.request_id = request.request_id;
+  question.deadline = request.deadline;
+  return question;
+}
+
 // Exec and files are the runtime's: what stands behind the sandbox's id is its own target.
 Answer control(Service& service, Request& request) {
   ISA_CO_TRY(const auto vm, co_await find(service, request));
   constexpr std::string_view before = "/api/v1/vms/";
   const auto end_of_id = request.target.find('/', before.size());
-  request.target = request.target.substr(end_of_id);
-  co_return co_await service.control(vm.vm_id, std::move(request));
+  auto question = inner(request, request.method, request.target.substr(end_of_id), std::move(request.body));
+  co_return co_await service.control(vm.vm_id, std::move(question));
 }
 
 Answer exec(Service& service, Request& request, store::Once once) {
   ISA_CO_TRY(const auto vm, co_await find(service, request));
-  auto start = request;
-  start.target = once.has_key ? "/exec?id=exec_" + once.seed : "/exec";
-  co_return co_await service.control(vm.vm_id, std::move(start));
+  auto target = once.has_key ? "/exec?id=exec_" + once.seed : "/exec";
+  auto question = inner(request, Method::post, std::move(target), request.body);
+  co_return co_await service.control(vm.vm_id, std::move(question));
 }
 
 // The command that an earlier request with the same Idempotency-Key started: its output from the first byte on.
@@ -200,11 +212,9 @@ Answer started(Service& service, Request& request, store::Once once) {
   ISA_CO_TRY(const auto vm, co_await find(service, request));
   ISA_CO_TRY(const auto wanted, json::parse_as<sdk::ExecStart>(request.body));
   const bool is_background = wanted.background.value_or(false);
-  auto look = request;
-  look.method = Method::get;
-  look.target = "/exec/exec_" + once.seed + (is_background ? "" : "/output");
-  look.body.clear();
-  ISA_CO_TRY(auto answer, co_await service.control(vm.vm_id, std::move(look)));
+  auto target = "/exec/exec_" + once.seed + (is_background ? "" : "/output");
+  auto question = inner(request, Method::get, std::move(target), {});
+  ISA_CO_TRY(auto answer, co_await service.control(vm.vm_id, std::move(question)));
   if (answer.status == 404) co_return net::error_of(answer.status, answer.body);
   if (is_background && answer.status == 200) answer.status = 201;
   co_return answer;

@@ -75,7 +75,7 @@ describe('a command', { skip }, () => {
   });
 
   test('has a terminal that can be resized, and takes a key as a signal', async () => {
-    const command = await os.start(vm, { command: 'stty size; trap "stty size" WINCH; while read -r x; do echo "$x"; done', pty: { cols: 90, rows: 20 } });
+    const command = await os.start(vm, { command: 'stty size; while read -r line; do stty size; done', pty: { cols: 90, rows: 20 } });
     const seen = new Seen();
     const reading = seen.read(await os.follow(vm, command));
     await until('the size', () => seen.out.includes('20 90'));

@@ -202,8 +202,8 @@ describe('isa gc', { skip }, () => {
     fs.rmSync(path.join(os.platform.dataDir, 'sandboxes', lost.vm_id), { recursive: true, force: true });
     await os.platform.start();
     await until('the orphan to be removed', () => !processes().some(({ command }) => command.includes(lost.vm_id)));
-    const page = (await os.internal.get('/metrics')).text;
-    assert.match(page, /isa_sandbox_orphans_removed_total\{[^}]*\} [1-9]/);
-    assert.match(page, /isa_sandboxes\{[^}]*state="running"[^}]*\} [1-9]/);
+    const shows = (line) => async () => line.test((await os.internal.get('/metrics')).text);
+    await until('the orphan to be counted', shows(/isa_sandbox_orphans_removed_total\{[^}]*\} [1-9]/));
+    await until('the states to be counted', shows(/isa_sandboxes\{[^}]*state="running"[^}]*\} [1-9]/));
   });
 });
