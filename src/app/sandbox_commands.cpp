@@ -52,8 +52,10 @@ std::string_view state_of(const Row& row) {
 
 void print_row(const Row& row) {
   const auto& vm = row.vm;
-  const auto memory = row.memory_bytes ? fmt::format("{:.1f}M", static_cast<double>(*row.memory_bytes) / 1048576) : "-";
-  const auto cpu = row.cpu_time_ms ? fmt::format("{:.2f}s", static_cast<double>(*row.cpu_time_ms) / 1000) : "-";
+  const auto memory =
+      row.memory_bytes ? fmt::format("{:.1f}M", static_cast<double>(*row.memory_bytes) / 1048576) : "-";
+  const auto cpu =
+      row.cpu_time_ms ? fmt::format("{:.2f}s", static_cast<double>(*row.cpu_time_ms) / 1000) : "-";
   fmt::print("{:<29}  {:<8}  {:<10}  {:>5}  {:<16}  {:<12}  {:>8}  {:>9}  {}\n", vm.vm_id.value(),
              state_of(row), vm.backend, age_text(row.age_s), vm.user_id ? vm.user_id->value() : "-",
              row.pool.value_or("-"), memory, cpu, vm.isolation);
@@ -74,7 +76,8 @@ Result<void> show_sandboxes(const PlatformConfig& config, bool as_json) {
   std::vector<std::string> unreadable;
   std::error_code error;
   std::unique_ptr<cloud_os::Backend> backend;
-  for (fs::directory_iterator at(sandboxes_of(config), error), end; !error && at != end; at.increment(error)) {
+  for (fs::directory_iterator at(sandboxes_of(config), error), end; !error && at != end;
+       at.increment(error)) {
     const SandboxDir dir{at->path()};
     auto record = cloud_os::load(dir);
     if (!record && record.error().kind() != ErrorKind::not_found && at->is_directory())
@@ -86,9 +89,10 @@ Result<void> show_sandboxes(const PlatformConfig& config, bool as_json) {
     rows.push_back(row_of(dir, std::move(*record), *backend));
   }
   if (error && error != std::errc::no_such_file_or_directory)
-    return internal_error("{} cannot be listed; run this as the user whom the server runs as, or name its folder with "
-                          "--data-dir",
-                          sandboxes_of(config).string())
+    return internal_error(
+               "{} cannot be listed; run this as the user whom the server runs as, or name its folder with "
+               "--data-dir",
+               sandboxes_of(config).string())
         .with_detail(error.message());
   std::ranges::sort(rows, {}, [](const Row& row) { return row.vm.vm_id; });
   if (as_json) {
@@ -96,21 +100,22 @@ Result<void> show_sandboxes(const PlatformConfig& config, bool as_json) {
   } else if (rows.empty()) {
     fmt::print("No sandboxes in {}.\n", config.app.data_dir);
   } else {
-    fmt::print("{:<29}  {:<8}  {:<10}  {:>5}  {:<16}  {:<12}  {:>8}  {:>9}  {}\n", "ID", "STATE", "BACKEND", "AGE",
-               "USER", "POOL", "MEMORY", "CPU", "ISOLATION");
+    fmt::print("{:<29}  {:<8}  {:<10}  {:>5}  {:<16}  {:<12}  {:>8}  {:>9}  {}\n", "ID", "STATE", "BACKEND",
+               "AGE", "USER", "POOL", "MEMORY", "CPU", "ISOLATION");
     for (const auto& row : rows) print_row(row);
   }
   for (const auto& message : unreadable) fmt::print(stderr, "isa: {}\n", message);
   if (unreadable.empty()) return ok();
-  return internal_error("{} of {} records could not be read and are not shown; the server leaves such sandboxes alone, "
-                        "`isa gc` too",
-                        unreadable.size(), unreadable.size() + rows.size());
+  return internal_error(
+      "{} of {} records could not be read and are not shown; the server leaves such sandboxes alone, "
+      "`isa gc` too",
+      unreadable.size(), unreadable.size() + rows.size());
 }
 
 Result<void> collect_garbage(const PlatformConfig& config, bool is_dry_run) {
   ISA_TRY(const auto backend, backend_of(config));
-  ISA_TRY(const auto leftovers, cloud_os::find_leftovers(sandboxes_of(config), *backend,
-                                                          config.cloud_os.orphan_grace));
+  ISA_TRY(const auto leftovers,
+          cloud_os::find_leftovers(sandboxes_of(config), *backend, config.cloud_os.orphan_grace));
   if (leftovers.empty()) {
     fmt::print("Nothing is left over: everything that exists has a record.\n");
     return ok();
@@ -118,7 +123,8 @@ Result<void> collect_garbage(const PlatformConfig& config, bool is_dry_run) {
   std::size_t failures = 0;
   for (const auto& one : leftovers) {
     const auto removed =
-        is_dry_run ? ok() : cloud_os::remove_leftover(SandboxDir{sandboxes_of(config) / one.id.value()}, *backend);
+        is_dry_run ? ok()
+                   : cloud_os::remove_leftover(SandboxDir{sandboxes_of(config) / one.id.value()}, *backend);
     if (!removed) ++failures;
     fmt::print("{:<29}  {:>5}  {}  {}\n", one.id.value(), age_text(one.age.count()),
                is_dry_run ? "would be removed:"
@@ -127,8 +133,8 @@ Result<void> collect_garbage(const PlatformConfig& config, bool is_dry_run) {
                one.what);
   }
   if (failures > 0)
-    return internal_error("{} of {} could not be removed; run this as the user whom the server runs as", failures,
-                          leftovers.size());
+    return internal_error("{} of {} could not be removed; run this as the user whom the server runs as",
+                          failures, leftovers.size());
   return ok();
 }
 

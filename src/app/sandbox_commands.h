@@ -1,5 +1,5 @@
-// The commands that look at this host's sandboxes themselves, with or without a platform that runs: for whoever owns
-// the data folder.
+// The commands that look at this host's sandboxes themselves, with or without a platform that runs: for
+// whoever owns the data folder.
 #pragma once
 
 #include "app/platform_config.h"

@@ -8,13 +8,13 @@
 namespace isa::cloud_os {
 namespace {
 
-// A paused sandbox, and a command without output, may be silent for long; a sandbox that dies is noticed at once,
-// because its end of the connection closes.
+// A paused sandbox, and a command without output, may be silent for long; a sandbox that dies is noticed at
+// once, because its end of the connection closes.
 constexpr std::chrono::hours kSilenceMax{24};
 constexpr std::size_t kAnswerMax = 16 << 20;  // Bytes of one that is not streamed: lists of files.
 
-constexpr std::string_view kPassedIn[] = {"Content-Type", "Accept", "Range", "Last-Event-ID", "traceparent",
-                                          "tracestate"};
+constexpr std::string_view kPassedIn[] = {"Content-Type",  "Accept",      "Range",
+                                          "Last-Event-ID", "traceparent", "tracestate"};
 constexpr std::string_view kPassedOut[] = {"Content-Type",  "Content-Range", "Accept-Ranges",
                                            "Cache-Control", "Retry-After",   "X-Accel-Buffering"};
 
@@ -70,9 +70,10 @@ Task<void> relay_events(std::shared_ptr<Relay> relay, net::BodyWriter& to) {
     auto piece = co_await relay->from->read();
     if (!piece) {
       const auto& id = relay->use.sandbox()->id().value();
-      const auto error = upstream_error("the connection into sandbox {} broke; the command may run on: ask for its "
-                                        "output from the last id on, or for the sandbox's status",
-                                        id)
+      const auto error = upstream_error(
+                             "the connection into sandbox {} broke; the command may run on: ask for its "
+                             "output from the last id on, or for the sandbox's status",
+                             id)
                              .with_code("stream_broken");
       log::info("sandbox.stream_broken", {{"sandbox_id", id}, {"detail", piece.error().message()}});
       std::ignore = co_await to.write(error_event(error));
@@ -113,8 +114,8 @@ Task<Result<net::Response>> Service::control(SandboxId id, net::Request request)
   question.body = std::move(request.body);
   auto opened = co_await client_.open(endpoint, std::move(question), request.deadline, kSilenceMax);
   if (!opened)
-    co_return service_unavailable("the runtime of sandbox {} does not answer; its status and logs may say why",
-                                  id.value())
+    co_return service_unavailable(
+        "the runtime of sandbox {} does not answer; its status and logs may say why", id.value())
         .with_detail(opened.error().message());
   net::Response answer;
   answer.status = opened->status;

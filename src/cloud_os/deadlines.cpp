@@ -1,5 +1,5 @@
-// What time does to sandboxes. Deadlines are times in the record, so that they hold across restarts; whoever acts
-// on one holds the sandbox's turn and looks again, so that a renewal that came first wins.
+// What time does to sandboxes. Deadlines are times in the record, so that they hold across restarts; whoever
+// acts on one holds the sandbox's turn and looks again, so that a renewal that came first wins.
 #include "base/log.h"
 #include "base/offload.h"
 #include "cloud_os/service.h"
@@ -35,7 +35,8 @@ std::int64_t free_bytes(const std::filesystem::path& folder) {
 std::optional<std::string_view> Service::why_due(const Sandbox& sandbox) {
   const auto& vm = sandbox.record.vm;
   if (vm.status == VmStatus::deleted) return "deletion_unfinished";
-  if (vm.status == VmStatus::paused || vm.status == VmStatus::creating) return std::nullopt;  // No clock runs.
+  if (vm.status == VmStatus::paused || vm.status == VmStatus::creating)
+    return std::nullopt;  // No clock runs.
   if (vm.expires_at && *vm.expires_at <= now()) return "timeout";
   const bool is_idle = vm.status == VmStatus::running && vm.idle_timeout_s && sandbox.in_use == 0 &&
                        sandbox.used_at + std::chrono::seconds(*vm.idle_timeout_s) <= now();
@@ -115,13 +116,16 @@ Task<void> Service::watch_disk(SandboxPtr sandbox) {
   auto& disk = sandbox->disk;
   if (sandbox->record.vm.status != VmStatus::running || Deadline::Clock::now() < disk.next) co_return;
   const auto begin = Deadline::Clock::now();
-  const auto measure = [folder = sandbox->dir.workspace()]() -> Result<DiskUsage> { return measure_disk(folder); };
+  const auto measure = [folder = sandbox->dir.workspace()]() -> Result<DiskUsage> {
+    return measure_disk(folder);
+  };
   const auto used = co_await offload<DiskUsage>(workers_, measure);
   if (!used) co_return;
   const bool is_same = disk.usage.bytes == used->bytes && disk.usage.files == used->files;
   disk.usage = *used;
   const auto took = Deadline::Clock::now() - begin;
-  disk.pause = is_same ? std::min<Deadline::Clock::duration>(disk.pause * 2, kMeasureLatest) : kMeasureSoonest;
+  disk.pause =
+      is_same ? std::min<Deadline::Clock::duration>(disk.pause * 2, kMeasureLatest) : kMeasureSoonest;
   disk.pause = std::max<Deadline::Clock::duration>(disk.pause, took * kMeasureShare);
   disk.next = Deadline::Clock::now() + disk.pause;
   const auto limit = sandbox->record.vm.limits.disk_size_gb << 30;

@@ -129,12 +129,14 @@ TEST(Deadlines, CountsWhatASandboxUses) {
 TEST(Deadlines, ASandboxOverItsDiskLimitIsStoppedAndSaysWhy) {
   ISA_NEEDS_SANDBOXES();
   std::error_code error;
-  if (fs::space("/tmp", error).available < std::uintmax_t{4} << 30) GTEST_SKIP() << "not enough space on /tmp";
+  if (fs::space("/tmp", error).available < std::uintmax_t{4} << 30)
+    GTEST_SKIP() << "not enough space on /tmp";
   with_service([](Service& service) -> Task<void> {
     const auto vm = co_await created(service);  // One gigabyte.
     const auto large = co_await shell(vm, "truncate -s 1025M /workspace/large 2>&1; echo $?");
     EXPECT_EQ(large.find("\n0\n"), std::string::npos) << "one file alone cannot be larger: " << large;
-    co_await shell(vm, "head -c 600M /dev/zero > /workspace/a; head -c 600M /dev/zero > /workspace/b; sleep 60");
+    co_await shell(vm,
+                   "head -c 600M /dev/zero > /workspace/a; head -c 600M /dev/zero > /workspace/b; sleep 60");
     const auto stopped = co_await await_status(service, vm.vm_id, VmStatus::failed);
     EXPECT_EQ(stopped.exit->reason, "disk limit exceeded");
   });

@@ -38,13 +38,16 @@ class Walk {
     while (const dirent* entry = ::readdir(dir.get())) {
       if (std::strcmp(entry->d_name, ".") == 0 || std::strcmp(entry->d_name, "..") == 0) continue;
       struct stat status{};
-      if (::fstatat(at, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) != 0 || status.st_dev != device) continue;
+      if (::fstatat(at, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) != 0 || status.st_dev != device)
+        continue;
       count(status);
       if (to_.files > kFilesMax) to_.is_beyond_measure = true;
       if (to_.is_beyond_measure) return;
       if (!S_ISDIR(status.st_mode)) continue;
-      Descriptor below(::openat(at, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NOATIME));
-      if (!below) below = Descriptor(::openat(at, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+      Descriptor below(
+          ::openat(at, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NOATIME));
+      if (!below)
+        below = Descriptor(::openat(at, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
       if (!below) continue;
       if (depth == kDepthMax) {
         to_.is_beyond_measure = true;

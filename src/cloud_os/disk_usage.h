@@ -8,9 +8,11 @@
 namespace isa::cloud_os {
 
 struct DiskUsage {
-  std::int64_t bytes = 0;  // What the file system set aside, so that holes do not count; a second name neither.
+  std::int64_t bytes =
+      0;  // What the file system set aside, so that holes do not count; a second name neither.
   std::int64_t files = 0;
-  // The tree is deeper, or has more files, than is gone through: it was made so to escape from being measured.
+  // The tree is deeper, or has more files, than is gone through: it was made so to escape from being
+  // measured.
   bool is_beyond_measure = false;
 };
 

@@ -57,7 +57,8 @@ std::vector<std::string> mounts_below(const fs::path& folder) {
 
 Result<std::vector<Leftover>> find_leftovers(const fs::path& sandboxes, Backend& backend,
                                              std::chrono::milliseconds grace) {
-  // What is alive first: a sandbox that is made meanwhile has its folder before it lives, and so is known below.
+  // What is alive first: a sandbox that is made meanwhile has its folder before it lives, and so is known
+  // below.
   ISA_TRY(const auto alive, backend.enumerate());
   ISA_TRY(const auto folders, read_folders(sandboxes));
   std::vector<Leftover> found;

@@ -5,12 +5,14 @@ namespace isa::cloud_os {
 void Numbers::report_to(net::Metrics& metrics, std::string_view backend) {
   metrics_ = &metrics;
   backend_ = {{"backend", std::string(backend)}};
-  created_ = metrics.counter("isa_sandboxes_created_total", "Sandboxes that were created and became ready.", backend_);
-  orphans_ = metrics.counter("isa_sandbox_orphans_removed_total",
-                             "Sandboxes that existed on the host without a record and were removed.", backend_);
-  create_seconds_ = metrics.histogram(
-      "isa_sandbox_create_seconds", "Seconds from the request for a sandbox until its runtime answered.",
-      {0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30}, backend_);
+  created_ = metrics.counter("isa_sandboxes_created_total", "Sandboxes that were created and became ready.",
+                             backend_);
+  orphans_ =
+      metrics.counter("isa_sandbox_orphans_removed_total",
+                      "Sandboxes that existed on the host without a record and were removed.", backend_);
+  create_seconds_ = metrics.histogram("isa_sandbox_create_seconds",
+                                      "Seconds from the request for a sandbox until its runtime answered.",
+                                      {0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30}, backend_);
 }
 
 void Numbers::created(std::chrono::steady_clock::duration took) {
@@ -24,8 +26,8 @@ void Numbers::failed(std::string_view reason) {
   auto labels = backend_;
   labels["reason"] = reason;
   metrics_
-      ->counter("isa_sandbox_create_failures_total", "Sandboxes that did not become ready, by the code of the error.",
-                labels)
+      ->counter("isa_sandbox_create_failures_total",
+                "Sandboxes that did not become ready, by the code of the error.", labels)
       .add();
 }
 

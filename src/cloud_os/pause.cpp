@@ -37,7 +37,8 @@ Task<Result<Vm>> Service::resume(SandboxId id) {
   const auto turn = co_await sandbox->turn.acquire();
   if (sandbox->record.vm.status == VmStatus::running) co_return sandbox->record.vm;
   ISA_CO_TRYV(next_status(sandbox->record.vm.status, VmStep::resume));
-  // First on disk: a server that dies in between finds a running sandbox that stands still, and sets it going.
+  // First on disk: a server that dies in between finds a running sandbox that stands still, and sets it
+  // going.
   auto& record = sandbox->record;
   const auto stood_for = now() - record.paused_at.value_or(now());
   if (record.vm.expires_at) *record.vm.expires_at += stood_for;

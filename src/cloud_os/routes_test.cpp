@@ -148,9 +148,11 @@ TEST(Routes, TheStatusIsWaitedFor) {
     using net::Method;
     const auto made = co_await call(client, url, "user_a", Method::post, "", "{}");
     const auto path = "/" + json::parse_as<Vm>(made.body).value().vm_id.value() + "/status";
-    EXPECT_EQ((co_await call(client, url, "user_a", Method::get, path + "?wait=running&timeout_s=5")).status, 200);
+    EXPECT_EQ((co_await call(client, url, "user_a", Method::get, path + "?wait=running&timeout_s=5")).status,
+              200);
     EXPECT_EQ((co_await call(client, url, "user_a", Method::get, path + "?wait=nonsense")).status, 422);
-    EXPECT_EQ((co_await call(client, url, "user_a", Method::get, path + "?wait=running&timeout_s=x")).status, 422);
+    EXPECT_EQ((co_await call(client, url, "user_a", Method::get, path + "?wait=running&timeout_s=x")).status,
+              422);
   });
 }
 

@@ -63,8 +63,12 @@ class TestVmClient : public cloud_os::VmClient {
   const sdk::RuntimeInit& init(const SandboxId& id) const { return sandboxes_.at(id)->init.value(); }
 
   // ---- VmClient ----
-  Task<Result<cloud_os::Vm>> pause(SandboxId) override { co_return not_implemented("not part of these tests"); }
-  Task<Result<cloud_os::Vm>> resume(SandboxId) override { co_return not_implemented("not part of these tests"); }
+  Task<Result<cloud_os::Vm>> pause(SandboxId) override {
+    co_return not_implemented("not part of these tests");
+  }
+  Task<Result<cloud_os::Vm>> resume(SandboxId) override {
+    co_return not_implemented("not part of these tests");
+  }
   Task<Result<cloud_os::VmStats>> stats(SandboxId) override {
     co_return not_implemented("not part of these tests");
   }

@@ -38,7 +38,7 @@ struct Orders {
   std::size_t stage_count = 0;
   std::size_t log_bytes = 1 << 20;
   unsigned long file_bytes = 0;  // No file of the sandbox can be larger; 0: any can.
-  char** program = nullptr;  // Null-terminated.
+  char** program = nullptr;      // Null-terminated.
 };
 
 // False, after saying why on stderr, when the arguments make no sense.
