@@ -41,7 +41,7 @@ struct KnownKey {
 };
 
 // Keys are kept for kKept; an older one is as if it had never been there. Atomic, and committed on return.
-// Like the runs, they belong to one agent service: what is in flight in the store is in flight in this
+// They belong to one service, as what they make does: what is in flight in the store is in flight in this
 // process, or was in one that is gone.
 class IdempotencyStore {
  public:

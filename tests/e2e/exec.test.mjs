@@ -40,7 +40,8 @@ describe('a command', { skip }, () => {
   });
 
   test('goes on over a kill -9 of the server, and no byte of it is lost', async () => {
-    const command = 'for i in $(seq 1 400); do head -c 300 /dev/urandom | base64 -w0; echo " $i"; sleep 0.01; done | tee copy';
+    const command =
+      'for i in $(seq 1 400); do head -c 300 /dev/urandom | base64 -w0; echo " $i"; sleep 0.01; done | tee copy';
     const first = new Seen();
     const stream = await os.open(vm, '/exec', { method: 'POST', body: { command } });
     await first.read(stream, ({ out }) => out.length > 20_000);
@@ -49,7 +50,9 @@ describe('a command', { skip }, () => {
 
     const rest = new Seen();
     await rest.read(
-      await os.open(vm, `/exec/${first.start.exec_id}/output`, { headers: { 'Last-Event-ID': first.lastId } }),
+      await os.open(vm, `/exec/${first.start.exec_id}/output`, {
+        headers: { 'Last-Event-ID': first.lastId },
+      }),
     );
     assert.equal(rest.lost, 0);
     assert.equal(rest.exit.code, 0);
@@ -58,14 +61,23 @@ describe('a command', { skip }, () => {
   });
 
   test('gets its input piece by piece, and the end of it', async () => {
-    const command = await os.start(vm, { command: 'while read -r line; do echo "<$line>"; done; echo over', stdin: { data: 'one\n' } });
+    const command = await os.start(vm, {
+      command: 'while read -r line; do echo "<$line>"; done; echo over',
+      stdin: { data: 'one\n' },
+    });
     const seen = new Seen();
     const reading = seen.read(await os.follow(vm, command));
     await until('the first line to come back', () => seen.out.includes('<one>'));
-    assert.equal((await os.internal.post(`${base(vm)}${command.target}/stdin`, { data: 'two\nthr' })).status, 200);
+    assert.equal(
+      (await os.internal.post(`${base(vm)}${command.target}/stdin`, { data: 'two\nthr' })).status,
+      200,
+    );
     await until('the second line to come back', () => seen.out.includes('<two>'));
     const last = Buffer.from('ee\n').toString('base64');
-    assert.equal((await os.internal.post(`${base(vm)}${command.target}/stdin`, { data_base64: last, eof: true })).status, 200);
+    assert.equal(
+      (await os.internal.post(`${base(vm)}${command.target}/stdin`, { data_base64: last, eof: true })).status,
+      200,
+    );
     await reading;
     assert.equal(seen.out.toString(), '<one>\n<two>\n<three>\nover\n');
     assert.equal(seen.exit.code, 0);
@@ -75,7 +87,10 @@ describe('a command', { skip }, () => {
   });
 
   test('has a terminal that can be resized, and takes a key as a signal', async () => {
-    const command = await os.start(vm, { command: 'stty size; while read -r line; do stty size; done', pty: { cols: 90, rows: 20 } });
+    const command = await os.start(vm, {
+      command: 'stty size; while read -r line; do stty size; done',
+      pty: { cols: 90, rows: 20 },
+    });
     const seen = new Seen();
     const reading = seen.read(await os.follow(vm, command));
     await until('the size', () => seen.out.includes('20 90'));
@@ -89,20 +104,35 @@ describe('a command', { skip }, () => {
 
   test('that runs in the background is listed, signalled, and read by several', async () => {
     const command = await os.start(vm, { command: 'echo begin; sleep 1000', tag: 'sleeper' });
-    const readers = await Promise.all([0, 1].map(async () => new Seen().read(await os.follow(vm, command), ({ out }) => out.length > 0)));
-    assert.deepEqual(readers.map(({ out }) => out.toString()), ['begin\n', 'begin\n']);
+    const readers = await Promise.all(
+      [0, 1].map(async () => new Seen().read(await os.follow(vm, command), ({ out }) => out.length > 0)),
+    );
+    assert.deepEqual(
+      readers.map(({ out }) => out.toString()),
+      ['begin\n', 'begin\n'],
+    );
     const { execs } = (await os.internal.get(`${base(vm)}/exec`)).json;
     const listed = execs.find(({ tag }) => tag === 'sleeper');
     assert.equal(listed.exec_id, command.exec_id);
     assert.equal(listed.exit, undefined);
-    assert.equal((await os.internal.get(`${base(vm)}/exec/${command.pid}`)).json.exec_id, command.exec_id, 'by its pid, too');
+    assert.equal(
+      (await os.internal.get(`${base(vm)}/exec/${command.pid}`)).json.exec_id,
+      command.exec_id,
+      'by its pid, too',
+    );
     const rest = os.follow(vm, command, readers[0].lastId);
-    assert.equal((await os.internal.post(`${base(vm)}${command.target}/signal`, { signal: 'SIGTERM' })).status, 200);
+    assert.equal(
+      (await os.internal.post(`${base(vm)}${command.target}/signal`, { signal: 'SIGTERM' })).status,
+      200,
+    );
     const seen = await new Seen().read(await rest);
     assert.equal(seen.out.length, 0, 'each byte once');
     assert.deepEqual([seen.exit.reason, seen.exit.signal], ['signaled', 15]);
     assert.equal((await os.internal.get(`${base(vm)}${command.target}`)).json.exit.signal, 15);
-    assert.equal((await os.internal.post(`${base(vm)}${command.target}/signal`, { signal: 'NONSENSE' })).status, 422);
+    assert.equal(
+      (await os.internal.post(`${base(vm)}${command.target}/signal`, { signal: 'NONSENSE' })).status,
+      422,
+    );
     assert.equal((await os.internal.get(`${base(vm)}/exec/exec_unknown`)).status, 404);
   });
 
@@ -123,17 +153,26 @@ describe('a command', { skip }, () => {
     const [one, two] = await Promise.all(
       [0, 1].map(() => os.internal.post(`${base(vm)}/exec`, background, { 'Idempotency-Key': 'exec-back' })),
     );
-    assert.ok([one, two].every(({ status }) => status === 201 || status === 409), `${one.text} ${two.text}`);
+    assert.ok(
+      [one, two].every(({ status }) => status === 201 || status === 409),
+      `${one.text} ${two.text}`,
+    );
     const last = await os.internal.post(`${base(vm)}/exec`, background, { 'Idempotency-Key': 'exec-back' });
     assert.equal(last.status, 201);
-    assert.equal((await os.internal.post(`${base(vm)}/exec`, body, { 'Idempotency-Key': 'exec-back' })).status, 422);
+    assert.equal(
+      (await os.internal.post(`${base(vm)}/exec`, body, { 'Idempotency-Key': 'exec-back' })).status,
+      422,
+    );
     await new Seen().read(await os.follow(vm, { target: `/exec/${last.json.exec_id}` }));
     assert.equal((await os.internal.get(`${base(vm)}/files/count`)).text, 'x\nx\n');
   });
 
   test('never has an end that is made up: a sandbox that dies breaks the stream with an error', async () => {
     const other = await os.create();
-    const stream = await os.open(other, '/exec', { method: 'POST', body: { command: 'echo on; sleep 1000' } });
+    const stream = await os.open(other, '/exec', {
+      method: 'POST',
+      body: { command: 'echo on; sleep 1000' },
+    });
     const seen = new Seen();
     const reading = seen.read(stream);
     await until('its first output', () => seen.out.length > 0);
@@ -176,8 +215,10 @@ describe('a hostile command', { skip }, () => {
   test('that writes without end fills neither the server nor the sandbox', async () => {
     const answer = await os.internal.post(`${base(vm)}/exec`, { command: 'yes', background: true });
     const id = answer.json.exec_id;
-    await until('a lot of output', async () =>
-      (await os.internal.get(`${base(vm)}/exec/${id}`)).json.output_end > 50_000_000);
+    await until(
+      'a lot of output',
+      async () => (await os.internal.get(`${base(vm)}/exec/${id}`)).json.output_end > 50_000_000,
+    );
     const { output_begin, output_end } = (await os.internal.get(`${base(vm)}/exec/${id}`)).json;
     assert.ok(output_end - output_begin < 1_000_000);
     assert.equal((await os.internal.post(`${base(vm)}/exec/${id}/signal`, { signal: 'KILL' })).status, 200);
@@ -186,7 +227,12 @@ describe('a hostile command', { skip }, () => {
   test('that leads a path out of the sandbox stays in it', async () => {
     await os.exec(vm, { command: 'ln -s / root; ln -s ../../../../../.. up; ln -s /proc/1/root/etc etc' });
     const inside = (await os.exec(vm, { command: 'cat /etc/passwd' })).out.toString();
-    for (const target of ['/files/root/etc/passwd', '/files/up/etc/passwd', '/files/..%2F..%2F..%2Fetc%2Fpasswd', '/files//etc/passwd'])
+    for (const target of [
+      '/files/root/etc/passwd',
+      '/files/up/etc/passwd',
+      '/files/..%2F..%2F..%2Fetc%2Fpasswd',
+      '/files//etc/passwd',
+    ])
       assert.equal((await os.internal.get(`${base(vm)}${target}`)).text, inside, target);
     assert.notEqual((await os.internal.get(`${base(vm)}/files/etc/passwd`)).status, 200);
     for (const target of ['/files//etc/new', '/files//usr/bin/new', '/files//run/isa/new'])
@@ -205,7 +251,10 @@ describe('files', { skip }, () => {
     assert.equal(made.json.path, '/workspace/src/data.bin');
     const sum = (await os.exec(vm, { command: 'cksum < src/data.bin' })).out.toString();
     const list = (await os.internal.get(`${base(vm)}/files/src?op=list`)).json;
-    assert.deepEqual(list.entries.map(({ name, size, type }) => [name, size, type]), [['data.bin', 100_000, 'file']]);
+    assert.deepEqual(
+      list.entries.map(({ name, size, type }) => [name, size, type]),
+      [['data.bin', 100_000, 'file']],
+    );
     await os.internal.post(`${base(vm)}/files/src/data.bin?op=move&to=moved.bin`);
     assert.equal((await os.exec(vm, { command: 'cksum < moved.bin' })).out.toString(), sum);
     const part = await os.internal.get(`${base(vm)}/files/moved.bin`, { Range: 'bytes=10-13' });
@@ -223,15 +272,23 @@ describe('files', { skip }, () => {
       assert.ok(written.status === 200 || written.status === 201, written.text);
     }
     assert.equal((await os.internal.get(`${base(vm)}/files/large?op=stat`)).json.size, 18 << 20);
-    assert.equal((await os.internal.put(`${base(vm)}/files/large`, Buffer.alloc((16 << 20) + 1))).status, 413);
+    assert.equal(
+      (await os.internal.put(`${base(vm)}/files/large`, Buffer.alloc((16 << 20) + 1))).status,
+      413,
+    );
     assert.equal((await os.internal.put(`${whole}0`, 'anew')).json.size, 4, 'offset 0 begins it anew');
   });
 
   test('have the permissions that were asked for, and refuse what makes no sense', async () => {
-    assert.equal((await os.internal.put(`${base(vm)}/files/script?mode=0750`, '#!/bin/sh\necho ran\n')).json.mode, '0750');
+    assert.equal(
+      (await os.internal.put(`${base(vm)}/files/script?mode=0750`, '#!/bin/sh\necho ran\n')).json.mode,
+      '0750',
+    );
     assert.equal((await os.exec(vm, { command: './script' })).out.toString(), 'ran\n');
     for (const target of ['script?op=list', 'script?op=nonsense', 'script?mode=9']) {
-      const answer = await (target.includes('mode') ? os.internal.put(`${base(vm)}/files/${target}`, 'x') : os.internal.get(`${base(vm)}/files/${target}`));
+      const answer = await (target.includes('mode')
+        ? os.internal.put(`${base(vm)}/files/${target}`, 'x')
+        : os.internal.get(`${base(vm)}/files/${target}`));
       assert.equal(answer.status, 422, target);
       expectEnvelope(answer);
     }
@@ -245,7 +302,7 @@ describe('files', { skip }, () => {
     const events = stream[Symbol.asyncIterator]();
     assert.equal((await events.next()).value.event, 'ready');
     await os.exec(vm, { command: 'mkdir -p a/b; echo x > a/b/c' });
-    for (let path; path !== 'a/b/c'; ) ({ path } = JSON.parse((await events.next()).value.data));
+    for (let path; path !== 'a/b/c';) ({ path } = JSON.parse((await events.next()).value.data));
     stream.leave();
   });
 });

@@ -51,7 +51,10 @@ describe('a sandbox', { skip }, () => {
     await leaving;
     const vm = await os.platform.as('ada', 'cloud_os').post('/api/v1/vms', { labels }, key);
     assert.equal(vm.status, 201, vm.text);
-    assert.deepEqual((await found()).map(({ vm_id }) => vm_id), [vm.json.vm_id]);
+    assert.deepEqual(
+      (await found()).map(({ vm_id }) => vm_id),
+      [vm.json.vm_id],
+    );
     const ofAnother = await os.platform.as('eve', 'cloud_os').post('/api/v1/vms', { labels }, key);
     assert.notEqual(ofAnother.json.vm_id, vm.json.vm_id, 'a key belongs to its user');
   });
@@ -67,7 +70,10 @@ describe('a sandbox', { skip }, () => {
     await first;
     const again = await os.create({ labels }, key);
     const all = (await os.internal.get('/api/v1/vms?label=who%3Dcut')).json.vms;
-    assert.deepEqual(all.map(({ vm_id, status }) => [vm_id, status]), [[again.vm_id, 'running']]);
+    assert.deepEqual(
+      all.map(({ vm_id, status }) => [vm_id, status]),
+      [[again.vm_id, 'running']],
+    );
     assert.equal((await os.exec(again, { command: 'echo on' })).out.toString(), 'on\n');
   });
 
@@ -134,7 +140,10 @@ describe('a sandbox', { skip }, () => {
     const vm = await os.create({ labels: { zone: 'a', team: 'b&c' } });
     await os.create({ labels: { zone: 'a', team: 'other' } });
     const found = await os.internal.get('/api/v1/vms?label=zone%3Da&label=team%3Db%26c');
-    assert.deepEqual(found.json.vms.map(({ vm_id }) => vm_id), [vm.vm_id]);
+    assert.deepEqual(
+      found.json.vms.map(({ vm_id }) => vm_id),
+      [vm.vm_id],
+    );
   });
 
   test('says what it uses, in the API and in `isa ps`', async () => {
@@ -201,7 +210,10 @@ describe('isa gc', { skip }, () => {
     await os.platform.kill();
     fs.rmSync(path.join(os.platform.dataDir, 'sandboxes', lost.vm_id), { recursive: true, force: true });
     await os.platform.start();
-    await until('the orphan to be removed', () => !processes().some(({ command }) => command.includes(lost.vm_id)));
+    await until(
+      'the orphan to be removed',
+      () => !processes().some(({ command }) => command.includes(lost.vm_id)),
+    );
     const shows = (line) => async () => line.test((await os.internal.get('/metrics')).text);
     await until('the orphan to be counted', shows(/isa_sandbox_orphans_removed_total\{[^}]*\} [1-9]/));
     await until('the states to be counted', shows(/isa_sandboxes\{[^}]*state="running"[^}]*\} [1-9]/));
