@@ -110,13 +110,22 @@ Task<Result<Vm>> Service::create_once(SandboxId id, VmCreate spec) {
   // Nothing came of it, and what is left of it could not be removed yet.
   if (sandboxes_.contains(id))
     co_return service_unavailable("an earlier attempt to create this sandbox is still being removed; ask again");
-  tasks_.spawn("cloud_os.create", bring_up(enter(id, std::move(spec)), Deadline::after(kCreateWithin)));
+  const auto sandbox = enter(id, std::move(spec));
+  sandbox->is_being_made = true;
+  tasks_.spawn("cloud_os.create", make(sandbox));
   co_return co_await made(std::move(id));
 }
 
+Task<void> Service::make(SandboxPtr sandbox) {
+  co_await bring_up(sandbox, Deadline::after(kCreateWithin));
+  sandbox->is_being_made = false;
+  sandbox->changed.notify();
+}
+
+// Not by its status: that changes a moment before it is on disk, and only then it survives.
 Task<Result<Vm>> Service::made(SandboxId id) {
   ISA_CO_TRY(const auto sandbox, co_await settled(std::move(id)));
-  while (!sandbox->failure && sandbox->record.vm.status == VmStatus::creating) co_await sandbox->changed.wait();
+  while (sandbox->is_being_made) co_await sandbox->changed.wait();
   if (sandbox->failure) co_return Failure(*sandbox->failure);
   co_return sandbox->record.vm;
 }

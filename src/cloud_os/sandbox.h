@@ -33,6 +33,7 @@ struct Sandbox {
   std::optional<ProcessId> supervisor;  // Set while the sandbox is expected to run.
   Signal changed;                       // Its status.
   bool is_settled = true;               // False: whether it still lives is being found out.
+  bool is_being_made = false;           // By Service::create_once().
   std::optional<Error> failure;         // Why nothing came of its creation.
   Timestamp used_at = now();
   std::int64_t in_use = 0;           // Requests that are being passed into it.

@@ -86,6 +86,7 @@ class Service final : public VmClient {
   SandboxPtr enter(SandboxId id, VmCreate spec);
   std::int64_t free_slot() const;
   Task<void> bring_up(SandboxPtr sandbox, Deadline deadline);
+  Task<void> make(SandboxPtr sandbox);
 
   // control.cpp
   static Result<void> must_be_usable(const Sandbox& sandbox);
