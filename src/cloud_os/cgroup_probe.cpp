@@ -97,12 +97,19 @@ std::optional<CgroupHierarchy> prepare_v2(const Mount& mount, std::string_view m
   return CgroupHierarchy{2, parent, usable};
 }
 
-std::optional<CgroupHierarchy> prepare_v1(const Mount& mount, std::string_view mark) {
+bool provides(const std::vector<CgroupHierarchy>& all, std::string_view controller) {
+  return std::ranges::any_of(all, [&](const CgroupHierarchy& one) { return one.has(controller); });
+}
+
+// Nothing is made where `usable` has its controllers already: the same hierarchy may be mounted twice.
+std::optional<CgroupHierarchy> prepare_v1(const Mount& mount, std::string_view mark,
+                                          const std::vector<CgroupHierarchy>& usable) {
   CgroupHierarchy made{1, mount.point / "isa" / mark, {}};
   for (const std::string_view controller : {"memory", "pids", "cpu", "cpuacct", "freezer"})
     if (std::ranges::find(mount.options, controller) != mount.options.end())
       made.controllers.emplace_back(controller);
-  if (made.controllers.empty() || !make_folder(made.parent)) return std::nullopt;
+  if (made.controllers.empty() || provides(usable, made.controllers.front())) return std::nullopt;
+  if (!make_folder(made.parent)) return std::nullopt;
   return made;
 }
 
@@ -119,20 +126,16 @@ int enable_controllers(const fs::path& group) {
 Cgroups Cgroups::probe(std::string_view mark) {
   std::vector<CgroupHierarchy> usable;
   const auto mounts = find_mounts();
-  const auto provided = [&](std::string_view controller) {
-    return std::ranges::any_of(usable, [&](const CgroupHierarchy& one) { return one.has(controller); });
-  };
   for (const bool is_v2 : {true, false}) {
     for (const auto& mount : mounts) {
       if (mount.is_v2 != is_v2) continue;
-      auto made = is_v2 ? prepare_v2(mount, mark) : prepare_v1(mount, mark);
-      // The same hierarchy may be mounted twice; the first one serves.
-      if (made && (is_v2 || !provided(made->controllers.front()))) usable.push_back(std::move(*made));
+      auto made = is_v2 ? prepare_v2(mount, mark) : prepare_v1(mount, mark, usable);
+      if (made) usable.push_back(std::move(*made));
     }
   }
   std::vector<std::string> missing;
   for (const auto controller : kWanted)
-    if (!provided(controller))
+    if (!provides(usable, controller))
       missing.push_back(
           fmt::format("the limit of {} does not hold: no control group with that controller is writable; run "
                       "as root, or under systemd with Delegate=yes",

@@ -100,6 +100,15 @@ class CgroupTest : public testing::Test {
   Cgroups cgroups_;
 };
 
+TEST(CgroupProbe, LeavesNoGroupBehind) {
+  const auto mark = "test-" + random_hex(4);
+  const auto cgroups = Cgroups::probe(mark);
+  for (const auto& hierarchy : cgroups.hierarchies()) EXPECT_FALSE(std::filesystem::exists(hierarchy.parent));
+  std::error_code error;
+  for (const auto& mounted : std::filesystem::directory_iterator("/sys/fs/cgroup", error))
+    EXPECT_FALSE(std::filesystem::exists(mounted.path() / "isa" / mark)) << mounted.path();
+}
+
 TEST_F(CgroupTest, KillsEveryProcessOfAGroup) {
   expect_killed(cgroups_);
 }
