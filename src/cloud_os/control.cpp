@@ -111,6 +111,7 @@ Task<Result<net::Response>> Service::control(SandboxId id, net::Request request)
   question.target = request.target;
   question.headers = pick(request.headers, kPassedIn);
   question.headers.set("X-Request-Id", request.request_id);
+  question.peer = "the sandbox's runtime";
   question.body = std::move(request.body);
   auto opened = co_await client_.open(endpoint, std::move(question), request.deadline, kSilenceMax);
   if (!opened)
