@@ -49,17 +49,22 @@ Result<void> Service::admit(const VmCreate& spec) const {
   return ok();
 }
 
+// Anew at each start: it may be another one than made the sandbox.
+void Service::note_backend(Vm& vm) const {
+  vm.backend = backend_->name();
+  vm.isolation = backend_->isolation();
+  vm.limits_enforced = backend_->enforced();
+  vm.limits_enforced.disk_watched = !vm.limits_enforced.disk_size_gb;
+}
+
 SandboxPtr Service::enter(SandboxId id, VmCreate spec) {
   Record record;
   auto& vm = record.vm;
   vm.vm_id = id;
   vm.status = VmStatus::creating;
-  vm.backend = backend_->name();
-  vm.isolation = backend_->isolation();
+  note_backend(vm);
   vm.image = spec.image.value_or("default");
   vm.limits = spec.limits;
-  vm.limits_enforced = backend_->enforced();
-  vm.limits_enforced.disk_watched = !vm.limits_enforced.disk_size_gb;
   vm.network_mode = spec.network_mode;
   vm.labels = std::move(spec.labels);
   vm.user_id = std::move(spec.user_id);
@@ -67,11 +72,14 @@ SandboxPtr Service::enter(SandboxId id, VmCreate spec) {
   if (spec.timeout_s) vm.expires_at = vm.created_at + std::chrono::seconds(*spec.timeout_s);
   vm.idle_timeout_s = spec.idle_timeout_s;
   record.env = std::move(spec.env);
+  record.image = std::move(spec.image);
+  record.command = std::move(spec.command);
+  record.container_port = spec.container_port;
   record.egress = std::move(spec.egress);
   record.slot = free_slot();
   record.placeholder_key = "isa-placeholder-" + random_hex(16);
   const SandboxDir dir{folder_ / vm.vm_id.value()};
-  vm.endpoint = VmEndpoint{dir.agent_socket().string(), std::nullopt, std::nullopt};
+  if (!record.serves_itself()) vm.endpoint = VmEndpoint{dir.agent_socket().string(), std::nullopt, std::nullopt};
   return sandboxes_.emplace(id, std::make_shared<Sandbox>(executor_, dir, std::move(record))).first->second;
 }
 
