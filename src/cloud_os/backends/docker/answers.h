@@ -28,11 +28,17 @@ struct Info {
 BOOST_DESCRIBE_STRUCT(Info, (), (ServerVersion, OSType, MemoryLimit, PidsLimit, CpuCfsQuota, SecurityOptions))
 
 // GET /images/{name}/json
+struct ImageConfig {
+  using json_ignore_unknown = void;
+  std::optional<json::object> Volumes;  // By place; the values say nothing.
+};
+BOOST_DESCRIBE_STRUCT(ImageConfig, (), (Volumes))
 struct Image {
   using json_ignore_unknown = void;
   std::string Id;  // "sha256:..."
+  std::optional<ImageConfig> Config;
 };
-BOOST_DESCRIBE_STRUCT(Image, (), (Id))
+BOOST_DESCRIBE_STRUCT(Image, (), (Id, Config))
 
 // POST /containers/create
 struct Created {

@@ -119,8 +119,16 @@ Result<Spawned> DockerBackend::spawn(const SandboxDir& dir, const Record& record
   ISA_TRY(const auto image, image_of(record));
   ISA_TRYV(reclaim(dir));  // Of an earlier start; its name would be taken.
   ISA_TRYV(prepare_files(dir, record));
-  const docker::SpecInput from{image.Id,       config_.installation, config_.runtime,    dir.passwd(),
-                               uid_of(record), config_.log_bytes,    config_.has_seccomp};
+  docker::SpecInput from{.image = image.Id,
+                         .installation = config_.installation,
+                         .runtime = config_.runtime,
+                         .passwd = dir.passwd(),
+                         .uid = uid_of(record),
+                         .log_bytes = config_.log_bytes,
+                         .has_seccomp = config_.has_seccomp,
+                         .volumes = {}};
+  if (image.Config && image.Config->Volumes)
+    for (const auto& volume : *image.Config->Volumes) from.volumes.emplace_back(volume.key());
   ISA_TRY(auto channel, open_channel(dir, record));
   ISA_TRY(const auto id, engine_.create("isa-" + dir.id(), docker::container_spec(dir, record, from)));
   ISA_TRYV(engine_.start(id));

@@ -1,25 +1,33 @@
 #include "cloud_os/backends/docker/container_spec.h"
 
-#include "cloud_os/allowed_syscalls.h"
+#include "cloud_os/backends/docker/seccomp_profile.h"
 #include "cloud_os/environment.h"
 
-#include <cerrno>
+#include <algorithm>
 
 namespace isa::cloud_os::docker {
 namespace {
 
 constexpr const char* kRuntimeInside = "/opt/isa/isa-runtime";
 constexpr const char* kBrokerInside = "/run/isa";
-#if defined(__aarch64__)
-constexpr const char* kArchitecture = "SCMP_ARCH_AARCH64";
-#else
-constexpr const char* kArchitecture = "SCMP_ARCH_X86_64";
-#endif
+constexpr const char* kTemporary = "/tmp";
 constexpr std::int64_t kOomScoreAdj = 500;  // When the whole host runs out of memory, sandboxes go first.
 
 json::object bind_mount(const std::filesystem::path& from, std::string_view to, bool is_read_only) {
   // What is missing is an error, not a new folder of root's.
   return {{"Type", "bind"}, {"Source", from.string()}, {"Target", to}, {"ReadOnly", is_read_only}};
+}
+
+// Instead of a volume that the image declares: a volume would be a folder of the engine's that no limit reaches.
+json::object memory_mount(const std::string& to, std::int64_t bytes) {
+  return {{"Type", "tmpfs"},
+          {"Target", to},
+          {"TmpfsOptions", json::object{{"SizeBytes", bytes}, {"Mode", 01777}}}};
+}
+
+// What files in memory may hold together with everything else, they may not hold alone.
+std::int64_t memory_for_files(const VmLimits& limits) {
+  return (limits.memory_mb << 20) / 2;
 }
 
 json::array mounts(const SandboxDir& dir, const Record& record, const SpecInput& from) {
@@ -29,6 +37,12 @@ json::array mounts(const SandboxDir& dir, const Record& record, const SpecInput&
     all.push_back(bind_mount(from.runtime, kRuntimeInside, true));
     all.push_back(bind_mount(from.passwd, "/etc/passwd", true));
   }
+  const auto is_taken = [&](const std::string& place) {
+    return place == kTemporary ||
+           std::ranges::any_of(all, [&](const json::value& one) { return one.at("Target") == place; });
+  };
+  for (const auto& place : from.volumes)
+    if (!is_taken(place)) all.push_back(memory_mount(place, memory_for_files(record.vm.limits)));
   return all;
 }
 
@@ -58,10 +72,13 @@ void add_limits(json::object& host, const VmLimits& limits) {
   host["NanoCpus"] = limits.cpu_count * 1'000'000'000;
   host["PidsLimit"] = limits.pids;
   host["OomScoreAdj"] = kOomScoreAdj;
-  host["Ulimits"] = json::array{ulimit("nofile", 4096, 16384), ulimit("core", 0, 0)};
+  // The workspace as a whole is watched; one file alone can never be larger than its limit.
+  const auto disk = limits.disk_size_gb << 30;
+  host["Ulimits"] = json::array{ulimit("nofile", 4096, 16384), ulimit("core", 0, 0), ulimit("fsize", disk, disk)};
   // What these hold counts as the sandbox's memory. Programs are built and run there, hence exec.
-  host["Tmpfs"] = json::object{{"/tmp", fmt::format("rw,exec,nosuid,nodev,mode=1777,size={}", memory / 2)}};
-  host["ShmSize"] = memory / 2;
+  host["Tmpfs"] = json::object{
+      {kTemporary, fmt::format("rw,exec,nosuid,nodev,mode=1777,size={}", memory_for_files(limits))}};
+  host["ShmSize"] = memory_for_files(limits);
 }
 
 void add_isolation(json::object& host, const SpecInput& from) {
@@ -138,28 +155,6 @@ std::string passwd_of(std::int64_t uid) {
       "agent:x:{0}:{0}:agent:/workspace:/bin/sh\n"
       "nobody:x:65534:65534:nobody:/:/usr/sbin/nologin\n",
       uid);
-}
-
-json::object seccomp_profile() {
-  json::array allowed, unknown, rules;
-  for (const char* name : kAllowedSyscalls) allowed.emplace_back(name);
-  for (const char* name : kUnknownSyscalls) unknown.emplace_back(name);
-  rules.push_back(json::object{{"names", std::move(allowed)}, {"action", "SCMP_ACT_ALLOW"}});
-  rules.push_back(
-      json::object{{"names", std::move(unknown)}, {"action", "SCMP_ACT_ERRNO"}, {"errnoRet", ENOSYS}});
-  for (const auto& [name, conditions] : kConditionalSyscalls) {
-    json::array all;
-    for (const auto& [argument, mask, value] : conditions)
-      all.push_back(json::object{
-          {"index", argument}, {"value", mask}, {"valueTwo", value}, {"op", "SCMP_CMP_MASKED_EQ"}});
-    rules.push_back(
-        json::object{{"names", json::array{name}}, {"action", "SCMP_ACT_ALLOW"}, {"args", std::move(all)}});
-  }
-  // What is refused answers EPERM; calls younger than these names answer ENOSYS by runc's own hand, which it
-  // does only for architectures that are named. Programs of others are killed.
-  return {{"defaultAction", "SCMP_ACT_ERRNO"},
-          {"architectures", json::array{kArchitecture}},
-          {"syscalls", std::move(rules)}};
 }
 
 }  // namespace isa::cloud_os::docker

@@ -22,6 +22,7 @@ struct SpecInput {
   std::int64_t uid = 0;           // User and group, on the host as well.
   std::int64_t log_bytes = 0;
   bool has_seccomp = true;
+  std::vector<std::string> volumes;  // Places that the image wants to write to.
 };
 
 // The port that it serves.
@@ -32,8 +33,5 @@ json::object container_spec(const SandboxDir& dir, const Record& record, const S
 
 // The users that programs in the sandbox can look up.
 std::string passwd_of(std::int64_t uid);
-
-// The system call filter as the engine reads it (libseccomp's profile format).
-json::object seccomp_profile();
 
 }  // namespace isa::cloud_os::docker

@@ -10,6 +10,7 @@ using namespace isa;
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   std::ignore = json::parse_as<cloud_os::docker::Info>(text);
+  std::ignore = json::parse_as<cloud_os::docker::Image>(text);
   std::ignore = json::parse_as<cloud_os::docker::Container>(text);
   std::ignore = json::parse_as<cloud_os::docker::Stats>(text);
   if (const auto document = json::parse(text))

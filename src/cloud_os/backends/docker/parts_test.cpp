@@ -2,8 +2,12 @@
 #include "cloud_os/backends/docker/container_spec.h"
 #include "cloud_os/backends/docker/engine.h"
 #include "cloud_os/backends/docker/log_frames.h"
+#include "cloud_os/backends/docker/seccomp_profile.h"
 
 #include <gtest/gtest.h>
+
+#include <algorithm>
+#include <set>
 
 namespace isa::cloud_os::docker {
 namespace {
@@ -60,9 +64,51 @@ TEST(DockerSpec, APortIsPublishedToThisHostAlone) {
 }
 
 TEST(DockerSpec, NothingThatCouldBeUsedToReachTheEngineIsMounted) {
-  const auto spec = container_spec({"/d/sandboxes/vm_1"}, Record{}, {"i", "m", "/r", "/p", 1, 1, true});
+  const auto spec = container_spec({"/d/sandboxes/vm_1"}, Record{}, {"i", "m", "/r", "/p", 1, 1, true, {}});
   for (const auto& mount : host_config(spec).at("Mounts").get_array())
     if (mount.at("Target").get_string() != "/workspace") EXPECT_TRUE(mount.at("ReadOnly").get_bool());
+}
+
+TEST(DockerSpec, WhatAnImageDeclaresAsAVolumeIsMemoryWithALimit) {
+  SpecInput from;
+  from.volumes = {"/data", "/workspace", "/tmp"};
+  const auto spec = container_spec({"/d/sandboxes/vm_1"}, Record{}, from);
+  std::vector<std::string> in_memory;
+  for (const auto& mount : host_config(spec).at("Mounts").get_array()) {
+    if (mount.at("Type").get_string() != "tmpfs") continue;
+    in_memory.emplace_back(mount.at("Target").get_string());
+    EXPECT_EQ(mount.at("TmpfsOptions").at("SizeBytes").as_int64(), Record{}.vm.limits.memory_mb << 19);
+  }
+  EXPECT_EQ(in_memory, std::vector<std::string>{"/data"}) << "the others are mounted anyway";
+}
+
+// What the profile says of a request of ioctl.
+bool allows_ioctl(std::uint64_t request) {
+  static const auto profile = seccomp_profile();
+  for (const auto& rule : profile.at("syscalls").get_array()) {
+    const auto& names = rule.at("names").get_array();
+    if (std::ranges::find(names, json::value("ioctl")) == names.end()) continue;
+    const auto* conditions = rule.get_object().if_contains("args");
+    if (!conditions) return true;
+    if (std::ranges::all_of(conditions->get_array(), [&](const json::value& one) {
+          return one.at("index").to_number<unsigned>() == 1 &&
+                 (request & one.at("value").to_number<std::uint64_t>()) == one.at("valueTwo").to_number<std::uint64_t>();
+        }))
+      return true;
+  }
+  return false;
+}
+
+TEST(DockerProfile, RefusesTheDangerousRequestsOfIoctlAndNoOthers) {
+  const std::set<std::uint64_t> refused{0x5412, 0x541c, 0x541d};  // TIOCSTI, TIOCLINUX, TIOCCONS
+  for (std::uint64_t request = 0; request < 0x10000; ++request)
+    EXPECT_NE(allows_ioctl(request), refused.contains(request)) << request;
+  for (const std::uint64_t request : {0x8000'0000, 0xffff'ffff, 0xc020'660b, 0x0001'5412})
+    EXPECT_TRUE(allows_ioctl(request)) << request;
+  for (const auto request : refused) {
+    EXPECT_FALSE(allows_ioctl(request | std::uint64_t{1} << 32)) << "the kernel does not look at the upper bits";
+    EXPECT_FALSE(allows_ioctl(request | std::uint64_t{1} << 63));
+  }
 }
 
 }  // namespace
