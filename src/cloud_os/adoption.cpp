@@ -138,7 +138,6 @@ Task<void> Service::look_again(SandboxPtr sandbox) {
     if (!may_run || sandbox->supervisor || co_await find_again(sandbox)) co_return;
   }
 }
-}
 
 // It ended while nobody watched: its status, if it left one, is the reason.
 Task<void> Service::settle_lost(SandboxPtr sandbox) {

@@ -39,7 +39,7 @@ json::array mounts(const SandboxDir& dir, const Record& record, const SpecInput&
   }
   const auto is_taken = [&](const std::string& place) {
     return place == kTemporary ||
-           std::ranges::any_of(all, [&](const json::value& one) { return one.at("Target") == place; });
+           std::ranges::any_of(all, [&](const json::value& one) { return one.at("Target").get_string() == place; });
   };
   for (const auto& place : from.volumes)
     if (!is_taken(place)) all.push_back(memory_mount(place, memory_for_files(record.vm.limits)));

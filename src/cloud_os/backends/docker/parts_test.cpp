@@ -103,7 +103,7 @@ TEST(DockerProfile, RefusesTheDangerousRequestsOfIoctlAndNoOthers) {
   const std::set<std::uint64_t> refused{0x5412, 0x541c, 0x541d};  // TIOCSTI, TIOCLINUX, TIOCCONS
   for (std::uint64_t request = 0; request < 0x10000; ++request)
     EXPECT_NE(allows_ioctl(request), refused.contains(request)) << request;
-  for (const std::uint64_t request : {0x8000'0000, 0xffff'ffff, 0xc020'660b, 0x0001'5412})
+  for (const std::uint64_t request : {0x8000'0000U, 0xffff'ffffU, 0xc020'660bU, 0x0001'5412U})
     EXPECT_TRUE(allows_ioctl(request)) << request;
   for (const auto request : refused) {
     EXPECT_FALSE(allows_ioctl(request | std::uint64_t{1} << 32)) << "the kernel does not look at the upper bits";
