@@ -63,7 +63,7 @@ SandboxPtr Service::enter(SandboxId id, VmCreate spec) {
   vm.vm_id = id;
   vm.status = VmStatus::creating;
   note_backend(vm);
-  vm.image = spec.image.value_or("default");
+  vm.image = spec.image.value_or(kDefaultImage);
   vm.limits = spec.limits;
   vm.network_mode = spec.network_mode;
   vm.labels = std::move(spec.labels);
@@ -72,7 +72,7 @@ SandboxPtr Service::enter(SandboxId id, VmCreate spec) {
   if (spec.timeout_s) vm.expires_at = vm.created_at + std::chrono::seconds(*spec.timeout_s);
   vm.idle_timeout_s = spec.idle_timeout_s;
   record.env = std::move(spec.env);
-  record.image = std::move(spec.image);
+  if (spec.image != kDefaultImage) record.image = std::move(spec.image);
   record.command = std::move(spec.command);
   record.container_port = spec.container_port;
   record.egress = std::move(spec.egress);

@@ -47,6 +47,7 @@ inline Settings test_settings() {
   settings.shim_path = ISA_SHIM;
   settings.runtime_path = ISA_TEST_RUNTIME;
   settings.orphan_grace = std::chrono::milliseconds(0);
+  settings.bridge_network = true;
   if (const char* image = std::getenv("ISA_TEST_IMAGE")) settings.docker_image = image;
   return settings;
 }

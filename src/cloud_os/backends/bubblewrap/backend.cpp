@@ -39,7 +39,7 @@ bool BubblewrapBackend::drops_root() const {
 }
 
 Result<void> BubblewrapBackend::accepts(const VmCreate& spec) const {
-  if (spec.image && *spec.image != "default") return unsupported("images: programs are the host's", "image");
+  if (spec.image && *spec.image != kDefaultImage) return unsupported("images: programs are the host's", "image");
   if (spec.command) return unsupported("start commands of custom agents", "command");
   if (spec.network_mode != NetworkMode::none) return unsupported("network but loopback", "network_mode");
   if (spec.container_port)

@@ -80,7 +80,8 @@ std::int64_t DockerBackend::uid_of(const Record& record) const {
 
 Capabilities DockerBackend::capabilities() const {
   Capabilities can;
-  can.pause = can.images = can.commands = can.bridge_network = can.container_port = true;
+  can.pause = can.images = true;
+  can.bridge_network = can.commands = can.container_port = config_.has_bridge;
   return can;
 }
 
@@ -92,6 +93,11 @@ Result<void> DockerBackend::accepts(const VmCreate& spec) const {
     return validation_error(
                "a program that serves a port of its own is reached over the network of its container: set "
                "network_mode to bridge")
+        .with_param("/network_mode");
+  if (spec.network_mode != NetworkMode::none && !config_.has_bridge)
+    return not_implemented(
+               "sandboxes have no network but their broker here; whoever runs this server can allow them the Docker "
+               "engine's, past every allow-list, by cloud_os.bridge_network=true")
         .with_param("/network_mode");
   return check_environment(spec.env);
 }

@@ -21,6 +21,7 @@ struct DockerConfig {
   std::int64_t log_bytes = 0;
   LimitsEnforced enforced;
   bool has_seccomp = true;
+  bool has_bridge = false;  // Sandboxes may ask for the engine's network.
 };
 
 class DockerBackend final : public Backend {

@@ -68,6 +68,35 @@ TEST_P(DockerOnly, AServedPortNeedsANetworkAndAnUnknownImageIsNamed) {
   });
 }
 
+TEST_P(DockerOnly, TheEnginesNetworkIsThereOnlyWhereTheOperatorAllowsIt) {
+  const TempFolder folder;
+  auto settings = test_settings();
+  settings.bridge_network = false;
+  const auto backend = probe_docker(settings, folder.path(), Trial::no).take_backend().value();
+  VmCreate bridge;
+  bridge.network_mode = NetworkMode::bridge;
+  const auto refused = backend->accepts(bridge);
+  EXPECT_EQ(refused.error().kind(), ErrorKind::not_implemented);
+  EXPECT_EQ(refused.error().param(), "/network_mode");
+  EXPECT_NE(refused.error().message().find("cloud_os.bridge_network"), std::string::npos);
+  EXPECT_TRUE(backend->accepts({}).has_value());
+}
+
+TEST_P(DockerOnly, CommandsAndFilesAreRefusedWhereAProgramServesItself) {
+  with_service([](Service& service) -> Task<void> {
+    VmCreate spec;
+    spec.network_mode = NetworkMode::bridge;
+    const std::vector<std::string> command = {"/usr/bin/python3", "-m", "http.server", "8888"};
+    spec.command = command;
+    const auto vm = co_await created(service, spec);
+    net::Request question;
+    question.target = "/exec";
+    const auto refused = co_await service.control(vm.vm_id, question);
+    EXPECT_EQ(refused.error().kind(), ErrorKind::not_implemented);
+    EXPECT_EQ(refused.error().code(), "sandbox_without_runtime");
+  });
+}
+
 TEST_P(DockerOnly, SaysWhichImageRuns) {
   with_service([](Service& service) -> Task<void> {
     const auto vm = co_await created(service);

@@ -152,6 +152,7 @@ void Prober::prepare_host() {
   config_.runtime = runtime.path;
   config_.uid_base = settings_.uid_base;
   config_.log_bytes = settings_.log_bytes;
+  config_.has_bridge = settings_.bridge_network;
   probe_.findings.push_back(std::move(runtime.finding));
   auto folder = prepare_data_folder(data_dir_);
   if (folder.is_good) {
