@@ -1,6 +1,7 @@
 // What holds when the server dies, and when it comes back.
 #include "cloud_os/testing.h"
 
+#include <atomic>
 #include <fstream>
 
 #include <signal.h>
@@ -227,6 +228,62 @@ TEST_P(RestartOn, ARunningSandboxOfAnotherBackendIsNotTakenForLost) {
   EXPECT_TRUE(is_alive(supervisor_of(folder.path(), made[0].vm_id)));
   set_backend(backend_under_test());
   serve(folder.path(), AtEnd::empty, [](Service&) -> Task<void> { co_return; });
+  EXPECT_EQ(traces_of(folder.path()), std::vector<std::string>());
+}
+
+// A backend whose host does not say, for as long as it is blind, what runs.
+class Blind final : public Backend {
+ public:
+  Blind(std::unique_ptr<Backend> of, const std::atomic<bool>& is_blind) : of_(std::move(of)), is_blind_(is_blind) {}
+  std::string_view name() const override { return of_->name(); }
+  std::string_view isolation() const override { return of_->isolation(); }
+  LimitsEnforced enforced() const override { return of_->enforced(); }
+  Capabilities capabilities() const override { return of_->capabilities(); }
+  Result<void> accepts(const VmCreate& spec) const override { return of_->accepts(spec); }
+  Result<Spawned> spawn(const SandboxDir& dir, const Record& record) override { return of_->spawn(dir, record); }
+  Result<std::optional<ProcessId>> find(const SandboxDir& dir) override {
+    if (is_blind_) return service_unavailable("nobody answers");
+    return of_->find(dir);
+  }
+  VmExit exit_of(const SandboxDir& dir) override { return of_->exit_of(dir); }
+  Result<std::string> logs(const SandboxDir& dir) override { return of_->logs(dir); }
+  Result<void> pause(const SandboxDir& dir) override { return of_->pause(dir); }
+  Result<void> resume(const SandboxDir& dir) override { return of_->resume(dir); }
+  Result<VmStats> stats(const SandboxDir& dir) override { return of_->stats(dir); }
+  Result<void> kill(const SandboxDir& dir) override { return of_->kill(dir); }
+  Result<void> reclaim(const SandboxDir& dir) override { return of_->reclaim(dir); }
+  Result<std::vector<Alive>> enumerate() override {
+    if (is_blind_) return service_unavailable("nobody answers");
+    return of_->enumerate();
+  }
+  void retire() override { of_->retire(); }
+
+ private:
+  std::unique_ptr<Backend> of_;
+  const std::atomic<bool>& is_blind_;
+};
+
+TEST_P(RestartOn, WhereTheHostCannotSayWhatRunsNothingIsConcludedAndItIsAskedAgain) {
+  const TempFolder folder;
+  const auto made = made_by_killed_server(folder.path(), 1);
+  ASSERT_EQ(made.size(), 1U);
+  isa::testing::run([](const fs::path& data_dir, Vm vm) -> Task<void> {
+    EchoModels models;
+    net::Metrics metrics;
+    const auto executor = co_await asio::this_coro::executor;
+    const auto brokerage = Brokerage::open(executor, data_dir, test_settings(), models, metrics).value();
+    std::atomic<bool> is_blind = true;
+    Service service(executor, data_dir, test_settings(), std::make_unique<Blind>(backend_for(data_dir), is_blind),
+                    *brokerage);
+    EXPECT_TRUE((co_await service.start()).has_value());
+    EXPECT_EQ((co_await service.find(vm.vm_id))->status, VmStatus::running);
+    EXPECT_EQ(co_await shell(vm, "echo alive; test -S /run/isa/broker.sock"), "alive\n[0]");
+    is_blind = false;
+    co_await post(vm, "/exit/5", "");
+    EXPECT_EQ((co_await await_status(service, vm.vm_id, VmStatus::failed)).exit->code, 5);
+    EXPECT_TRUE((co_await service.stop_all()).has_value());
+    co_await brokerage->stop();
+  }(folder.path(), made[0]));
   EXPECT_EQ(traces_of(folder.path()), std::vector<std::string>());
 }
 
