@@ -10,19 +10,11 @@ namespace {
 
 constexpr const char* kRuntimeInside = "/opt/isa/isa-runtime";
 constexpr const char* kBrokerInside = "/run/isa";
-constexpr const char* kTemporary = "/tmp";
 constexpr std::int64_t kOomScoreAdj = 500;  // When the whole host runs out of memory, sandboxes go first.
 
 json::object bind_mount(const std::filesystem::path& from, std::string_view to, bool is_read_only) {
   // What is missing is an error, not a new folder of root's.
   return {{"Type", "bind"}, {"Source", from.string()}, {"Target", to}, {"ReadOnly", is_read_only}};
-}
-
-// Instead of a volume that the image declares: a volume would be a folder of the engine's that no limit reaches.
-json::object memory_mount(const std::string& to, std::int64_t bytes) {
-  return {{"Type", "tmpfs"},
-          {"Target", to},
-          {"TmpfsOptions", json::object{{"SizeBytes", bytes}, {"Mode", 01777}}}};
 }
 
 // What files in memory may hold together with everything else, they may not hold alone.
@@ -37,13 +29,22 @@ json::array mounts(const SandboxDir& dir, const Record& record, const SpecInput&
     all.push_back(bind_mount(from.runtime, kRuntimeInside, true));
     all.push_back(bind_mount(from.passwd, "/etc/passwd", true));
   }
-  const auto is_taken = [&](const std::string& place) {
-    return place == kTemporary ||
-           std::ranges::any_of(all, [&](const json::value& one) { return one.at("Target").get_string() == place; });
-  };
-  for (const auto& place : from.volumes)
-    if (!is_taken(place)) all.push_back(memory_mount(place, memory_for_files(record.vm.limits)));
   return all;
+}
+
+// Places whose files are memory, and count as the sandbox's: for temporary files, and instead of every volume that the
+// image declares, which would be a folder of the engine's that no limit reaches. Programs are built and run there, hence
+// exec. They are the sandbox's user's: the engine gives a place the mode that it has in the image.
+json::object memory_places(const json::array& mounts, const VmLimits& limits, const SpecInput& from) {
+  const auto options = fmt::format("rw,exec,nosuid,nodev,mode=1777,uid={0},gid={0},size={1}", from.uid,
+                                   memory_for_files(limits));
+  json::object places{{"/tmp", options}};
+  for (const auto& volume : from.volumes) {
+    const bool is_mounted = std::ranges::any_of(
+        mounts, [&](const json::value& one) { return one.at("Target").get_string() == volume; });
+    if (!is_mounted) places[volume] = options;
+  }
+  return places;
 }
 
 json::array environment(const Record& record) {
@@ -75,9 +76,6 @@ void add_limits(json::object& host, const VmLimits& limits) {
   // The workspace as a whole is watched; one file alone can never be larger than its limit.
   const auto disk = limits.disk_size_gb << 30;
   host["Ulimits"] = json::array{ulimit("nofile", 4096, 16384), ulimit("core", 0, 0), ulimit("fsize", disk, disk)};
-  // What these hold counts as the sandbox's memory. Programs are built and run there, hence exec.
-  host["Tmpfs"] = json::object{
-      {kTemporary, fmt::format("rw,exec,nosuid,nodev,mode=1777,size={}", memory_for_files(limits))}};
   host["ShmSize"] = memory_for_files(limits);
 }
 
@@ -134,7 +132,9 @@ json::object container_spec(const SandboxDir& dir, const Record& record, const S
   spec["Env"] = environment(record);
   spec["Labels"] = json::object{{kSandboxLabel, dir.id()}, {kInstallationLabel, from.installation}};
   spec["StopSignal"] = "SIGKILL";
-  host["Mounts"] = mounts(dir, record, from);
+  auto bound = mounts(dir, record, from);
+  host["Tmpfs"] = memory_places(bound, record.vm.limits, from);
+  host["Mounts"] = std::move(bound);
   // The status of an ended one must be readable, and who restarts it is cloud_os.
   host["AutoRemove"] = false;
   host["RestartPolicy"] = json::object{{"Name", "no"}};
