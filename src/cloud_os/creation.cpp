@@ -115,9 +115,14 @@ Task<void> Service::bring_up(SandboxPtr sandbox, Deadline deadline) {
 
 Task<Result<Vm>> Service::create_once(SandboxId id, VmCreate spec) {
   ISA_CO_TRYV(admit(spec));
-  // Nothing came of it, and what is left of it could not be removed yet.
-  if (sandboxes_.contains(id))
-    co_return service_unavailable("an earlier attempt to create this sandbox is still being removed; ask again");
+  // Nothing came of an earlier attempt: what is left of it is on its way out, and its turn comes when it is gone.
+  if (const auto left = sandboxes_.find(id); left != sandboxes_.end()) {
+    const auto earlier = left->second;
+    const auto turn = co_await earlier->turn.acquire();
+    if (sandboxes_.contains(id))
+      co_return service_unavailable("what is left of an earlier attempt to create this sandbox cannot be removed yet; "
+                                    "ask again");
+  }
   const auto sandbox = enter(id, std::move(spec));
   sandbox->is_being_made = true;
   tasks_.spawn("cloud_os.create", make(sandbox));
