@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 
-import { backend, noSandbox, run, setFlags, until } from './harness.mjs';
+import { noSandbox, run, setFlags, until } from './harness.mjs';
 import { expectEnvelope } from './http.mjs';
 import { processOf, uniqueSleep } from './traces.mjs';
 import { base, CloudOs } from './vms.mjs';
@@ -198,7 +198,7 @@ describe('isa gc', { skip }, () => {
     const folder = path.join(os.platform.dataDir, 'sandboxes', lost.vm_id);
     fs.rmSync(path.join(folder, 'record.json'));
     assert.ok(alive());
-    const settings = { 'cloud_os.backend': backend, 'cloud_os.orphan_grace': '0s' };
+    const settings = { ...os.platform.settings, 'cloud_os.orphan_grace': '0s' };
     const gc = (...args) =>
       run(['gc', ...args, ...setFlags(settings), '--data-dir', os.platform.dataDir]);
     const shown = await gc('--dry-run');
