@@ -92,7 +92,7 @@ Task<Result<void>> Reconciler::pass() {
   evidence.is_in_hand = [this](const InstanceId& id) { return is_in_hand(id); };
   const auto findings = compare(evidence);
 
-  for (const auto& row : findings.foreign) leave_alone(row);
+  for (const auto& row : findings.foreign) co_await leave_alone(row.id);
   std::vector<InstanceId> answered;
   for (const auto& match : findings.alive)
     if (co_await take_over(match.row)) co_await look_after(match, answered);
@@ -141,10 +141,13 @@ Task<bool> Reconciler::give_up(const store::PoolInstance& row) {
   co_return moved.has_value();  // Else the next pass sees what became of it.
 }
 
-void Reconciler::leave_alone(const store::PoolInstance& row) {
-  const auto instance = fleet_.find(row.id);
-  if (!instance || instance->is_settling || instance->state == State::creating) return;
-  fleet_.follow(*instance, row);
+Task<void> Reconciler::leave_alone(InstanceId id) {
+  const auto instance = fleet_.find(id);
+  if (!instance) co_return;
+  const auto row = co_await fleet_.store().find(id);
+  if (!row) co_return;  // What the store has lost is dropped later in the pass, or in the next one.
+  if (fleet_.find(id) != instance || instance->is_settling || instance->state == State::creating) co_return;
+  fleet_.follow(*instance, *row);
   if (!fleet_.is_mine(*instance) && instance->open_streams == 0) fleet_.forget(*instance);
 }
 

@@ -62,7 +62,8 @@ class Reconciler {
   Task<bool> ended_unheard(const store::PoolInstance& row);
   // What was being made is not made any more, whoever may be at it yet. False when it is ready by now.
   Task<bool> give_up(const store::PoolInstance& row);
-  void leave_alone(const store::PoolInstance& row);
+  // What another one looks after, as it is said in a list that may be older than a claim of ours.
+  Task<void> leave_alone(InstanceId id);
   Task<void> drop_unrecorded(const std::vector<store::PoolInstance>& rows);
   Task<void> remove_orphans(const std::vector<SandboxId>& orphans);
   // The instance of a row that was read a moment ago; null when it is gone by now.

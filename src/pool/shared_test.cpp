@@ -41,6 +41,24 @@ TEST(SharedPools, NeverLeaseAnInstanceTwiceNorGiveASessionTwo) {
   });
 }
 
+TEST(SharedPools, KeepALeaseThatIsGivenDuringAReconcilePass) {
+  with_managers(2, small_pool(1, 6), [](Managers& m) -> Task<void> {
+    const auto maker = (co_await m.rows()).front().manager;
+    const std::size_t other = m.fleet(0).manager() == maker ? 1 : 0;
+    std::optional<Acquired> got;
+    m.vms.on_list = [&m, &got, other] {
+      return [](Managers& with, std::optional<Acquired>& to, std::size_t at) -> Task<void> {
+        with.vms.on_list = nullptr;
+        to = must(co_await ask(with, at, "s1"));
+      }(m, got, other);
+    };
+    co_await m.reconcile(other);  // Its list of rows is older than the lease.
+    co_await m.reconcile(other);
+    EXPECT_TRUE(got &&
+                (co_await m.service(other).renew("agent", got->instance_id, got->lease.fencing_token)));
+  });
+}
+
 TEST(SharedPools, ServeALeaseOfTheOther) {
   with_managers(2, small_pool(2, 4), [](Managers& m) -> Task<void> {
     const auto lease = must(co_await ask(m, 0, "s1"));

@@ -22,7 +22,8 @@ class TestVmClient : public cloud_os::VmClient {
   // ---- what a test decides ----
   std::size_t failing_creates = 0;  // So many creations fail from now on.
   std::size_t failing_binds = 0;
-  bool is_unreachable = false;  // list() and find() fail.
+  bool is_unreachable = false;          // list() and find() fail.
+  std::function<Task<void>()> on_list;  // What else happens while a list is on its way.
   void hold_creates() { is_held_ = true; }
   void let_creates_go() {
     is_held_ = false;
@@ -121,6 +122,7 @@ class TestVmClient : public cloud_os::VmClient {
     co_return sandboxes_.at(id)->vm;
   }
   Task<Result<std::vector<cloud_os::Vm>>> list(std::map<std::string, std::string> labels) override {
+    if (on_list) co_await on_list();
     if (is_unreachable) co_return service_unavailable("cloud_os cannot be reached");
     std::vector<cloud_os::Vm> found;
     for (const auto& [id, sandbox] : sandboxes_)
