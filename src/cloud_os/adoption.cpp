@@ -68,6 +68,7 @@ Task<Result<void>> Service::start() {
     tasks_.spawn("cloud_os.adopt", adopt(sandbox));
   }
   tasks_.spawn("cloud_os.sweep", sweep());
+  tasks_.spawn("cloud_os.watch_disks", watch_disks());
   tasks_.spawn("cloud_os.leftovers", remove_leftovers());
   co_return ok();
 }

@@ -12,6 +12,7 @@ namespace {
 // once, because its end of the connection closes.
 constexpr std::chrono::hours kSilenceMax{24};
 constexpr std::size_t kAnswerMax = 16 << 20;  // Bytes of one that is not streamed: lists of files.
+constexpr std::size_t kEventMax = 4 << 20;    // Bytes of one event: a runtime that lies may never end it.
 
 constexpr std::string_view kPassedIn[] = {"Content-Type",  "Accept",      "Range",
                                           "Last-Event-ID", "traceparent", "tracestate"};
@@ -63,26 +64,30 @@ Task<void> relay_bytes(std::shared_ptr<Relay> relay, net::BodyWriter& to) {
   }
 }
 
+Task<void> break_off(const Relay& relay, std::string detail, net::BodyWriter& to) {
+  const auto id = relay.use.sandbox()->id().value();
+  const auto error = upstream_error(
+                         "the connection into sandbox {} broke; the command may run on: ask for its output "
+                         "from the last id on, or for the sandbox's status",
+                         id)
+                         .with_code("stream_broken");
+  log::info("sandbox.stream_broken", {{"sandbox_id", id}, {"detail", detail}});
+  std::ignore = co_await to.write(error_event(error));  // Who is gone does not miss it.
+}
+
 // Whole events only: half of one, with the end of the stream behind it, would be taken for an event.
 Task<void> relay_events(std::shared_ptr<Relay> relay, net::BodyWriter& to) {
   std::string held;
   for (;;) {
     auto piece = co_await relay->from->read();
-    if (!piece) {
-      const auto& id = relay->use.sandbox()->id().value();
-      const auto error = upstream_error(
-                             "the connection into sandbox {} broke; the command may run on: ask for its "
-                             "output from the last id on, or for the sandbox's status",
-                             id)
-                             .with_code("stream_broken");
-      log::info("sandbox.stream_broken", {{"sandbox_id", id}, {"detail", piece.error().message()}});
-      std::ignore = co_await to.write(error_event(error));
-      co_return;
-    }
+    if (!piece) co_return co_await break_off(*relay, piece.error().message(), to);
     if (piece->empty()) co_return;
     held += *piece;
     const auto end = held.rfind("\n\n");
-    if (end == std::string::npos) continue;
+    if (end == std::string::npos) {
+      if (held.size() > kEventMax) co_return co_await break_off(*relay, "one event has no end", to);
+      continue;
+    }
     std::string whole = held.substr(0, end + 2);
     held.erase(0, end + 2);
     if (!co_await to.write(std::move(whole))) co_return;

@@ -6,6 +6,7 @@
 #include "cloud_os/validate.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <sys/statvfs.h>
 
@@ -48,9 +49,6 @@ Task<void> Service::sweep() {
     co_await sleep_for(kSweepEvery);
     std::vector<SandboxPtr> all;
     for (const auto& [id, sandbox] : sandboxes_) all.push_back(sandbox);
-    const auto space = free_bytes(folder_);
-    const bool is_sudden = space < free_bytes_ - kSuddenBytes;
-    free_bytes_ = space;
     std::map<VmStatus, std::int64_t> states;
     for (const auto& sandbox : all) ++states[sandbox->record.vm.status];
     numbers_.show_states(states);
@@ -61,6 +59,20 @@ Task<void> Service::sweep() {
       else if (sandbox->record.vm.idle_timeout_s &&
                sandbox->used_at - sandbox->record.used_at >= use_lag(sandbox->record.vm))
         co_await keep_use(sandbox);
+    }
+  }
+}
+
+// Beside sweep(): a tree that takes long to measure must not delay the deadlines of others.
+Task<void> Service::watch_disks() {
+  auto space = free_bytes(folder_);
+  for (;;) {
+    co_await sleep_for(kSweepEvery);
+    std::vector<SandboxPtr> all;
+    for (const auto& [id, sandbox] : sandboxes_) all.push_back(sandbox);
+    const auto before = std::exchange(space, free_bytes(folder_));
+    const bool is_sudden = space < before - kSuddenBytes;
+    for (const auto& sandbox : all) {
       if (is_sudden) sandbox->disk.next = Deadline::Clock::now();
       co_await watch_disk(sandbox);
     }

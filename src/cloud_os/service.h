@@ -111,6 +111,7 @@ class Service final : public VmClient {
   // deadlines.cpp
   static std::optional<std::string_view> why_due(const Sandbox& sandbox);
   Task<void> sweep();
+  Task<void> watch_disks();
   void note_use(Sandbox& sandbox) const;
   Task<void> end_overdue(SandboxPtr sandbox);
   Task<void> keep_use(SandboxPtr sandbox);
@@ -138,7 +139,6 @@ class Service final : public VmClient {
   Descriptor lock_;  // Held as long as this process serves the folder.
   bool is_stopping_ = false;
   std::chrono::milliseconds orphan_grace_;
-  std::int64_t free_bytes_ = 0;  // Of the file system below folder_, at the last sweep.
   TaskGroup tasks_;
 };
 

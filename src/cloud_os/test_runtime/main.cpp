@@ -1,6 +1,6 @@
 // The first process of the sandboxes of tests: answers GET /health, and runs what is posted to /sh as a shell
 // command inside, so that a test can look at the world from there. Other posts: /loud (its output goes to the
-// log), /exit/<code>, /eat/<megabytes>.
+// log), /exit/<code>, /eat/<megabytes>, /endless (an event that goes on for as long as somebody listens).
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -59,6 +59,22 @@ std::string answer(const std::string& path, const std::string& body) {
   return "done";
 }
 
+void write_all(int peer, const std::string& text) {
+  for (std::size_t at = 0; at < text.size();) {
+    const ssize_t count = write(peer, text.data() + at, text.size() - at);
+    if (count <= 0) _exit(0);
+    at += static_cast<std::size_t>(count);
+  }
+}
+
+// In a child, so that the next one is served meanwhile.
+void speak_without_end(int peer) {
+  if (fork() != 0) return;
+  signal(SIGPIPE, SIG_IGN);
+  write_all(peer, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: text/event-stream\r\n\r\ndata: ");
+  for (;;) write_all(peer, std::string(1 << 20, 'a'));
+}
+
 void serve(int peer) {
   std::string request;
   char bytes[4096];
@@ -74,6 +90,7 @@ void serve(int peer) {
       length = std::strtoul(request.c_str() + field + 16, nullptr, 10);
   }
   const auto from = request.find(' ') + 1;
+  if (request.compare(from, 8, "/endless") == 0) return speak_without_end(peer);
   const std::string body =
       answer(request.substr(from, request.find(' ', from) - from), request.substr(head_end + 4));
   const std::string head =
