@@ -130,7 +130,7 @@ TEST(Deadlines, ASandboxOverItsDiskLimitIsStoppedAndSaysWhy) {
   ISA_NEEDS_SANDBOXES();
   std::error_code error;
   if (fs::space("/tmp", error).available < std::uintmax_t{4} << 30)
-    GTEST_SKIP() << "not enough space on /tmp";
+    GTEST_SKIP() << "less than 4 GiB are free on /tmp";
   with_service([](Service& service) -> Task<void> {
     const auto vm = co_await created(service);  // One gigabyte.
     const auto large = co_await shell(vm, "truncate -s 1025M /workspace/large 2>&1; echo $?");

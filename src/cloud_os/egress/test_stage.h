@@ -6,15 +6,12 @@
 #include "cloud_os/egress/test_hello.h"
 #include "cloud_os/testing.h"
 #include "cloud_os/unix_listener.h"
-#include "net/tls/tls.h"
+#include "net/raw_client.h"
+#include "net/tls/test_certificate.h"
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/local/stream_protocol.hpp>
-#include <boost/asio/read.hpp>
 #include <boost/asio/write.hpp>
 
-#include <cstdlib>
 #include <functional>
 
 namespace isa::cloud_os::testing {
@@ -35,60 +32,22 @@ class FakeLookup final : public NameLookup {
 };
 
 // A program in the sandbox: says exactly the bytes that it is told to.
-class Inside {
+class Inside : public net::RawClient {
  public:
+  using net::RawClient::RawClient;
   static Task<std::unique_ptr<Inside>> connect(std::string path) {
     auto inside = std::make_unique<Inside>(co_await asio::this_coro::executor);
-    const asio::local::stream_protocol::endpoint at(path);
-    co_await inside->socket_.async_connect(at, use_task);
+    co_await inside->open(net::Endpoint::unix_socket(std::move(path)));
     co_return inside;
   }
-  explicit Inside(asio::any_io_executor executor) : socket_(executor) {}
 
   // Whoever refuses it may not hear it to its end: his answer says so.
-  Task<void> say(std::string text) { co_await asio::async_write(socket_, asio::buffer(text), no_throw); }
-  Task<std::string> hear_until(std::string end) {
-    for (;;) {
-      if (const auto at = heard_.find(end); at != std::string::npos) {
-        auto found = heard_.substr(0, at + end.size());
-        heard_.erase(0, at + end.size());
-        co_return found;
-      }
-      if (!co_await hear_some()) co_return std::exchange(heard_, {});
-    }
-  }
-  Task<std::string> hear_all() {
-    while (co_await hear_some()) {
-    }
-    co_return std::exchange(heard_, {});
-  }
+  Task<void> say(std::string text) { co_await asio::async_write(socket(), asio::buffer(text), no_throw); }
   Task<std::string> ask(std::string text) {
     co_await say(std::move(text));
     co_return co_await hear_until("\r\n\r\n");
   }
-  net::Socket& socket() { return socket_; }
-
- private:
-  Task<bool> hear_some() {
-    std::array<char, 16384> buffer;
-    const auto space = asio::buffer(buffer);
-    const auto [ec, count] = co_await socket_.async_read_some(space, no_throw);
-    heard_.append(buffer.data(), count);
-    co_return !ec;
-  }
-  net::Socket socket_;
-  std::string heard_;
 };
-
-inline net::TlsFiles make_certificate(const isa::testing::TempFolder& folder, const std::string& name) {
-  net::TlsFiles files{folder / (name + ".crt"), folder / (name + ".key")};
-  const auto command =
-      "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj /CN=" + name +
-      " -addext subjectAltName=DNS:" + name + " -keyout " + files.key + " -out " + files.certificate +
-      " 2>/dev/null";
-  if (std::system(command.c_str()) != 0) throw std::runtime_error("openssl could not make a certificate");
-  return files;
-}
 
 // Answers every request with what it was: method, target, headers, body.
 inline Task<Result<net::Response>> echo(net::Request& request) {
@@ -104,7 +63,7 @@ class Stage {
  public:
   explicit Stage(asio::any_io_executor executor)
       : plain(executor, routes(), {.name = "plain"}), secure(executor, routes(), {.name = "secure"}) {
-    certificate = make_certificate(folder, "api.test");
+    certificate = net::make_certificate(folder, "api.test", "DNS:api.test");
     acceptor = net::make_tls_acceptor(certificate).value();
     plain_port = plain.listen(net::Endpoint::tcp("127.0.0.1", 0)).value().port;
     secure_port = secure.listen(net::Endpoint::tcp("127.0.0.1", 0), acceptor.get()).value().port;

@@ -1,6 +1,8 @@
 // CONNECT through the broker, and what goes through the tunnel.
 #include "cloud_os/egress/test_stage.h"
 
+#include <boost/asio/read.hpp>
+
 namespace isa::cloud_os::testing {
 namespace {
 

@@ -3,30 +3,18 @@
 #include "base/task_group.h"
 #include "net/listener.h"
 #include "net/server_test_support.h"
+#include "net/tls/test_certificate.h"
 
 #include <boost/asio/steady_timer.hpp>
 #include <gtest/gtest.h>
 
 #include <array>
-#include <cstdlib>
 
 #include <sys/socket.h>
 #include <unistd.h>
 
 namespace isa::net {
 namespace {
-
-// A certificate that signs itself, valid for a day, for `names` like "DNS:localhost,IP:127.0.0.1".
-TlsFiles make_certificate(const testing::TempFolder& folder, const std::string& name,
-                          const std::string& names) {
-  TlsFiles files{folder / (name + ".crt"), folder / (name + ".key")};
-  const auto command =
-      "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj /CN=" + name +
-      " -addext subjectAltName=" + names + " -keyout " + files.key + " -out " + files.certificate +
-      " 2>/dev/null";
-  if (std::system(command.c_str()) != 0) throw std::runtime_error("openssl could not make a certificate");
-  return files;
-}
 
 struct Shared {
   bool has_ended = false;

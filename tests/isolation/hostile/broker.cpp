@@ -93,12 +93,15 @@ Got too_many_connections(const Targets&) {
   return {"turned away", answer.substr(0, 60)};
 }
 
-// The connections that were held end when the broker notices it: until then it may turn this one away.
+// The connections that were held end when the broker notices it: until then it turns this one away, by a 503
+// or, when it has no time for one, by closing it.
 Got after_all(const Targets&) {
   const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(kPatienceMs);
-  Got got = ask(get("/v1/models"));
-  while (got.what == "closed" && std::chrono::steady_clock::now() < until) got = ask(get("/v1/models"));
-  return got;
+  for (;;) {
+    const Got got = ask(get("/v1/models"));
+    const bool is_turned_away = got.what == "closed" || got.what == "503";
+    if (!is_turned_away || std::chrono::steady_clock::now() >= until) return got;
+  }
 }
 
 }  // namespace
