@@ -246,8 +246,10 @@ Task<Result<std::optional<Acquired>>> Acquirer::resume(InstancePtr instance, con
   // Alive and busy, or nobody can tell: the lease stands.
   if (!answers && co_await leases_.ended_if_dead(instance)) co_return std::nullopt;
   if (instance->state != State::leased || instance->is_settling) co_return std::nullopt;
-  if (!instance->is_bound && !co_await settle_in(instance, request, Deadline::after(bind_timeout_)))
-    co_return std::nullopt;
+  if (!instance->is_bound) {
+    ISA_CO_TRY(const auto bound, co_await bind_again(instance, request));
+    if (!bound) co_return std::nullopt;
+  }
   instance->is_suspect = false;
   auto used = co_await leases_.use(instance);
   if (!used && used.error().kind() == ErrorKind::service_unavailable)
@@ -330,11 +332,32 @@ Task<Result<Acquired>> Acquirer::wait_in_line(const AcquireRequest& request, std
 Task<Result<void>> Acquirer::settle_in(InstancePtr instance, const AcquireRequest& request,
                                        Deadline deadline) {
   auto bound = co_await with_deadline(deadline, bind(instance, request), "it did not finish in time");
-  if (!bound) {
-    const auto reason = "it could not be bound to its lease: " + bound.error().message();
-    tasks_.spawn("pool.fail", fleet_.fail(instance, reason));
-  }
+  if (!bound) give_up(std::move(instance), bound.error());
   co_return bound;
+}
+
+// Of a lease from an earlier life, or from another pool manager: it may have been handed out, and then the
+// session's files are in this very sandbox. So only a sandbox that is gone, or that refuses this lease for
+// good, is given up: false. One that merely does not answer now is asked again, and the sweep ends it when it
+// is dead.
+Task<Result<bool>> Acquirer::bind_again(InstancePtr instance, const AcquireRequest& request) {
+  auto bound = co_await with_deadline(Deadline::after(bind_timeout_), bind(instance, request),
+                                      "it did not finish in time");
+  if (bound) co_return true;
+  if (co_await leases_.ended_if_dead(instance)) co_return false;
+  if (bound.error().kind() == ErrorKind::validation_error) co_return Failure(std::move(bound).error());
+  if (bound.error().kind() == ErrorKind::conflict) {
+    give_up(instance, bound.error());
+    co_return false;
+  }
+  co_return service_unavailable("the sandbox of session {} does not answer at the moment ({}); ask again",
+                                request.session_id.value(), bound.error().message())
+      .with_retry_after(std::chrono::seconds(1));
+}
+
+void Acquirer::give_up(InstancePtr instance, const Error& why) {
+  tasks_.spawn("pool.fail",
+               fleet_.fail(std::move(instance), "it could not be bound to its lease: " + why.message()));
 }
 
 Task<Result<void>> Acquirer::bind(InstancePtr instance, const AcquireRequest& request) {

@@ -97,6 +97,22 @@ TEST(Reconcile, KeepsLeasesOverAStopAndAStart) {
   });
 }
 
+TEST(Reconcile, KeepsALeaseWhoseSandboxCannotBeBoundAtTheMoment) {
+  with_pool(small_pool(0, 2), [](World& world) -> Task<void> {
+    const auto before = co_await acquired(world, request_of("s1"));
+    co_await world.service->stop(false);
+    world.restart();
+    co_await world.service->start();
+    world.vms.failing_binds = 1;
+    const auto refused = co_await world.service->acquire("agent", request_of("s1"));
+    EXPECT_EQ(kind_of(refused.error()), "service_unavailable");
+    EXPECT_TRUE(refused.error().retry_after().has_value());
+    const auto after = co_await acquired(world, request_of("s1"));
+    EXPECT_EQ(after.instance_id, before.instance_id);
+    EXPECT_TRUE(after.resumed);
+  });
+}
+
 TEST(Reconcile, LeavesNothingOfACreationThatAStopCutsOff) {
   in_world(small_pool(1, 2), [](World& world) -> Task<void> {
     co_await world.service->start();
