@@ -43,7 +43,10 @@ TEST(SharedPools, NeverLeaseAnInstanceTwiceNorGiveASessionTwo) {
 
 TEST(SharedPools, KeepALeaseThatIsGivenDuringAReconcilePass) {
   with_managers(2, small_pool(1, 6), [](Managers& m) -> Task<void> {
-    const auto maker = (co_await m.rows()).front().manager;
+    EXPECT_TRUE(co_await m.service(0).wait_until_filled(soon()));
+    const auto rows = co_await m.rows();
+    if (rows.empty()) throw std::runtime_error("the pool has no instance");
+    const auto maker = rows.front().manager;
     const std::size_t other = m.fleet(0).manager() == maker ? 1 : 0;
     std::optional<Acquired> got;
     m.vms.on_list = [&m, &got, other] {
