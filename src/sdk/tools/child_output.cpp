@@ -13,6 +13,8 @@ namespace {
 
 using Sink = std::function<void(std::string_view)>;
 
+constexpr std::size_t kPipeMax = 1 << 20;  // Bytes; what a pipe holds at most (pipe(7), pipe-max-size).
+
 // Ends with the stream, or when it is cancelled; what was read is handed on either way.
 Task<void> pump(asio::posix::stream_descriptor& from, const Sink& to,
                 const std::function<Task<void>()>& room) {
@@ -49,10 +51,12 @@ Task<void> await_end(Child& child, std::optional<ChildEnd>& end) {
 void drain_stream(asio::posix::stream_descriptor& from, const Sink& to) {
   if (!from.is_open()) return;
   std::array<char, 4096> chunk;
-  for (;;) {
+  // Whoever left the group may write faster than this reads: what comes later is not the child's any more.
+  for (std::size_t taken = 0; taken < kPipeMax;) {
     const auto size = ::read(from.native_handle(), chunk.data(), chunk.size());
     if (size <= 0) return;
     to({chunk.data(), static_cast<std::size_t>(size)});
+    taken += static_cast<std::size_t>(size);
   }
 }
 

@@ -17,7 +17,8 @@ struct OutputSinks {
 // Hands on the output until the child itself has ended. Cancelled, it leaves `end` empty.
 Task<void> run_to_end(Child& child, const OutputSinks& sinks, std::optional<ChildEnd>& end);
 
-// What is already in the pipes. Not up to their end: a process that left the group may hold them open.
+// What is already in the pipes. Not up to their end: a process that left the group may hold them open, and
+// write on.
 void drain(Child& child, const OutputSinks& sinks);
 
 }  // namespace isa::sdk
