@@ -19,7 +19,7 @@
 // reached is what the sandbox's user can.
 //
 // Events of a watch: `event: ready` once changes are seen, `event: change` FileChange, and `event: lost` {}
-// when some were missed: look at the folder anew.
+// when some were missed: look at the folder anew. The stream ends when the folder is removed or moved.
 #pragma once
 
 #include "base/json.h"

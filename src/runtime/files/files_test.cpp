@@ -194,5 +194,20 @@ TEST(Files, TellsWhatChangesAlsoInFoldersThatAppear) {
   }());
 }
 
+TEST(Files, AWatchEndsWithItsFolder) {
+  run([]() -> Task<void> {
+    Control sandbox;
+    for (const std::string_view recursive : {"false", "true"}) {
+      co_await sandbox.call(Method::post, "/files/gone?op=mkdir");
+      auto reader =
+          co_await sandbox.open(Method::get, fmt::format("/files/gone?op=watch&recursive={}", recursive));
+      EXPECT_EQ((*co_await reader->next())->event, "ready");
+      EXPECT_EQ((co_await sandbox.call(Method::del, "/files/gone")).status, 200);
+      const auto end = co_await reader->next();
+      EXPECT_TRUE(end && !*end) << recursive;
+    }
+  }());
+}
+
 }  // namespace
 }  // namespace isa::runtime::testing

@@ -27,6 +27,16 @@ std::string event_text(std::string name, const Body& body) {
   return net::format_sse(event);
 }
 
+// The path that a descriptor stands for.
+Result<std::string> path_of(const sdk::Fd& folder) {
+  std::string path(4096, '\0');
+  const auto link = fmt::format("/proc/self/fd/{}", folder.get());
+  const auto size = ::readlink(link.c_str(), path.data(), path.size());
+  if (size < 0) return from_errno(errno, "the folder cannot be watched");
+  path.resize(static_cast<std::size_t>(size));
+  return path;
+}
+
 std::string below(const std::string& folder, std::string_view name) {
   return folder.empty() ? std::string(name) : folder + "/" + std::string(name);
 }
@@ -45,8 +55,8 @@ Task<bool> is_silent(asio::posix::stream_descriptor& from) {
 
 }  // namespace
 
-Watch::Watch(const asio::any_io_executor& executor, sdk::Fd inotify, sdk::Fd folder, bool recursive)
-    : inotify_(executor, inotify.release()), root_(std::move(folder)), recursive_(recursive) {}
+Watch::Watch(const asio::any_io_executor& executor, sdk::Fd inotify, bool recursive)
+    : inotify_(executor, inotify.release()), recursive_(recursive) {}
 
 Result<std::unique_ptr<Watch>> Watch::open(const asio::any_io_executor& executor, sdk::Fd folder,
                                            bool recursive) {
@@ -54,8 +64,9 @@ Result<std::unique_ptr<Watch>> Watch::open(const asio::any_io_executor& executor
   if (!inotify)
     return from_errno(errno, "no watch is left on this host; end another one",
                       ErrorKind::service_unavailable);
-  std::unique_ptr<Watch> watch(new Watch(executor, std::move(inotify), std::move(folder), recursive));
-  ISA_TRYV(watch->add(watch->root_.get(), "", nullptr));
+  std::unique_ptr<Watch> watch(new Watch(executor, std::move(inotify), recursive));
+  ISA_TRY(watch->root_, path_of(folder));
+  ISA_TRYV(watch->add(folder.get(), "", nullptr));
   return watch;
 }
 
@@ -128,7 +139,7 @@ std::string Watch::take(const char* bytes, std::size_t size) {
     const bool is_new_folder = (event.mask & IN_ISDIR) && (event.mask & (IN_CREATE | IN_MOVED_TO));
     if (recursive_ && is_new_folder) {
       const sdk::Fd next(
-          ::openat(root_.get(), path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+          ::open(below(root_, path).c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
       if (next && !add(next.get(), path, &changes)) text += event_text("lost", json::object());
     }
     for (const auto& change : changes) text += event_text("change", change);

@@ -25,18 +25,18 @@ class Watch {
                                              bool recursive);
   Watch(const Watch&) = delete;
 
-  // Until the reader leaves or the folder is gone.
+  // Until the reader leaves, or the folder is removed or moved.
   static Task<void> stream(std::shared_ptr<Watch> watch, net::BodyWriter& to);
 
  private:
-  Watch(const asio::any_io_executor& executor, sdk::Fd inotify, sdk::Fd folder, bool recursive);
+  Watch(const asio::any_io_executor& executor, sdk::Fd inotify, bool recursive);
 
   Result<void> add(int folder, const std::string& name, std::vector<sdk::FileChange>* found);
   std::string take(const char* bytes, std::size_t size);
   void describe(std::uint32_t mask, const std::string& path, std::vector<sdk::FileChange>& to);
 
   asio::posix::stream_descriptor inotify_;
-  sdk::Fd root_;
+  std::string root_;  // Its path. A descriptor that is open would keep the kernel from telling of its end.
   bool recursive_;
   bool is_over_ = false;
   std::map<int, std::string> folders_;  // By watch: the name below root_, empty for root_ itself.
