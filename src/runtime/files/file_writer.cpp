@@ -19,15 +19,9 @@ using sdk::Fd;
 constexpr mode_t kNewFile = 0644;
 
 Error cannot_write(int number, const std::string& path) {
-  if (number == ENOSPC || number == EDQUOT || number == EFBIG)
-    return Error(ErrorKind::quota_exceeded, fmt::format("there is no space left for {}", path))
-        .with_code("no_space");
-  if (number == EISDIR) return validation_error("{} is a folder, not a file", path).with_code("is_a_folder");
-  if (number == EACCES || number == EPERM || number == EROFS || number == ELOOP || number == ETXTBSY)
+  if (number == EACCES || number == EPERM || number == EROFS || number == ETXTBSY)
     return insufficient_permissions("{} may not be written: {}", path, std::strerror(number));
-  if (number == ENXIO) return validation_error("{} is no regular file", path);
-  if (number == ENOTDIR) return validation_error("{} has a file where a folder should be", path);
-  return internal_error("{} cannot be written: {}", path, std::strerror(number));
+  return file_error(number, path);
 }
 
 bool is_proc(const Fd& folder) {
@@ -55,8 +49,8 @@ Result<FileWriter> FileWriter::open(const Files& files, std::string path, std::o
   if (writer.replaces_ && !is_plain) {
     // Through a link, or under each of its names, the new content must be seen, too. A pipe without reader is
     // refused, not waited for.
-    writer.file_ = Fd(::openat(writer.folder_.get(), writer.base_.c_str(),
-                               O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, kNewFile));
+    writer.file_ =
+        open_path(writer.folder_.get(), writer.base_, O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK, kNewFile);
     if (!writer.file_) return cannot_write(errno, writer.path_);
     if (::fstat(writer.file_.get(), &status) != 0 || !S_ISREG(status.st_mode) || is_proc(writer.file_))
       return validation_error("{} is no regular file", writer.path_);
@@ -87,8 +81,7 @@ Result<bool> Files::write_part(const std::string& path, std::optional<mode_t> mo
   ISA_TRY(const auto folder, open_folder(parent));
   const bool existed = ::faccessat(folder.get(), base.c_str(), F_OK, 0) == 0;
   const int begin = offset == 0 ? O_CREAT | O_TRUNC : 0;
-  const Fd file(
-      ::openat(folder.get(), base.c_str(), O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC | begin, kNewFile));
+  const Fd file = open_path(folder.get(), base, O_WRONLY | O_NONBLOCK | begin, kNewFile);
   struct stat status{};
   if (!file) return cannot_write(errno, path);
   if (::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode) || is_proc(file))

@@ -20,48 +20,8 @@ namespace {
 using sdk::Fd;
 
 constexpr std::size_t kEntriesMax = 10'000;
+constexpr std::size_t kNamesMax = 10 * kEntriesMax;  // Of one look at a folder.
 constexpr int kRemoveDepthMax = 1'000;
-
-Error file_error(int number, std::string_view path) {
-  switch (number) {
-    case ENOENT: return not_found("{} does not exist", path).with_code("file_not_found");
-    case ENOTDIR:
-      return validation_error("{} has a file where a folder should be", path).with_code("not_a_folder");
-    case EISDIR: return validation_error("{} is a folder, not a file", path).with_code("is_a_folder");
-    case ENOTEMPTY:
-    case EEXIST: return conflict("{} exists already, or is not empty", path).with_code("file_exists");
-    case EBUSY:
-    case EXDEV: return conflict("{} is on another file system, or a mount point", path);
-    case ENXIO: return validation_error("{} is no regular file", path);
-    case ELOOP:
-      return insufficient_permissions(
-          "{} goes through too many symbolic links, or one that may not be followed", path);
-    case ENAMETOOLONG: return validation_error("{} is too long", path.substr(0, 200));
-    case ENOSPC:
-    case EDQUOT:
-    case EFBIG:
-      return Error(ErrorKind::quota_exceeded, fmt::format("there is no space left for {}", path))
-          .with_code("no_space");
-    case EACCES:
-    case EPERM:
-    case EROFS:
-    case ETXTBSY: return insufficient_permissions("{} may not be accessed: {}", path, std::strerror(number));
-    default: return internal_error("{} cannot be accessed: {}", path, std::strerror(number));
-  }
-}
-
-// Follows symbolic links, but for those of /proc that stand for this process's own descriptors.
-Fd open_path(const std::string& path, int flags, mode_t mode = 0) {
-  flags |= O_CLOEXEC;
-  if ((flags & O_PATH) == 0) flags |= O_NOCTTY;  // Beside O_PATH, openat2 refuses what open would ignore.
-  open_how how{};
-  how.flags = static_cast<std::uint64_t>(flags);
-  how.mode = (flags & O_CREAT) ? mode : 0;
-  how.resolve = RESOLVE_NO_MAGICLINKS;
-  Fd fd(static_cast<int>(::syscall(SYS_openat2, AT_FDCWD, path.c_str(), &how, sizeof how)));
-  if (!fd && errno == ENOSYS) fd = Fd(::open(path.c_str(), flags, mode));
-  return fd;
-}
 
 std::pair<std::string, std::string> split(const std::string& path) {
   const auto slash = path.rfind('/');
@@ -70,7 +30,7 @@ std::pair<std::string, std::string> split(const std::string& path) {
 
 // Descriptors of a folder's names are needed for what must not follow the last one.
 Result<Fd> open_parent(const std::string& path) {
-  Fd folder = open_path(split(path).first, O_PATH | O_DIRECTORY);
+  Fd folder = open_path(AT_FDCWD, split(path).first, O_PATH | O_DIRECTORY);
   if (!folder) return file_error(errno, path);
   struct statfs system{};
   if (::fstatfs(folder.get(), &system) == 0 && system.f_type == PROC_SUPER_MAGIC)
@@ -113,7 +73,7 @@ std::vector<std::string> names_in(Fd folder) {
   while (const dirent* entry = ::readdir(dir.get())) {
     const std::string_view name = entry->d_name;
     if (name != "." && name != "..") names.emplace_back(name);
-    if (names.size() > 10 * kEntriesMax) break;
+    if (names.size() == kNamesMax) break;
   }
   std::ranges::sort(names);
   return names;
@@ -143,11 +103,14 @@ int remove_below(int folder, const std::string& name, int depth) {
   if (::unlinkat(folder, name.c_str(), 0) == 0 || errno == ENOENT) return 0;
   if (errno != EISDIR && errno != EPERM) return errno;
   if (depth > kRemoveDepthMax) return ENAMETOOLONG;
-  int failed = 0;
-  Fd below(::openat(folder, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  if (below) {
+  const Fd below(::openat(folder, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  int failed = below ? 0 : errno;
+  for (bool is_whole = false; failed == 0 && !is_whole;) {
     Fd listed(::openat(below.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    for (const auto& one : names_in(std::move(listed)))
+    if (!listed) return errno;
+    const auto names = names_in(std::move(listed));
+    is_whole = names.size() < kNamesMax;
+    for (const auto& one : names)
       if (const int error = remove_below(below.get(), one, depth + 1); error != 0) failed = error;
   }
   if (::unlinkat(folder, name.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT) return 0;
@@ -155,6 +118,46 @@ int remove_below(int folder, const std::string& name, int depth) {
 }
 
 }  // namespace
+
+Error file_error(int number, std::string_view path) {
+  switch (number) {
+    case ENOENT: return not_found("{} does not exist", path).with_code("file_not_found");
+    case ENOTDIR:
+      return validation_error("{} has a file where a folder should be", path).with_code("not_a_folder");
+    case EISDIR: return validation_error("{} is a folder, not a file", path).with_code("is_a_folder");
+    case ENOTEMPTY:
+    case EEXIST: return conflict("{} exists already, or is not empty", path).with_code("file_exists");
+    case EBUSY:
+    case EXDEV: return conflict("{} is on another file system, or a mount point", path);
+    case ENXIO: return validation_error("{} is no regular file", path);
+    case ELOOP:
+      return insufficient_permissions(
+          "{} goes through too many symbolic links, or one that may not be followed", path);
+    case ENAMETOOLONG: return validation_error("{} is too long", path.substr(0, 200));
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG:
+      return Error(ErrorKind::quota_exceeded, fmt::format("there is no space left for {}", path))
+          .with_code("no_space");
+    case EACCES:
+    case EPERM:
+    case EROFS:
+    case ETXTBSY: return insufficient_permissions("{} may not be accessed: {}", path, std::strerror(number));
+    default: return internal_error("{} cannot be accessed: {}", path, std::strerror(number));
+  }
+}
+
+Fd open_path(int folder, const std::string& path, int flags, mode_t mode) {
+  flags |= O_CLOEXEC;
+  if ((flags & O_PATH) == 0) flags |= O_NOCTTY;  // Beside O_PATH, openat2 refuses what open would ignore.
+  open_how how{};
+  how.flags = static_cast<std::uint64_t>(flags);
+  how.mode = (flags & O_CREAT) ? mode : 0;
+  how.resolve = RESOLVE_NO_MAGICLINKS;
+  Fd fd(static_cast<int>(::syscall(SYS_openat2, folder, path.c_str(), &how, sizeof how)));
+  if (!fd && errno == ENOSYS) fd = Fd(::openat(folder, path.c_str(), flags, mode));
+  return fd;
+}
 
 Result<std::string> Files::absolute(std::string_view path) const {
   if (path.find('\0') != std::string_view::npos) return validation_error("a path cannot hold a zero byte");
@@ -172,7 +175,7 @@ Result<std::string> Files::absolute(std::string_view path) const {
 }
 
 Result<Fd> Files::open_file(const std::string& path) const {
-  Fd file = open_path(path, O_RDONLY | O_NONBLOCK);
+  Fd file = open_path(AT_FDCWD, path, O_RDONLY | O_NONBLOCK);
   struct stat status{};
   if (!file || ::fstat(file.get(), &status) != 0) return file_error(errno, path);
   if (S_ISDIR(status.st_mode))
@@ -182,14 +185,14 @@ Result<Fd> Files::open_file(const std::string& path) const {
 }
 
 Result<Fd> Files::open_folder(const std::string& path) const {
-  Fd folder = open_path(path, O_RDONLY | O_DIRECTORY);
+  Fd folder = open_path(AT_FDCWD, path, O_RDONLY | O_DIRECTORY);
   if (!folder) return file_error(errno, path);
   return folder;
 }
 
 Result<sdk::FileEntry> Files::stat(const std::string& path) const {
   const auto [parent, base] = split(path);
-  const Fd folder = open_path(parent, O_PATH | O_DIRECTORY);
+  const Fd folder = open_path(AT_FDCWD, parent, O_PATH | O_DIRECTORY);
   struct stat status{};
   const std::string name = base.empty() ? "." : base;
   if (!folder || ::fstatat(folder.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0)
@@ -223,7 +226,10 @@ Result<void> Files::move(const std::string& from, const std::string& to) const {
   ISA_TRY(const auto new_folder, open_parent(to));
   const auto old_base = split(from).second, new_base = split(to).second;
   if (::renameat(old_folder.get(), old_base.c_str(), new_folder.get(), new_base.c_str()) == 0) return ok();
-  return file_error(errno, errno == ENOENT ? from : to);
+  const int error = errno;
+  if (error == EINVAL)
+    return validation_error("{} cannot be moved to {}, a place within itself", from, to).with_param("to");
+  return file_error(error, error == ENOENT ? from : to);
 }
 
 Result<void> Files::remove(const std::string& path, Removal how) const {

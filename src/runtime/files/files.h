@@ -40,6 +40,12 @@ class Files {
   std::string workspace_;
 };
 
+// Follows symbolic links, but for those of /proc that stand for this process's own descriptors. `folder`:
+// where a relative path begins. Without a descriptor errno says why.
+sdk::Fd open_path(int folder, const std::string& path, int flags, mode_t mode = 0);
+// What a caller is told of an errno.
+Error file_error(int number, std::string_view path);
+
 // Writes a file in pieces. Until finish() a reader sees the old content, and what was written is gone when
 // this is destroyed; but a file with several names, or one that is no regular file, is written in place.
 class FileWriter {

@@ -118,6 +118,10 @@ TEST(Files, SaysWhatIsWrong) {
     EXPECT_EQ(co_await status(Method::put, "/files/file/below"), 422);
     EXPECT_EQ(co_await status(Method::put, "/files/"), 422);
     EXPECT_EQ(co_await status(Method::put, "/files/x?mode=999"), 422);
+    EXPECT_EQ(co_await status(Method::put, "/files/none?offset=5"), 404);
+    EXPECT_EQ(co_await status(Method::put, "/files/" + std::string(300, 'n')), 422) << "a name has 255 bytes";
+    EXPECT_EQ(co_await status(Method::post, "/files/folder?op=mkdir"), 200);
+    EXPECT_EQ(co_await status(Method::post, "/files/folder?op=move&to=folder/below"), 422);
     EXPECT_EQ(co_await status(Method::get, "/files/file?op=nonsense"), 422);
     EXPECT_EQ(co_await status(Method::get, "/files/?op=list&depth=1000"), 422);
     EXPECT_EQ(co_await status(Method::get, "/files/a%00b"), 400);
@@ -139,6 +143,12 @@ TEST(Files, TheRuntimesOwnDescriptorsAndMemoryAreOutOfReach) {
          {"/files//proc/self/mem?offset=0", "/files//proc/self/oom_score_adj", "/files//proc/self/comm"})
       EXPECT_EQ((co_await sandbox.call(Method::put, target, "0")).status / 100, 4) << target;
     EXPECT_NE((co_await sandbox.call(Method::get, "/files//proc/uptime")).body, "");
+    const fs::path workspace = sandbox.workspace();
+    co_await sandbox.call(Method::put, "/files/kept", "x");
+    fs::create_symlink("/proc/self/root" + (workspace / "kept").string(), workspace / "link");
+    for (const auto* target : {"/files/link", "/files/link?offset=0"})
+      EXPECT_EQ((co_await sandbox.call(Method::put, target, "0")).status, 403) << target;
+    EXPECT_EQ(content_of(workspace / "kept"), "x");
   }());
 }
 
