@@ -77,11 +77,12 @@ Exec::Exec(const asio::any_io_executor& executor, std::string id, const sdk::Exe
       deadline_(start.timeout_s ? Deadline::after(std::chrono::seconds(*start.timeout_s))
                                 : Deadline::never()),
       takes_input_(start.stdin_ || start.pty),
-      input_ends_(start.stdin_ && start.stdin_->eof.value_or(false)),
       ring_(kRingBytes),
       changed_(executor),
       fed_(executor) {
-  if (start.stdin_) input_ = input_bytes(*start.stdin_, "/stdin").value_or("");
+  if (!start.stdin_) return;
+  input_ = input_bytes(*start.stdin_, "/stdin").value_or("");
+  if (start.stdin_->eof.value_or(false)) end_input();
 }
 
 Result<void> Exec::start(const asio::any_io_executor& executor, std::shared_ptr<sdk::ProcessTable> processes,
@@ -233,12 +234,17 @@ Result<void> Exec::write(std::string bytes, bool is_last) {
     return conflict("the command {} does not read its input; {} bytes wait for it", id_, input_.size())
         .with_code("stdin_full");
   input_ += bytes;
-  if (is_last && terminal_)
-    input_ += kEndOfInput;
-  else
-    input_ends_ = is_last;
+  if (is_last) end_input();
   fed_.notify();
   return ok();
+}
+
+// Closing our side of a terminal would end nothing: it has no end but the character for it.
+void Exec::end_input() {
+  if (terminal_)
+    input_ += kEndOfInput;
+  else
+    input_ends_ = true;
 }
 
 Result<void> Exec::signal(int number) {

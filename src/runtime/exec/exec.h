@@ -49,6 +49,7 @@ class Exec {
   bool overtakes_a_reader() const;
   void settle(sdk::ChildEnd end, bool is_late);
   Result<void> must_run() const;
+  void end_input();
 
   std::string id_, cwd_;
   std::vector<std::string> argv_;

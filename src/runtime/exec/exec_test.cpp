@@ -260,6 +260,18 @@ TEST(Exec, HasATerminalOfItsOwn) {
   }());
 }
 
+TEST(Exec, AnEndThatComesWithTheStartEndsTheInputOfATerminalToo) {
+  run([]() -> Task<void> {
+    Control sandbox;
+    const auto seen = co_await sandbox.exec({{"command", "cat; echo over"},
+                                             {"pty", object()},
+                                             {"stdin", object{{"data", "hello\n"}, {"eof", true}}},
+                                             {"timeout_s", 10}});
+    EXPECT_EQ(seen.exit->reason, "exited");
+    EXPECT_NE(seen.out.find("over"), std::string::npos) << seen.out;
+  }());
+}
+
 TEST(Exec, TooManyCommandsAreRefusedAndTheOldestResultsAreForgotten) {
   run([]() -> Task<void> {
     Control sandbox;
