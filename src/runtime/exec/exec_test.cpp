@@ -72,6 +72,7 @@ TEST(Exec, RefusesWhatCannotBeStartedAndNamesTheField) {
     co_await refused(R"({"command":"a","pty":{"cols":0}})", "/pty");
     co_await refused(R"({"command":"a","unknown":1})", "/unknown");
     EXPECT_EQ((co_await sandbox.call(Method::post, "/exec", R"({"argv":["/no/such"]})")).status, 404);
+    EXPECT_EQ((co_await sandbox.call(Method::post, "/exec", R"({"argv":["/etc/passwd"]})")).status, 422);
     EXPECT_EQ((co_await sandbox.call(Method::get, "/exec/exec_none")).status, 404);
   }());
 }

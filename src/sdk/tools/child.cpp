@@ -46,6 +46,14 @@ Result<void> open_terminal(Fd& master, std::string& slave, TerminalShape shape) 
   return ok();
 }
 
+// Why a program could not be started: it, its arguments, or this machine.
+ErrorKind kind_of(int failed) {
+  if (failed == ENOENT) return ErrorKind::not_found;
+  const bool is_short_of_something =
+      failed == EAGAIN || failed == ENOMEM || failed == EMFILE || failed == ENFILE;
+  return is_short_of_something ? ErrorKind::service_unavailable : ErrorKind::validation_error;
+}
+
 std::vector<char*> pointers(const std::vector<std::string>& texts) {
   std::vector<char*> to;
   for (const auto& text : texts) to.push_back(const_cast<char*>(text.c_str()));
@@ -121,10 +129,9 @@ Result<std::unique_ptr<Child>> Child::spawn(const asio::any_io_executor& executo
   const auto argv = pointers(command.argv), env = pointers(command.env);
   pid_t pid = 0;
   const int failed = ::posix_spawn(&pid, argv[0], &plan.actions, &plan.attributes, argv.data(), env.data());
-  if (failed != 0) {
-    return make_error(failed == ENOENT ? ErrorKind::not_found : ErrorKind::service_unavailable,
-                      "{} cannot be started: {}", command.argv.front(), std::strerror(failed));
-  }
+  if (failed != 0)
+    return make_error(kind_of(failed), "{} cannot be started: {}", command.argv.front(),
+                      std::strerror(failed));
   // Not pidfd_open(): glibc 2.36 declares it without extern "C".
   Fd exited(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   if (!exited) {
