@@ -82,8 +82,12 @@ Task<void> relay_events(std::shared_ptr<Relay> relay, net::BodyWriter& to) {
     auto piece = co_await relay->from->read();
     if (!piece) co_return co_await break_off(*relay, piece.error().message(), to);
     if (piece->empty()) co_return;
+    // What was held before has no end in it: to look through it again for every byte that follows would be
+    // work that a runtime can make us do.
+    const auto from = held.empty() ? 0 : held.size() - 1;
     held += *piece;
-    const auto end = held.rfind("\n\n");
+    const auto found = std::string_view(held).substr(from).rfind("\n\n");
+    const auto end = found == std::string::npos ? found : from + found;
     if (end == std::string::npos) {
       if (held.size() > kEventMax) co_return co_await break_off(*relay, "one event has no end", to);
       continue;
