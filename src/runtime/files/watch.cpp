@@ -17,6 +17,7 @@ namespace isa::runtime {
 namespace {
 
 constexpr std::size_t kFoldersMax = 4096;
+constexpr std::size_t kFoundMax = 10'000;  // Of what a folder that appeared holds; beyond it: `lost`.
 constexpr std::uint32_t kWanted = IN_CREATE | IN_MODIFY | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO |
                                   IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR | IN_EXCL_UNLINK;
 constexpr std::chrono::seconds kSilenceMax{10};
@@ -92,7 +93,8 @@ Result<void> Watch::add(int folder, const std::string& name, std::vector<sdk::Fi
     struct stat look{};
     if (::fstatat(folder, entry->d_name, &look, AT_SYMLINK_NOFOLLOW) != 0) continue;
     const bool is_folder = S_ISDIR(look.st_mode);
-    if (found) found->push_back({sdk::FileChangeType::create, below(name, base), is_folder});
+    if (found && found->size() <= kFoundMax)
+      found->push_back({sdk::FileChangeType::create, below(name, base), is_folder});
     if (!is_folder || !recursive_) continue;
     const sdk::Fd next(::openat(folder, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     if (next) status = add(next.get(), below(name, base), found);
@@ -138,9 +140,9 @@ std::string Watch::take(const char* bytes, std::size_t size) {
     describe(event.mask, path, changes);
     const bool is_new_folder = (event.mask & IN_ISDIR) && (event.mask & (IN_CREATE | IN_MOVED_TO));
     if (recursive_ && is_new_folder) {
-      const sdk::Fd next(
-          ::open(below(root_, path).c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-      if (next && !add(next.get(), path, &changes)) text += event_text("lost", json::object());
+      const sdk::Fd next(::open(below(root_, path).c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+      const bool is_lost = next && (!add(next.get(), path, &changes) || changes.size() > kFoundMax);
+      if (is_lost) text += event_text("lost", json::object());
     }
     for (const auto& change : changes) text += event_text("change", change);
   }
