@@ -237,7 +237,16 @@ Task<Result<InstancePtr>> Fleet::fetch(InstanceId id) {
   if (!row && row.error().kind() == ErrorKind::not_found) co_return nullptr;
   if (!row) co_return Failure(row.error());
   if (row->pool != shape_.pool) co_return nullptr;
-  const auto instance = find(id);  // Perhaps by now.
+  auto instance = find(id);  // Perhaps by now.
+  if (!instance && row->state == State::creating) {
+    // Its maker's. It is shown and not kept: memory would take it for given up.
+    instance = std::make_shared<Instance>();
+    instance->id = row->id;
+    instance->manager = row->manager;
+    instance->shape = row->shape;
+    instance->created_at = row->created_at;
+    co_return instance;
+  }
   if (!instance) co_return adopt(*row);
   follow(*instance, *row);
   co_return instance;

@@ -83,6 +83,23 @@ TEST(SharedPools, ServeALeaseOfTheOther) {
   });
 }
 
+TEST(SharedPools, LookAtWhatTheOtherMakesAndTakeItForNothingElse) {
+  with_managers(2, small_pool(0, 2), [](Managers& m) -> Task<void> {
+    m.vms.hold_creates();
+    Started<Result<Acquired>> asked(m.executor, ask(m, 0, "s1"));
+    const auto deadline = soon();
+    while ((co_await m.rows()).empty() && !deadline.passed())
+      co_await m.fleet(0).changed().wait(deadline.tightened(std::chrono::milliseconds(20)));
+    const auto id = (co_await m.rows()).at(0).id;
+    const auto shown = must(co_await m.fleet(1).fetch(id));
+    EXPECT_TRUE(shown && shown->state == State::creating);
+    m.vms.let_creates_go();
+    const auto lease = must(co_await asked.get());
+    EXPECT_EQ(lease.instance_id, id);
+    EXPECT_TRUE((co_await m.service(1).renew("agent", id, lease.lease.fencing_token)).has_value());
+  });
+}
+
 TEST(SharedPools, ForgetWhatTheOtherRemovedWhenTheStoreCouldNotBeReached) {
   with_managers(2, small_pool(0, 2), [](Managers& m) -> Task<void> {
     const auto lease = must(co_await ask(m, 0, "s1"));
