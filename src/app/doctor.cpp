@@ -61,7 +61,8 @@ Finding look_at_models(const model::Settings& models) {
 }  // namespace
 
 int doctor(const PlatformConfig& config) {
-  auto findings = cloud_os::probe(config.cloud_os, config.app.data_dir).findings;
+  auto findings =
+      cloud_os::probe(config.cloud_os, config.app.data_dir, cloud_os::Extent::everything).findings;
   findings.push_back(look_at_data_dir(config.app.data_dir));
   findings.push_back(look_at_descriptors());
   findings.push_back(look_at_models(config.model));

@@ -17,6 +17,17 @@ namespace fs = std::filesystem;
 constexpr auto kLookSoonest = std::chrono::seconds(1);
 constexpr auto kLookLatest = std::chrono::seconds(30);
 
+// A sandbox of another backend would be looked for in the wrong place, found gone, and left running for ever.
+Result<void> check_backend(const Record& record, std::string_view backend) {
+  const auto status = record.vm.status;
+  const bool may_run = status != VmStatus::stopped && status != VmStatus::failed;
+  if (!may_run || record.vm.backend.empty() || record.vm.backend == backend) return ok();
+  return conflict(
+      "sandbox {} was started by the backend {}, and the backend is {} now; set cloud_os.backend={} until "
+      "the last of those is removed",
+      record.vm.vm_id.value(), record.vm.backend, backend, record.vm.backend);
+}
+
 }  // namespace
 
 Result<void> Service::take_ownership() {
@@ -59,6 +70,7 @@ Task<Result<void>> Service::start() {
     return read_records();
   };
   ISA_CO_TRY(auto records, co_await offload<std::vector<Record>>(workers_, read));
+  for (const auto& record : records) ISA_CO_TRYV(check_backend(record, backend_->name()));
   ISA_CO_TRYV(co_await keys_.start());
   for (auto& record : records) {
     const SandboxDir dir{folder_ / record.vm.vm_id.value()};
@@ -84,30 +96,49 @@ Task<void> Service::adopt(SandboxPtr sandbox) {
     std::ignore = co_await take_step(sandbox, VmStep::remove);
     std::ignore = co_await destroy(sandbox);
   } else if (status == VmStatus::running || status == VmStatus::paused) {
-    co_await find_again(sandbox);
+    if (const auto opened = co_await open_broker(sandbox); !opened)
+      log::error("sandbox.broker_failed",
+                 {{"sandbox_id", sandbox->id().value()}, {"message", opened.error().message()}});
+    if (!co_await find_again(sandbox)) tasks_.spawn("cloud_os.look_again", look_again(sandbox));
   }
   sandbox->is_settled = true;
   sandbox->changed.notify();
 }
 
-Task<void> Service::find_again(SandboxPtr sandbox) {
-  const auto find = [this, dir = sandbox->dir]() -> Result<std::optional<ProcessId>> {
-    return backend_->find(dir);
-  };
-  const auto supervisor = co_await offload<std::optional<ProcessId>>(workers_, find);
-  if (!supervisor || !*supervisor) co_return co_await settle_lost(sandbox);
-  sandbox->supervisor = **supervisor;
+// False when the host cannot say whether it runs: then nothing is concluded.
+Task<bool> Service::find_again(SandboxPtr sandbox) {
   const auto& id = sandbox->id().value();
-  if (const auto opened = co_await open_broker(sandbox); !opened)
-    log::error("sandbox.broker_failed", {{"sandbox_id", id}, {"message", opened.error().message()}});
+  const auto find = [this, dir = sandbox->dir] { return backend_->find(dir); };
+  const auto found = co_await offload<std::optional<ProcessId>>(workers_, find);
+  if (!found) {
+    log::error("sandbox.unknown", {{"sandbox_id", id}, {"message", found.error().message()}});
+    co_return false;
+  }
+  if (!*found) {
+    co_await settle_lost(sandbox);
+    co_return true;
+  }
+  sandbox->supervisor = **found;
   if (sandbox->record.vm.status == VmStatus::running && backend_->capabilities().pause) {
     // The former server may have died between the record of a resumption and the resumption itself.
     const auto go_on = [this, dir = sandbox->dir] { return backend_->resume(dir); };
     if (const auto goes = co_await offload<void>(workers_, go_on); !goes)
       log::error("sandbox.resume_failed", {{"sandbox_id", id}, {"message", goes.error().message()}});
   }
-  tasks_.spawn("cloud_os.watch", watch(sandbox, **supervisor));
+  tasks_.spawn("cloud_os.watch", watch(sandbox, **found));
   log::info("sandbox.adopted", {{"sandbox_id", id}, {"status", json::name_of(sandbox->record.vm.status)}});
+  co_return true;
+}
+
+// Its channels are served meanwhile. Ends when it was found, or when somebody else has settled it.
+Task<void> Service::look_again(SandboxPtr sandbox) {
+  for (;;) {
+    co_await sleep_for(kLookSoonest);
+    const auto turn = co_await sandbox->turn.acquire();
+    const auto status = sandbox->record.vm.status;
+    const bool may_run = status == VmStatus::running || status == VmStatus::paused;
+    if (!may_run || sandbox->supervisor || co_await find_again(sandbox)) co_return;
+  }
 }
 
 // It ended while nobody watched: its status, if it left one, is the reason.

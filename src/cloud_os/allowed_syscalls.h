@@ -11,6 +11,7 @@
 #include <initializer_list>
 
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 namespace isa::cloud_os {
@@ -88,6 +89,10 @@ inline constexpr ConditionalSyscall kConditionalSyscalls[] = {
     {"personality", {{0, kLow32, kLow32}}},
     {"personality", {{0, kLow32, 0}}},
 };
+
+// Requests of ioctl that are refused, as an exception: typing into a terminal that somebody else reads, and
+// the console's keyboard and clipboard.
+inline constexpr std::uint64_t kRefusedIoctls[] = {TIOCSTI, TIOCLINUX, TIOCCONS};
 
 // These answer ENOSYS instead of EPERM, so that a C library falls back instead of failing. The flags of
 // clone3 are in memory, where no filter can look.

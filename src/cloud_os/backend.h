@@ -27,8 +27,10 @@ struct Alive {
 
 // What came of a spawn.
 struct Spawned {
-  ProcessId supervisor;                   // When it ends, the sandbox has.
-  std::optional<std::int64_t> host_port;  // Of 127.0.0.1, where the spec names a container_port.
+  ProcessId supervisor;  // When it ends, the sandbox has.
+  // Of 127.0.0.1, of a sandbox whose program serves a port of its own (Record::serves_itself).
+  std::optional<std::int64_t> host_port;
+  std::string image;  // What runs, as exactly as the backend can say; empty: nothing but what was asked for.
 };
 
 class Backend {
@@ -42,14 +44,17 @@ class Backend {
   // not_implemented or validation_error, naming the field, for what this backend cannot do. Does not block.
   virtual Result<void> accepts(const VmCreate& spec) const = 0;
 
-  // Starts the sandbox's supervisor, which starts the sandbox. dir.agent_socket() then leads to whoever
-  // accepts on descriptor 3 in the sandbox. The caller has made the folder with its record and listens on
-  // dir.broker_socket().
+  // Starts the sandbox's supervisor, which starts the sandbox. dir.agent_socket() then leads to the runtime
+  // in it, or host_port to a program that serves itself. The caller has made the folder with its record and
+  // listens on dir.broker_socket(). What a failed spawn leaves is taken away by kill() and reclaim().
   virtual Result<Spawned> spawn(const SandboxDir& dir, const Record& record) = 0;
-  // The supervisor of a sandbox that an earlier process started; nothing when it does not run.
-  virtual std::optional<ProcessId> find(const SandboxDir& dir) = 0;
+  // The supervisor of a sandbox that an earlier process started; nothing when it does not run, an error when
+  // the host cannot say.
+  virtual Result<std::optional<ProcessId>> find(const SandboxDir& dir) = 0;
   // Of a sandbox whose supervisor has ended. To be asked before reclaim().
   virtual VmExit exit_of(const SandboxDir& dir) = 0;
+  // The end of what it wrote, also after reclaim().
+  virtual Result<std::string> logs(const SandboxDir& dir) = 0;
   // Stops every process of it where it stands, without their notice, and lets them go on. Both are
   // idempotent; not_implemented where capabilities() says so. A paused sandbox can be killed.
   virtual Result<void> pause(const SandboxDir& dir) = 0;

@@ -103,6 +103,12 @@ Task<void> relay_events(std::shared_ptr<Relay> relay, net::BodyWriter& to) {
 Result<void> Service::must_be_usable(const Sandbox& sandbox) {
   const auto status = sandbox.record.vm.status;
   const auto& id = sandbox.id().value();
+  if (sandbox.record.serves_itself())
+    return not_implemented(
+               "sandbox {} runs a program of its own (command, container_port) and no runtime that could "
+               "run commands and reach files; create one without these",
+               id)
+        .with_code("sandbox_without_runtime");
   if (status == VmStatus::running) return ok();
   if (status == VmStatus::paused)
     return conflict("sandbox {} is paused; resume it first", id).with_code("sandbox_paused");

@@ -49,17 +49,22 @@ Result<void> Service::admit(const VmCreate& spec) const {
   return ok();
 }
 
+// Anew at each start: it may be another one than made the sandbox.
+void Service::note_backend(Vm& vm) const {
+  vm.backend = backend_->name();
+  vm.isolation = backend_->isolation();
+  vm.limits_enforced = backend_->enforced();
+  vm.limits_enforced.disk_watched = !vm.limits_enforced.disk_size_gb;
+}
+
 SandboxPtr Service::enter(SandboxId id, VmCreate spec) {
   Record record;
   auto& vm = record.vm;
   vm.vm_id = id;
   vm.status = VmStatus::creating;
-  vm.backend = backend_->name();
-  vm.isolation = backend_->isolation();
-  vm.image = spec.image.value_or("default");
+  note_backend(vm);
+  vm.image = spec.image.value_or(kDefaultImage);
   vm.limits = spec.limits;
-  vm.limits_enforced = backend_->enforced();
-  vm.limits_enforced.disk_watched = !vm.limits_enforced.disk_size_gb;
   vm.network_mode = spec.network_mode;
   vm.labels = std::move(spec.labels);
   vm.user_id = std::move(spec.user_id);
@@ -67,11 +72,15 @@ SandboxPtr Service::enter(SandboxId id, VmCreate spec) {
   if (spec.timeout_s) vm.expires_at = vm.created_at + std::chrono::seconds(*spec.timeout_s);
   vm.idle_timeout_s = spec.idle_timeout_s;
   record.env = std::move(spec.env);
+  if (spec.image != kDefaultImage) record.image = std::move(spec.image);
+  record.command = std::move(spec.command);
+  record.container_port = spec.container_port;
   record.egress = std::move(spec.egress);
   record.slot = free_slot();
   record.placeholder_key = "isa-placeholder-" + random_hex(16);
   const SandboxDir dir{folder_ / vm.vm_id.value()};
-  vm.endpoint = VmEndpoint{dir.agent_socket().string(), std::nullopt, std::nullopt};
+  if (!record.serves_itself())
+    vm.endpoint = VmEndpoint{dir.agent_socket().string(), std::nullopt, std::nullopt};
   return sandboxes_.emplace(id, std::make_shared<Sandbox>(executor_, dir, std::move(record))).first->second;
 }
 
@@ -107,10 +116,16 @@ Task<void> Service::bring_up(SandboxPtr sandbox, Deadline deadline) {
 
 Task<Result<Vm>> Service::create_once(SandboxId id, VmCreate spec) {
   ISA_CO_TRYV(admit(spec));
-  // Nothing came of it, and what is left of it could not be removed yet.
-  if (sandboxes_.contains(id))
-    co_return service_unavailable(
-        "an earlier attempt to create this sandbox is still being removed; ask again");
+  // Nothing came of an earlier attempt: what is left of it is on its way out, and its turn comes when it is
+  // gone.
+  if (const auto left = sandboxes_.find(id); left != sandboxes_.end()) {
+    const auto earlier = left->second;
+    const auto turn = co_await earlier->turn.acquire();
+    if (sandboxes_.contains(id))
+      co_return service_unavailable(
+          "what is left of an earlier attempt to create this sandbox cannot be removed yet; "
+          "ask again");
+  }
   const auto sandbox = enter(id, std::move(spec));
   sandbox->is_being_made = true;
   tasks_.spawn("cloud_os.create", make(sandbox));

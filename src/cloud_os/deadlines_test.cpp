@@ -22,8 +22,10 @@ bool can_pause(const Service& service) {
   return service.backend().capabilities().pause;
 }
 
-TEST(Deadlines, ASandboxThatNobodyUsesIsRemoved) {
-  ISA_NEEDS_SANDBOXES();
+class DeadlinesOn : public EveryBackend {};
+ISA_FOR_EVERY_BACKEND(DeadlinesOn);
+
+TEST_P(DeadlinesOn, ASandboxThatNobodyUsesIsRemoved) {
   with_service([](Service& service) -> Task<void> {
     VmCreate spec;
     spec.idle_timeout_s = 1;
@@ -32,8 +34,7 @@ TEST(Deadlines, ASandboxThatNobodyUsesIsRemoved) {
   });
 }
 
-TEST(Deadlines, RenewingMovesTheEndOfASandbox) {
-  ISA_NEEDS_SANDBOXES();
+TEST_P(DeadlinesOn, RenewingMovesTheEndOfASandbox) {
   with_service([](Service& service) -> Task<void> {
     VmCreate spec;
     spec.timeout_s = 3600;
@@ -49,8 +50,7 @@ TEST(Deadlines, RenewingMovesTheEndOfASandbox) {
   });
 }
 
-TEST(Deadlines, PausingStopsTheClockAndTheProcesses) {
-  ISA_NEEDS_SANDBOXES();
+TEST_P(DeadlinesOn, PausingStopsTheClockAndTheProcesses) {
   with_service([](Service& service) -> Task<void> {
     if (!can_pause(service)) {
       EXPECT_EQ((co_await service.pause((co_await created(service)).vm_id)).error().kind(),
@@ -79,8 +79,7 @@ TEST(Deadlines, PausingStopsTheClockAndTheProcesses) {
   });
 }
 
-TEST(Deadlines, APausedSandboxCanBeStoppedAndRemoved) {
-  ISA_NEEDS_SANDBOXES();
+TEST_P(DeadlinesOn, APausedSandboxCanBeStoppedAndRemoved) {
   with_service([](Service& service) -> Task<void> {
     if (!can_pause(service)) co_return;
     const auto vm = co_await created(service);
@@ -93,8 +92,7 @@ TEST(Deadlines, APausedSandboxCanBeStoppedAndRemoved) {
   });
 }
 
-TEST(Deadlines, APausedSandboxIsStillPausedAfterARestart) {
-  ISA_NEEDS_SANDBOXES();
+TEST_P(DeadlinesOn, APausedSandboxIsStillPausedAfterARestart) {
   const TempFolder folder;
   SandboxId id;
   serve(folder.path(), AtEnd::leave_running, [&](Service& service) -> Task<void> {
@@ -110,8 +108,7 @@ TEST(Deadlines, APausedSandboxIsStillPausedAfterARestart) {
   EXPECT_EQ(traces_of(folder.path()), std::vector<std::string>());
 }
 
-TEST(Deadlines, CountsWhatASandboxUses) {
-  ISA_NEEDS_SANDBOXES();
+TEST_P(DeadlinesOn, CountsWhatASandboxUses) {
   with_service([](Service& service) -> Task<void> {
     const auto vm = co_await created(service);
     co_await shell(vm, "head -c 3000000 /dev/zero > /workspace/file");
@@ -126,8 +123,7 @@ TEST(Deadlines, CountsWhatASandboxUses) {
   });
 }
 
-TEST(Deadlines, ASandboxOverItsDiskLimitIsStoppedAndSaysWhy) {
-  ISA_NEEDS_SANDBOXES();
+TEST_P(DeadlinesOn, ASandboxOverItsDiskLimitIsStoppedAndSaysWhy) {
   std::error_code error;
   if (fs::space("/tmp", error).available < std::uintmax_t{4} << 30)
     GTEST_SKIP() << "less than 4 GiB are free on /tmp";

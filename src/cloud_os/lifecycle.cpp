@@ -14,6 +14,7 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kLogTail = 2000;
 constexpr auto kEndPatience = std::chrono::milliseconds(500);
+constexpr auto kPortPause = std::chrono::milliseconds(20);
 
 Result<void> make_folders(const SandboxDir& dir) {
   std::error_code error;
@@ -89,10 +90,9 @@ Task<Result<void>> Service::launch(SandboxPtr sandbox, Deadline deadline) {
   };
   ISA_CO_TRY(const auto spawned, co_await offload<Spawned>(workers_, spawn));
   sandbox->supervisor = spawned.supervisor;
-  if (spawned.host_port) {
-    sandbox->record.vm.endpoint->host = "127.0.0.1";
-    sandbox->record.vm.endpoint->port = spawned.host_port;
-  }
+  if (!spawned.image.empty()) sandbox->record.vm.image = spawned.image;
+  if (spawned.host_port)
+    sandbox->record.vm.endpoint = VmEndpoint{std::nullopt, "127.0.0.1", spawned.host_port};
   tasks_.spawn("cloud_os.watch", watch(sandbox, *sandbox->supervisor));
   ISA_CO_TRYV(co_await await_health(sandbox, deadline));
   sandbox->record.vm.started_at = now();
@@ -101,6 +101,7 @@ Task<Result<void>> Service::launch(SandboxPtr sandbox, Deadline deadline) {
 }
 
 Task<Result<void>> Service::await_health(SandboxPtr sandbox, Deadline deadline) {
+  if (sandbox->record.serves_itself()) co_return co_await await_port(sandbox, deadline);
   // The socket listens already, so one question is enough: it waits in the queue until the runtime accepts,
   // and fails at once when the sandbox dies, which closes the socket.
   net::ClientRequest question;
@@ -115,10 +116,26 @@ Task<Result<void>> Service::await_health(SandboxPtr sandbox, Deadline deadline) 
   co_return co_await why_not_ready(sandbox, std::move(answer).error());
 }
 
+// The engine's end of a published port takes connections before the program inside listens, and nobody tells
+// when it does: so it is asked until it answers, whatever it answers.
+Task<Result<void>> Service::await_port(SandboxPtr sandbox, Deadline deadline) {
+  const auto& at = *sandbox->record.vm.endpoint;
+  const auto endpoint = net::Endpoint::tcp(*at.host, static_cast<std::uint16_t>(*at.port));
+  for (;;) {
+    net::ClientRequest question;
+    question.target = "/health";
+    auto answer = co_await client_.send(endpoint, std::move(question), deadline);
+    if (answer) co_return ok();
+    if (deadline.passed() || !is_alive(*sandbox->supervisor))
+      co_return co_await why_not_ready(sandbox, std::move(answer).error());
+    co_await sleep_for(kPortPause);
+  }
+}
+
 Task<Error> Service::why_not_ready(SandboxPtr sandbox, Error failure) {
   const auto look = [this, dir = sandbox->dir, supervisor = *sandbox->supervisor,
                      failure = std::move(failure)]() -> Result<void> {
-    auto log = read_text(dir.old_log()).value_or("") + read_text(dir.log()).value_or("");
+    auto log = backend_->logs(dir).value_or("");
     if (log.size() > kLogTail) log.erase(0, log.size() - kLogTail);
     if (!wait_until_gone(supervisor,
                          failure.kind() == ErrorKind::timeout ? std::chrono::milliseconds(0) : kEndPatience))

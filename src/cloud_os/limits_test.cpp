@@ -6,8 +6,10 @@ namespace {
 #define ISA_NEEDS_LIMIT(vm, limit) \
   if (!(vm).limits_enforced.limit) co_return (void)(std::cout << "not enforced on this host: " #limit "\n")
 
-TEST(Limits, ASandboxThatTakesTooMuchMemoryIsEndedAndSaysSo) {
-  ISA_NEEDS_SANDBOXES();
+class LimitsOn : public EveryBackend {};
+ISA_FOR_EVERY_BACKEND(LimitsOn);
+
+TEST_P(LimitsOn, ASandboxThatTakesTooMuchMemoryIsEndedAndSaysSo) {
   with_service([](Service& service) -> Task<void> {
     VmCreate spec;
     spec.limits.memory_mb = 64;
@@ -20,8 +22,7 @@ TEST(Limits, ASandboxThatTakesTooMuchMemoryIsEndedAndSaysSo) {
   });
 }
 
-TEST(Limits, WhatLiesInTemporaryFilesCountsAsMemory) {
-  ISA_NEEDS_SANDBOXES();
+TEST_P(LimitsOn, WhatLiesInTemporaryFilesCountsAsMemory) {
   with_service([](Service& service) -> Task<void> {
     VmCreate spec;
     spec.limits.memory_mb = 64;
@@ -31,8 +32,7 @@ TEST(Limits, WhatLiesInTemporaryFilesCountsAsMemory) {
   });
 }
 
-TEST(Limits, AForkBombMeetsTheLimitOfProcesses) {
-  ISA_NEEDS_SANDBOXES();
+TEST_P(LimitsOn, AForkBombMeetsTheLimitOfProcesses) {
   with_service([](Service& service) -> Task<void> {
     VmCreate spec;
     spec.limits.pids = 20;

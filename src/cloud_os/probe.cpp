@@ -1,6 +1,9 @@
 #include "cloud_os/probe.h"
 
-#include "cloud_os/command.h"
+#include "cloud_os/backends/bubblewrap/probe.h"
+#include "cloud_os/backends/docker/probe.h"
+
+#include <fmt/format.h>
 
 #include <algorithm>
 
@@ -11,207 +14,70 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr auto kTrialPatience = std::chrono::seconds(10);
-constexpr const char* kTrialProgram = "/usr/bin/true";
-
-class Prober {
- public:
-  Prober(const Settings& settings, const fs::path& data_dir)
-      : settings_(settings), data_dir_(fs::absolute(data_dir)) {}
-
-  Probe run() && {
-    find_bwrap();
-    config_.shim = program("isa-shim", settings_.shim_path, "cloud_os.shim_path");
-    config_.runtime = program("isa-runtime", settings_.runtime_path, "cloud_os.runtime_path");
-    prepare_folders();
-    compile_filter();
-    if (!is_hopeless()) try_sandbox();
-    look_at_limits();
-    look_at_user();
-    if (!is_hopeless())
-      probe_.backend =
-          std::make_unique<BubblewrapBackend>(config_, std::move(*filter_), std::move(*cgroups_));
-    return std::move(probe_);
-  }
-
- private:
-  void note(std::string what, bool is_good, std::string message, bool is_required = true) {
-    probe_.findings.push_back({std::move(what), is_good, is_required, std::move(message)});
-  }
-  bool is_hopeless() const {
-    return std::ranges::any_of(probe_.findings,
-                               [](const Finding& one) { return one.is_required && !one.is_good; });
-  }
-
-  void find_bwrap();
-  fs::path program(std::string_view name, const std::string& configured, std::string_view setting);
-  void prepare_folders();
-  void compile_filter();
-  void try_sandbox();
-  Result<void> run_trial();
-  void look_at_limits();
-  void look_at_user();
-
-  const Settings& settings_;
-  fs::path data_dir_;
-  BubblewrapConfig config_;
-  std::optional<SeccompFilter> filter_;
-  std::optional<Cgroups> cgroups_;
-  Probe probe_;
+struct Candidate {
+  std::string_view name;
+  Probe (*look)(const Settings&, const fs::path&);
 };
 
-void Prober::find_bwrap() {
-  const auto found = find_program("bwrap");
-  if (!found)
-    return note("bubblewrap", false, "the program bwrap is not in PATH; install the package `bubblewrap`");
-  const auto version = run_command({found->string(), "--version"});
-  const auto help = run_command({found->string(), "--help"});
-  if (!version || !help) return note("bubblewrap", false, fmt::format("{} does not run", found->string()));
-  const auto has = [&](std::string_view option) { return help->find(option) != std::string::npos; };
-  config_.bwrap = *found;
-  config_.features = {has("--size "), has("--disable-userns "), has("--add-seccomp-fd ")};
-  const bool is_recent = has("--clearenv") && has("--perms");
-  note("bubblewrap", is_recent,
-       fmt::format("{}{}", version->substr(0, version->find('\n')),
-                   is_recent ? "" : "; version 0.5 or newer is needed"));
+// Under `auto` the first usable one is taken: bubblewrap starts a sandbox in a fiftieth of the time.
+constexpr Candidate kCandidates[] = {{"bubblewrap", probe_bubblewrap},
+                                     {"docker", [](const Settings& settings, const fs::path& data_dir) {
+                                        return probe_docker(settings, data_dir);
+                                      }}};
+
+Probe refusal(std::string message) {
+  Probe refused;
+  refused.findings.push_back({"backend", false, true, std::move(message)});
+  return refused;
 }
 
-fs::path Prober::program(std::string_view name, const std::string& configured, std::string_view setting) {
-  std::error_code error;
-  fs::path path = configured;
-  if (path.empty()) path = fs::read_symlink("/proc/self/exe", error).parent_path() / name;
-  path = fs::absolute(path);
-  const bool is_there = ::access(path.c_str(), X_OK) == 0;
-  note(std::string(name), is_there,
-       is_there ? path.string()
-                : fmt::format("{} is no program; set {} to where {} is", path.string(), setting, name));
-  return path;
-}
-
-void Prober::prepare_folders() {
-  config_.sandboxes = data_dir_ / "sandboxes";
-  config_.etc = data_dir_ / "sandbox-etc";
-  config_.uid_base = settings_.uid_base;
-  config_.log_bytes = settings_.log_bytes;
-  std::error_code error;
-  fs::create_directories(config_.sandboxes, error);
-  if (!error) fs::permissions(config_.sandboxes, fs::perms::owner_all, error);
-  const auto etc = error ? Result<void>(internal_error("{}", error.message())) : write_etc(config_.etc);
-  // The longest path below it: sandboxes/<id of 29>/broker/broker.sock.
-  const auto longest =
-      config_.sandboxes.native().size() + 1 + 29 + std::string_view("/broker/broker.sock").size();
-  if (!etc)
-    note("sandbox folder", false,
-         fmt::format("{} cannot be written: {}", data_dir_.string(), etc.error().message()));
-  else if (longest > 107)
-    note("sandbox folder", false,
-         fmt::format("{} is {} bytes too long for the sockets below it; choose a shorter one",
-                     data_dir_.string(), longest - 107));
-  else
-    note("sandbox folder", true, config_.sandboxes.string());
-}
-
-void Prober::compile_filter() {
-  auto filter = SeccompFilter::compile();
-  note("seccomp", filter.has_value(), filter ? "the system call filter is built" : filter.error().message());
-  if (filter) filter_.emplace(std::move(*filter));
-}
-
-// The same way as every later sandbox, only that its first process ends at once.
-Result<void> Prober::run_trial() {
-  ISA_TRY(auto filter, SeccompFilter::compile());
-  BubblewrapConfig config = config_;
-  config.runtime = kTrialProgram;
-  config.sandboxes = data_dir_ / "trial";
-  const SandboxDir dir{config.sandboxes / SandboxId::make().value()};
-  std::error_code error;
-  fs::create_directories(dir.broker(), error);
-  fs::create_directories(dir.workspace(), error);
-  if (error) return internal_error("cannot make {}", dir.root.string()).with_detail(error.message());
-
-  BubblewrapBackend backend(config, std::move(filter), Cgroups({}));
-  const auto shim = backend.spawn(dir, Record{});
-  if (shim) wait_until_gone(shim->supervisor, kTrialPatience);
-  std::ignore = backend.kill(dir);
-  const auto exit = backend.exit_of(dir);
-  auto said = read_text(dir.log()).value_or("");
-  fs::remove_all(dir.root, error);
-  fs::remove(config.sandboxes, error);  // Unless another probe has its own below it.
-  if (!shim) return Failure(shim.error());
-  if (exit.code == 0) return ok();
-  while (said.ends_with('\n')) said.pop_back();
-  return failed_dependency("{}", said.empty() ? exit.reason : said);
-}
-
-void Prober::try_sandbox() {
-  auto tried = run_trial();
-  if (!tried && config_.features.disable_userns) {
-    config_.features.disable_userns =
-        false;  // Wants a writable /proc/sys; the filter refuses namespaces as well.
-    tried = run_trial();
+// What two candidates have in common is said once.
+void add_findings(std::vector<Finding>& to, std::vector<Finding> more) {
+  for (auto& one : more) {
+    const bool is_known = std::ranges::any_of(
+        to, [&](const Finding& known) { return known.what == one.what && known.message == one.message; });
+    if (!is_known) to.push_back(std::move(one));
   }
-  if (tried) return note("namespaces", true, "a sandbox runs");
-  note("namespaces", false,
-       fmt::format("a sandbox cannot be started: {}. Unprivileged user namespaces must be allowed: "
-                   "sysctl user.max_user_namespaces above 0, kernel.unprivileged_userns_clone=1 on Debian, "
-                   "kernel.apparmor_restrict_unprivileged_userns=0 (or a profile for bwrap) on Ubuntu; in a "
-                   "container, "
-                   "--security-opt seccomp=unconfined",
-                   tried.error().message()));
 }
 
-// A name for the data folder that fits into a path (FNV-1a).
-std::string mark_of(const fs::path& folder) {
-  std::uint64_t hash = 0xcbf2'9ce4'8422'2325;
-  for (const char c : fs::weakly_canonical(folder).string())
-    hash = (hash ^ static_cast<unsigned char>(c)) * 0x100'0000'01b3;
-  return fmt::format("{:016x}", hash);
-}
-
-void Prober::look_at_limits() {
-  cgroups_ = Cgroups::probe(mark_of(data_dir_));
-  for (const auto& sentence : cgroups_->why_missing()) note("limits", false, sentence, false);
-  if (!cgroups_->why_missing().empty()) return;
-  const bool v2 =
-      std::ranges::all_of(cgroups_->hierarchies(), [](const auto& one) { return one.version == 2; });
-  note("limits", true, fmt::format("memory, cpu and processes, by control groups of version {}", v2 ? 2 : 1),
-       false);
-}
-
-void Prober::look_at_user() {
-  if (::geteuid() == 0)
-    note("user", true, fmt::format("sandboxes run as users {} and above", settings_.uid_base), false);
-  else
-    note("user", false,
-         "sandboxes share this process's user: a flaw of the kernel's namespaces would reach its files; as "
-         "root each "
-         "gets a user of its own",
-         false);
+Probe choose(const Settings& settings, const fs::path& data_dir, Extent extent) {
+  Probe chosen;
+  std::vector<std::string_view> usable;
+  for (const auto& [name, look] : kCandidates) {
+    auto one = look(settings, data_dir);
+    if (one.backend) usable.push_back(name);
+    if (!chosen.backend) chosen.backend = std::move(one.backend);
+    add_findings(chosen.findings, std::move(one.findings));
+    if (chosen.backend && extent == Extent::until_usable) break;
+  }
+  if (usable.empty()) return chosen;
+  // Nobody needs what another candidate lacks.
+  for (auto& finding : chosen.findings) finding.is_required = finding.is_required && finding.is_good;
+  chosen.findings.push_back(
+      {"backend", true, false, fmt::format("{} (usable: {})", usable.front(), fmt::join(usable, ", "))});
+  return chosen;
 }
 
 }  // namespace
 
 Result<std::unique_ptr<Backend>> Probe::take_backend() && {
   if (backend) return std::move(backend);
+  std::string lacking;
   for (const auto& finding : findings)
     if (finding.is_required && !finding.is_good)
-      return failed_dependency("sandboxes cannot run here: {}: {}", finding.what, finding.message);
-  return internal_error("the probe found nothing wrong and made no backend");
+      lacking += fmt::format("{}{}: {}", lacking.empty() ? "" : "; ", finding.what, finding.message);
+  if (lacking.empty()) return internal_error("the probe found nothing wrong and made no backend");
+  return failed_dependency("sandboxes cannot run here: {}", lacking);
 }
 
-Probe probe(const Settings& settings, const fs::path& data_dir) {
-  Probe refused;
-  if (settings.backend != "auto" && settings.backend != "bubblewrap") {
-    refused.findings.push_back(
-        {"backend", false, true,
-         fmt::format("cloud_os.backend is {}; this build has: auto, bubblewrap", settings.backend)});
-    return refused;
-  }
-  if (settings.uid_base <= 0 && ::geteuid() == 0) {
-    refused.findings.push_back({"backend", false, true, "cloud_os.uid_base must be above 0"});
-    return refused;
-  }
-  return Prober(settings, data_dir).run();
+Probe probe(const Settings& settings, const fs::path& data_dir, Extent extent) {
+  if (settings.uid_base <= 0 && ::geteuid() == 0) return refusal("cloud_os.uid_base must be above 0");
+  const auto absolute = fs::absolute(data_dir);
+  if (settings.backend == "auto") return choose(settings, absolute, extent);
+  const auto named = std::ranges::find(kCandidates, std::string_view(settings.backend), &Candidate::name);
+  if (named != std::end(kCandidates)) return named->look(settings, absolute);
+  return refusal(
+      fmt::format("cloud_os.backend is {}; this build has: auto, bubblewrap, docker", settings.backend));
 }
 
 }  // namespace isa::cloud_os

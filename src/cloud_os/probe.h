@@ -2,7 +2,7 @@
 // which prints everything.
 #pragma once
 
-#include "cloud_os/backends/bubblewrap/backend.h"
+#include "cloud_os/backend.h"
 #include "cloud_os/settings.h"
 
 #include <memory>
@@ -21,12 +21,15 @@ struct Probe {
   // Set when every required finding is good.
   std::unique_ptr<Backend> backend;
 
-  // failed_dependency with the first required finding that is not good.
+  // failed_dependency with the required findings that are not good.
   Result<std::unique_ptr<Backend>> take_backend() &&;
 };
 
-// Looks, and runs a sandbox once to see that it works. Blocks for some tens of milliseconds: before the event
-// loop, or by offload.
-Probe probe(const Settings& settings, const std::filesystem::path& data_dir);
+// Looks for the configured backend, or for the best one that is usable, and runs a sandbox once to see that
+// it works. Blocks, from some tens of milliseconds (bubblewrap) to a second (docker): before the event loop,
+// or by offload.
+enum class Extent { until_usable, everything };  // Of the search under `auto`.
+Probe probe(const Settings& settings, const std::filesystem::path& data_dir,
+            Extent extent = Extent::until_usable);
 
 }  // namespace isa::cloud_os

@@ -29,6 +29,30 @@ TEST(Probe, WithoutBubblewrapItNamesThePackage) {
             std::string::npos);
 }
 
+TEST(Probe, WhereNothingCanIsolateEveryWayOutIsNamed) {
+  const TempFolder folder;
+  const EmptyPath no_programs;
+  auto settings = test_settings();
+  settings.backend = "auto";
+  settings.docker_socket = "/nonexistent/docker.sock";
+  const auto message = refusal(settings, folder.path());
+  EXPECT_NE(message.find("install the package `bubblewrap`"), std::string::npos) << message;
+  EXPECT_NE(message.find("/nonexistent/docker.sock"), std::string::npos) << message;
+}
+
+TEST(Probe, WhatOneBackendLacksIsNoFlawWhereAnotherWorks) {
+  ISA_NEEDS_SANDBOXES();
+  const TempFolder folder;
+  auto settings = test_settings();
+  settings.backend = "auto";
+  settings.docker_socket = "/nonexistent/docker.sock";
+  const auto found = probe(settings, folder.path(), Extent::everything);
+  ASSERT_NE(found.backend, nullptr);
+  EXPECT_EQ(found.backend->name(), "bubblewrap");
+  EXPECT_TRUE(std::ranges::any_of(found.findings, [](const Finding& one) { return one.what == "docker"; }));
+  for (const auto& one : found.findings) EXPECT_TRUE(one.is_good || !one.is_required) << one.what;
+}
+
 TEST(Probe, AProgramThatIsMissingIsNamedWithItsSetting) {
   const TempFolder folder;
   auto settings = test_settings();

@@ -20,6 +20,10 @@ struct SandboxDir {
   std::filesystem::path workspace() const { return root / "workspace"; }  // Mounted at /workspace.
   std::filesystem::path program_options() const { return root / "bwrap.args"; }
   std::filesystem::path pids() const { return root / "pids"; }  // Written by the shim, like the next three.
+  std::filesystem::path container() const {
+    return root / "container";
+  }  // Of docker: the one that was started.
+  std::filesystem::path passwd() const { return root / "passwd"; }  // Of docker: mounted at /etc/passwd.
   std::filesystem::path exit() const { return root / "exit"; }
   std::filesystem::path log() const { return root / "log"; }
   std::filesystem::path old_log() const { return root / "log.old"; }
@@ -32,13 +36,21 @@ struct Record {
   Vm vm;                  // status `deleted`: the deletion was begun and must be finished.
   std::int64_t slot = 0;  // Host uid: uid_base + slot. One per live sandbox.
   std::map<std::string, std::string> env;
+  std::optional<std::string> image;  // As asked for; vm.image says what runs.
+  std::optional<std::vector<std::string>> command;
+  std::optional<std::int64_t> container_port;
   std::vector<std::string> egress;  // Allowed whoever it is bound to.
   std::string placeholder_key;      // What stands in API-key variables; worth nothing anywhere.
   Timestamp used_at;                // Of the last use, to about an eighth of the idle timeout.
   std::optional<Timestamp> paused_at;
   std::optional<VmBinding> binding;
+
+  // A program that serves HTTP on a port of its own, instead of the runtime on the agent channel.
+  bool serves_itself() const { return command || container_port; }
 };
-BOOST_DESCRIBE_STRUCT(Record, (), (vm, slot, env, egress, placeholder_key, used_at, paused_at, binding))
+BOOST_DESCRIBE_STRUCT(Record, (),
+                      (vm, slot, env, image, command, container_port, egress, placeholder_key, used_at,
+                       paused_at, binding))
 
 // These block. A save replaces the whole file atomically. What must be known after the host itself crashed is
 // on disk when it returns: a sandbox on its way in or out is not, because nothing of it is to be kept.

@@ -22,6 +22,17 @@ bool has_all(const std::map<std::string, std::string>& labels,
   });
 }
 
+// What a backend must be able to do to start it again; it may be another one than made it.
+VmCreate wishes_of(const Record& record) {
+  VmCreate spec;
+  spec.image = record.image;
+  spec.command = record.command;
+  spec.container_port = record.container_port;
+  spec.network_mode = record.vm.network_mode;
+  spec.env = record.env;
+  return spec;
+}
+
 }  // namespace
 
 Service::Service(asio::any_io_executor executor, std::filesystem::path data_dir, const Settings& settings,
@@ -54,6 +65,8 @@ Task<Result<Vm>> Service::start(SandboxId id, Deadline deadline) {
   const auto one_of_few = co_await creating_.acquire();
   const auto turn = co_await sandbox->turn.acquire();
   if (sandbox->record.vm.status == VmStatus::running) co_return sandbox->record.vm;
+  ISA_CO_TRYV(backend_->accepts(wishes_of(sandbox->record)));
+  note_backend(sandbox->record.vm);
   ISA_CO_TRYV(co_await take_step(sandbox, VmStep::restart));
   sandbox->record.vm.exit.reset();
   if (auto launched = co_await launch(sandbox, deadline); !launched) {
@@ -149,9 +162,7 @@ Task<Result<void>> Service::bind(SandboxId id, VmBinding binding) {
 
 Task<Result<std::string>> Service::logs(SandboxId id) {
   ISA_CO_TRY(const auto sandbox, known(id));
-  const auto read = [dir = sandbox->dir]() -> Result<std::string> {
-    return read_text(dir.old_log()).value_or("") + read_text(dir.log()).value_or("");
-  };
+  const auto read = [this, dir = sandbox->dir]() -> Result<std::string> { return backend_->logs(dir); };
   co_return co_await offload<std::string>(workers_, read);
 }
 

@@ -84,6 +84,7 @@ class Service final : public VmClient {
   // creation.cpp
   Result<void> admit(const VmCreate& spec) const;
   SandboxPtr enter(SandboxId id, VmCreate spec);
+  void note_backend(Vm& vm) const;
   std::int64_t free_slot() const;
   Task<void> bring_up(SandboxPtr sandbox, Deadline deadline);
   Task<void> make(SandboxPtr sandbox);
@@ -98,6 +99,7 @@ class Service final : public VmClient {
   Task<Result<void>> launch(SandboxPtr sandbox, Deadline deadline);
   Task<Result<void>> open_broker(SandboxPtr sandbox);
   Task<Result<void>> await_health(SandboxPtr sandbox, Deadline deadline);
+  Task<Result<void>> await_port(SandboxPtr sandbox, Deadline deadline);
   Task<Error> why_not_ready(SandboxPtr sandbox, Error failure);
   Task<Result<void>> persist(SandboxPtr sandbox);
   Task<Result<void>> take_step(SandboxPtr sandbox, VmStep step);
@@ -122,7 +124,8 @@ class Service final : public VmClient {
   Result<void> take_ownership();
   Result<std::vector<Record>> read_records() const;
   Task<void> adopt(SandboxPtr sandbox);
-  Task<void> find_again(SandboxPtr sandbox);
+  Task<bool> find_again(SandboxPtr sandbox);
+  Task<void> look_again(SandboxPtr sandbox);
   Task<void> settle_lost(SandboxPtr sandbox);
   Task<void> remove_leftovers();
 

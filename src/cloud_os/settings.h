@@ -6,6 +6,9 @@ namespace isa::cloud_os {
 
 struct Settings {
   std::string backend = "auto";
+  std::string docker_socket;
+  std::string docker_image = "isa-runtime";
+  bool bridge_network = false;
   std::string runtime_path;
   std::string shim_path;
   std::int64_t create_parallel = 4;
@@ -21,7 +24,16 @@ struct Settings {
     using config::secret;
     using config::setting;
     return std::tuple(
-        setting("cloud_os.backend", &Settings::backend, "what isolates sandboxes: auto or bubblewrap"),
+        setting("cloud_os.backend", &Settings::backend,
+                "what isolates sandboxes: bubblewrap, docker, or auto for the first of them that is usable"),
+        setting("cloud_os.docker_socket", &Settings::docker_socket,
+                "Unix socket of the Docker engine; empty: what DOCKER_HOST says, or /var/run/docker.sock"),
+        setting("cloud_os.docker_image", &Settings::docker_image,
+                "image of the sandboxes that name none; ./dev image builds it"),
+        setting(
+            "cloud_os.bridge_network", &Settings::bridge_network,
+            "sandboxes may ask for the network of the Docker engine, which takes them past every allow-list "
+            "and to whatever this host can reach; programs that serve a port of their own need it"),
         setting("cloud_os.runtime_path", &Settings::runtime_path,
                 "the first process of a sandbox; empty: isa-runtime beside the isa program"),
         setting("cloud_os.shim_path", &Settings::shim_path,

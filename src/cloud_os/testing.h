@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/testing.h"
+#include "cloud_os/backends/docker/probe.h"
 #include "cloud_os/probe.h"
 #include "cloud_os/service.h"
 
@@ -33,31 +34,71 @@ class EchoModels : public model::ModelClient {
   }
 };
 
+// What the running test is about: the parameter of a case of EveryBackend, bubblewrap elsewhere.
+inline std::string backend_under_test() {
+  const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
+  const std::string_view parameter = test && test->value_param() ? test->value_param() : "";
+  return parameter == "\"docker\"" ? "docker" : "bubblewrap";
+}
+
 inline Settings test_settings() {
   Settings settings;
+  settings.backend = backend_under_test();
   settings.shim_path = ISA_SHIM;
   settings.runtime_path = ISA_TEST_RUNTIME;
   settings.orphan_grace = std::chrono::milliseconds(0);
+  settings.bridge_network = true;
+  if (const char* image = std::getenv("ISA_TEST_IMAGE")) settings.docker_image = image;
   return settings;
 }
 
 // The reason why sandboxes cannot run on this machine; empty when they can.
 inline const std::string& why_no_sandboxes() {
-  static const std::string reason = [] {
+  static std::map<std::string, std::string> reasons;
+  const auto [reason, is_new] = reasons.try_emplace(backend_under_test());
+  if (is_new) {
     const TempFolder folder;
-    auto backend = probe(test_settings(), folder.path()).take_backend();
-    return backend ? std::string() : backend.error().message();
-  }();
-  return reason;
+    const auto backend = probe(test_settings(), folder.path()).take_backend();
+    if (!backend) reason->second = backend.error().message();
+  }
+  return reason->second;
 }
+
+// Cases that hold whatever isolates a sandbox: a suite derives from this, its cases are TEST_P, and
+// ISA_FOR_EVERY_BACKEND runs them on each. tests/with_docker brings an engine for those of docker.
+class EveryBackend : public ::testing::TestWithParam<std::string> {
+ protected:
+  void SetUp() override {
+    if (!why_no_sandboxes().empty()) GTEST_SKIP() << why_no_sandboxes();
+  }
+};
+
+#define ISA_FOR_EVERY_BACKEND(suite)                                           \
+  INSTANTIATE_TEST_SUITE_P(, suite, ::testing::Values("bubblewrap", "docker"), \
+                           [](const auto& backend) { return std::string(backend.param); })
 
 #define ISA_NEEDS_SANDBOXES() \
   if (!why_no_sandboxes().empty()) GTEST_SKIP() << why_no_sandboxes()
 
+// Without the trial that a start-up makes: it was made once, by why_no_sandboxes().
 inline std::unique_ptr<Backend> backend_for(const std::filesystem::path& data_dir) {
-  auto backend = probe(test_settings(), data_dir).take_backend();
-  if (!backend) std::abort();
+  const auto settings = test_settings();
+  auto found =
+      settings.backend == "docker" ? probe_docker(settings, data_dir, Trial::no) : probe(settings, data_dir);
+  auto backend = std::move(found).take_backend();
+  if (!backend) throw std::runtime_error(backend.error().message());
   return std::move(*backend);
+}
+
+inline SandboxDir dir_of(const std::filesystem::path& data_dir, const SandboxId& id) {
+  return {data_dir / "sandboxes" / id.value()};
+}
+
+// Of a running sandbox: who is watched for its end.
+inline ProcessId supervisor_of(const std::filesystem::path& data_dir, const SandboxId& id) {
+  const auto found = backend_for(data_dir)->find(dir_of(data_dir, id));
+  if (!found || !*found) throw std::runtime_error("the sandbox has no supervisor");
+  return **found;
 }
 
 // Posts to the sandbox's test runtime.
@@ -78,7 +119,7 @@ inline Task<std::string> shell(Vm vm, std::string command) {
 }
 
 inline Deadline soon() {
-  return Deadline::after(std::chrono::seconds(20));
+  return Deadline::after(std::chrono::seconds(60));
 }
 
 // Waits until the service sees the sandbox in that state.

@@ -86,9 +86,11 @@ BOOST_DESCRIBE_STRUCT(Vm, (),
                       (vm_id, status, backend, isolation, image, limits, limits_enforced, network_mode,
                        endpoint, labels, user_id, created_at, started_at, expires_at, idle_timeout_s, exit))
 
+inline constexpr const char* kDefaultImage = "default";  // The backend's own.
+
 struct VmCreate {
   using json_defaults = void;
-  std::optional<std::string> image;
+  std::optional<std::string> image;                 // None: kDefaultImage.
   std::optional<std::vector<std::string>> command;  // None: the built-in agent runtime.
   std::map<std::string, std::string> env;
   VmLimits limits;

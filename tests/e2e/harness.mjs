@@ -17,8 +17,13 @@ export const isRoot = process.getuid() === 0;
 // A sanitizer build on a busy machine is slow; nothing here waits longer than it must.
 const kPatienceMs = Number(process.env.E2E_PATIENCE_MS ?? 45_000);
 
+// Of the platforms under test. For docker, tests/with_docker around the tests brings an engine and an image.
+export const backend = process.env.ISA_TEST_BACKEND ?? 'bubblewrap';
+const testImage = process.env.ISA_TEST_IMAGE;
+
 // False, or why the machine cannot run a sandbox: for `{ skip: noSandbox }`.
 export const noSandbox = (() => {
+  if (backend === 'docker') return testImage ? false : 'there is no engine; run this beside tests/with_docker';
   const probe = spawnSync('bwrap', ['--ro-bind', '/', '/', '--unshare-all', 'true'], { encoding: 'utf8' });
   if (probe.status === 0) return false;
   return `bubblewrap does not work here: ${probe.error?.message ?? probe.stderr.trim()}`;
@@ -92,6 +97,8 @@ export const defaults = {
   'model.listen': '127.0.0.1:0',
   'auth.internal_secret': internalSecret,
   'pool.agent.warm': '2',
+  'cloud_os.backend': backend,
+  ...(testImage && { 'cloud_os.docker_image': testImage }),
 };
 
 export const setFlags = (settings) =>

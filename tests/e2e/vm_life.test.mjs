@@ -5,9 +5,9 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 
-import { noSandbox, run, until } from './harness.mjs';
+import { noSandbox, run, setFlags, until } from './harness.mjs';
 import { expectEnvelope } from './http.mjs';
-import { processes } from './traces.mjs';
+import { processOf, uniqueSleep } from './traces.mjs';
 import { base, CloudOs, noPause } from './vms.mjs';
 
 const skip = noSandbox;
@@ -19,6 +19,14 @@ before(async () => {
 after(async () => {
   if (!skip) await os.end();
 });
+
+// A command in a sandbox, as a sign of its life: () => whether it runs.
+async function signOfLife(vm) {
+  const command = uniqueSleep();
+  await os.start(vm, { command: `exec ${command}` });
+  await until('the command to run', () => processOf(command));
+  return () => processOf(command) !== undefined;
+}
 
 const isGone = async (vm) => (await os.internal.get(base(vm))).status === 404;
 
@@ -193,13 +201,14 @@ describe('isa gc', { skip }, () => {
   test('shows what no record stands for, removes it, and touches nothing else', async () => {
     const kept = await os.create();
     const lost = await os.create();
+    const alive = await signOfLife(lost);
     await os.platform.kill();
     const folder = path.join(os.platform.dataDir, 'sandboxes', lost.vm_id);
     fs.rmSync(path.join(folder, 'record.json'));
-    const alive = () => processes().some(({ command }) => command.includes(lost.vm_id));
     assert.ok(alive());
+    const settings = { ...os.platform.settings, 'cloud_os.orphan_grace': '0s' };
     const gc = (...args) =>
-      run(['gc', ...args, '--set', 'cloud_os.orphan_grace=0s', '--data-dir', os.platform.dataDir]);
+      run(['gc', ...args, ...setFlags(settings), '--data-dir', os.platform.dataDir]);
     const shown = await gc('--dry-run');
     assert.match(shown.stdout, new RegExp(`${lost.vm_id} .*would be removed`));
     assert.doesNotMatch(shown.stdout, new RegExp(kept.vm_id));
@@ -215,13 +224,11 @@ describe('isa gc', { skip }, () => {
 
   test('is not needed while the server runs: it removes them itself after the grace', async () => {
     const lost = await os.create();
+    const alive = await signOfLife(lost);
     await os.platform.kill();
     fs.rmSync(path.join(os.platform.dataDir, 'sandboxes', lost.vm_id), { recursive: true, force: true });
     await os.platform.start();
-    await until(
-      'the orphan to be removed',
-      () => !processes().some(({ command }) => command.includes(lost.vm_id)),
-    );
+    await until('the orphan to be removed', () => !alive());
     const shows = (line) => async () => line.test((await os.internal.get('/metrics')).text);
     await until('the orphan to be counted', shows(/isa_sandbox_orphans_removed_total\{[^}]*\} [1-9]/));
     await until('the states to be counted', shows(/isa_sandboxes\{[^}]*state="running"[^}]*\} [1-9]/));

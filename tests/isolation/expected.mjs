@@ -26,11 +26,6 @@ const files = [
     'open /dev/net/tun',
     'open /dev/fuse',
     'open /dev/kvm',
-    'write a file of sysfs',
-    'leave its control group',
-    'leave its control group of version 1',
-    'run a program by a release agent',
-    'raise its own memory limit',
     'reach the agent socket by its path',
   ]),
   ...each('files', closed, [
@@ -41,7 +36,13 @@ const files = [
     'read /proc/kpagecount',
     'read /proc/slabinfo',
   ]),
+  // A container sees its control groups and may only read them.
   ...each('files', readOnly, [
+    'write a file of sysfs',
+    'leave its control group',
+    'leave its control group of version 1',
+    'run a program by a release agent',
+    'raise its own memory limit',
     'write /proc/sysrq-trigger',
     'write /proc/sys/kernel/core_pattern',
     'write /proc/sys/kernel/modprobe',

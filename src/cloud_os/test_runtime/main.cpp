@@ -1,16 +1,16 @@
 // The first process of the sandboxes of tests: answers GET /health, and runs what is posted to /sh as a shell
 // command inside, so that a test can look at the world from there. Other posts: /loud (its output goes to the
 // log), /exit/<code>, /eat/<megabytes>, /endless (an event that goes on for as long as somebody listens).
+#include "take_listener.h"
+
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <string>
 
-#include <fcntl.h>
 #include <signal.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -103,42 +103,11 @@ void serve(int peer) {
   }
 }
 
-// The listener of a container comes over a socket (runtime/listener.h).
-int receive_listener(const char* from) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  std::strncpy(address.sun_path, from, sizeof address.sun_path - 1);
-  const int socket = ::socket(AF_UNIX, SOCK_STREAM, 0);
-  char byte = 0;
-  iovec bytes{&byte, 1};
-  alignas(cmsghdr) char room[CMSG_SPACE(sizeof(int))] = {};
-  msghdr message{};
-  message.msg_iov = &bytes;
-  message.msg_iovlen = 1;
-  message.msg_control = room;
-  message.msg_controllen = sizeof room;
-  if (connect(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
-      recvmsg(socket, &message, MSG_CMSG_CLOEXEC) != 1 || !CMSG_FIRSTHDR(&message))
-    return -1;
-  int listener = -1;
-  std::memcpy(&listener, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof listener);
-  close(socket);
-  return listener;
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
   signal(SIGPIPE, SIG_IGN);
-  if (argc == 3 && std::strcmp(argv[1], "--listener-from") == 0) {
-    const int listener = receive_listener(argv[2]);
-    if (listener < 0) return 1;
-    if (listener != kListenFd) {
-      dup2(listener, kListenFd);
-      close(listener);
-    }
-    fcntl(kListenFd, F_SETFD, FD_CLOEXEC);
-  }
+  if (!isa::testing::take_listener(argc, argv, kListenFd)) return 1;
   std::printf("test runtime: up\n");
   std::fflush(stdout);
   for (;;) {

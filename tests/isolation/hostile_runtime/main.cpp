@@ -2,6 +2,8 @@
 //
 // How it answers /health, /init and chats is named by the last line of its own file ("health=garbage"), which
 // the suite appends, or by the message of a chat ("lie: endless-events"); everything else it answers well.
+#include "take_listener.h"
+
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -162,9 +164,10 @@ void shout() {
 
 }  // namespace
 
-int main() {
+int main(int argc, char** argv) {
   signal(SIGPIPE, SIG_IGN);
   signal(SIGCHLD, SIG_IGN);
+  if (!isa::testing::take_listener(argc, argv, kListenFd)) return 1;
   const auto orders = orders_of_own_file();
   if (!between(orders, "log=", "\n").empty()) shout();
   for (;;) {

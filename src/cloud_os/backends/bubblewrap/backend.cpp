@@ -39,7 +39,8 @@ bool BubblewrapBackend::drops_root() const {
 }
 
 Result<void> BubblewrapBackend::accepts(const VmCreate& spec) const {
-  if (spec.image && *spec.image != "default") return unsupported("images: programs are the host's", "image");
+  if (spec.image && *spec.image != kDefaultImage)
+    return unsupported("images: programs are the host's", "image");
   if (spec.command) return unsupported("start commands of custom agents", "command");
   if (spec.network_mode != NetworkMode::none) return unsupported("network but loopback", "network_mode");
   if (spec.container_port)
@@ -100,7 +101,7 @@ Result<Spawned> BubblewrapBackend::spawn(const SandboxDir& dir, const Record& re
   return Spawned{.supervisor = shim};
 }
 
-std::optional<ProcessId> BubblewrapBackend::find(const SandboxDir& dir) {
+Result<std::optional<ProcessId>> BubblewrapBackend::find(const SandboxDir& dir) {
   const auto shim = read_pids(dir.pids()).shim;
   return shim && is_alive(*shim) ? shim : std::nullopt;
 }
@@ -119,6 +120,10 @@ VmExit BubblewrapBackend::exit_of(const SandboxDir& dir) {
     exit.reason = "lost: its supervisor ended without leaving a status";
   }
   return exit;
+}
+
+Result<std::string> BubblewrapBackend::logs(const SandboxDir& dir) {
+  return read_text(dir.old_log()).value_or("") + read_text(dir.log()).value_or("");
 }
 
 Result<void> BubblewrapBackend::kill(const SandboxDir& dir) {

@@ -29,8 +29,9 @@ class BubblewrapBackend final : public Backend {
   Capabilities capabilities() const override { return {.pause = cgroups_.can_freeze()}; }
   Result<void> accepts(const VmCreate& spec) const override;
   Result<Spawned> spawn(const SandboxDir& dir, const Record& record) override;
-  std::optional<ProcessId> find(const SandboxDir& dir) override;
+  Result<std::optional<ProcessId>> find(const SandboxDir& dir) override;
   VmExit exit_of(const SandboxDir& dir) override;
+  Result<std::string> logs(const SandboxDir& dir) override;
   Result<void> pause(const SandboxDir& dir) override { return cgroups_.freeze(dir.id()); }
   Result<void> resume(const SandboxDir& dir) override { return cgroups_.thaw(dir.id()); }
   Result<VmStats> stats(const SandboxDir& dir) override { return cgroups_.stats(dir.id()); }

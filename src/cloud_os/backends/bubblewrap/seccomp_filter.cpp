@@ -2,7 +2,6 @@
 
 #include "cloud_os/allowed_syscalls.h"
 
-#include <asm/termbits.h>
 #include <seccomp.h>
 
 #include <cerrno>
@@ -11,7 +10,6 @@
 #include <vector>
 
 #include <fcntl.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -68,8 +66,7 @@ Result<int> compile_allowed() {
 
 Result<int> compile_refused() {
   Builder filter(SCMP_ACT_ALLOW);
-  // Typing into a terminal that somebody else reads, and the console's keyboard and clipboard.
-  for (const std::uint64_t request : {TIOCSTI, TIOCLINUX, TIOCCONS})
+  for (const std::uint64_t request : kRefusedIoctls)
     filter.rule(SCMP_ACT_ERRNO(EPERM), "ioctl", {{1, kLow32, request}});
   return filter.finish("isa-seccomp-ioctls");
 }
