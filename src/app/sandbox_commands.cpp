@@ -22,14 +22,15 @@ struct Row {
 };
 BOOST_DESCRIBE_STRUCT(Row, (), (vm, is_alive, pool, age_s, memory_bytes, cpu_time_ms))
 
-Row row_of(const SandboxDir& dir, cloud_os::Record record, cloud_os::Backend& backend) {
+Result<Row> row_of(const SandboxDir& dir, cloud_os::Record record, cloud_os::Backend& backend) {
+  ISA_TRY(const auto supervisor, backend.find(dir));
   Row row;
+  row.is_alive = supervisor.has_value();
   row.vm = std::move(record.vm);
   if (!row.vm.user_id && record.binding) row.vm.user_id = record.binding->user_id;
   const auto pool = row.vm.labels.find("isa.pool");
   if (pool != row.vm.labels.end()) row.pool = pool->second;
   row.age_s = std::chrono::duration_cast<std::chrono::seconds>(now() - row.vm.created_at).count();
-  row.is_alive = backend.find(dir).has_value();
   if (const auto used = backend.stats(dir)) {
     row.memory_bytes = used->memory_bytes;
     row.cpu_time_ms = used->cpu_time_ms;
@@ -61,12 +62,22 @@ void print_row(const Row& row) {
              row.pool.value_or("-"), memory, cpu, vm.isolation);
 }
 
-Result<std::unique_ptr<cloud_os::Backend>> backend_of(const PlatformConfig& config) {
-  return cloud_os::probe(config.cloud_os, config.app.data_dir).take_backend();
-}
-
 fs::path sandboxes_of(const PlatformConfig& config) {
   return fs::absolute(config.app.data_dir) / "sandboxes";
+}
+
+// The one that the server's records name, whatever this command was told: under another one they would all
+// seem to be lost. A server has sandboxes of one backend only.
+Result<std::unique_ptr<cloud_os::Backend>> backend_of(const PlatformConfig& config) {
+  auto settings = config.cloud_os;
+  std::error_code error;  // A folder that is not there names none; what else is wrong is found later.
+  for (fs::directory_iterator at(sandboxes_of(config), error), end; !error && at != end;
+       at.increment(error)) {
+    const auto record = cloud_os::load(SandboxDir{at->path()});
+    if (record && cloud_os::may_run(record->vm.status) && !record->vm.backend.empty())
+      settings.backend = record->vm.backend;
+  }
+  return cloud_os::backend_for_existing(settings, config.app.data_dir);
 }
 
 }  // namespace
@@ -86,7 +97,8 @@ Result<void> show_sandboxes(const PlatformConfig& config, bool as_json) {
     if (!backend) {
       ISA_TRY(backend, backend_of(config));
     }
-    rows.push_back(row_of(dir, std::move(*record), *backend));
+    ISA_TRY(auto row, row_of(dir, std::move(*record), *backend));
+    rows.push_back(std::move(row));
   }
   if (error && error != std::errc::no_such_file_or_directory)
     return internal_error(

@@ -19,9 +19,7 @@ constexpr auto kLookLatest = std::chrono::seconds(30);
 
 // A sandbox of another backend would be looked for in the wrong place, found gone, and left running for ever.
 Result<void> check_backend(const Record& record, std::string_view backend) {
-  const auto status = record.vm.status;
-  const bool may_run = status != VmStatus::stopped && status != VmStatus::failed;
-  if (!may_run || record.vm.backend.empty() || record.vm.backend == backend) return ok();
+  if (!may_run(record.vm.status) || record.vm.backend.empty() || record.vm.backend == backend) return ok();
   return conflict(
       "sandbox {} was started by the backend {}, and the backend is {} now; set cloud_os.backend={} until "
       "the last of those is removed",
@@ -136,8 +134,8 @@ Task<void> Service::look_again(SandboxPtr sandbox) {
     co_await sleep_for(kLookSoonest);
     const auto turn = co_await sandbox->turn.acquire();
     const auto status = sandbox->record.vm.status;
-    const bool may_run = status == VmStatus::running || status == VmStatus::paused;
-    if (!may_run || sandbox->supervisor || co_await find_again(sandbox)) co_return;
+    const bool is_up = status == VmStatus::running || status == VmStatus::paused;
+    if (!is_up || sandbox->supervisor || co_await find_again(sandbox)) co_return;
   }
 }
 

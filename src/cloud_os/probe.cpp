@@ -16,19 +16,22 @@ namespace fs = std::filesystem;
 
 struct Candidate {
   std::string_view name;
-  Probe (*look)(const Settings&, const fs::path&);
+  Probe (*look)(const Settings&, const fs::path&, Trial);
 };
 
 // Under `auto` the first usable one is taken: bubblewrap starts a sandbox in a fiftieth of the time.
-constexpr Candidate kCandidates[] = {{"bubblewrap", probe_bubblewrap},
-                                     {"docker", [](const Settings& settings, const fs::path& data_dir) {
-                                        return probe_docker(settings, data_dir);
-                                      }}};
+constexpr Candidate kCandidates[] = {{"bubblewrap", probe_bubblewrap}, {"docker", probe_docker}};
 
 Probe refusal(std::string message) {
   Probe refused;
   refused.findings.push_back({"backend", false, true, std::move(message)});
   return refused;
+}
+
+Probe look_at(std::string_view name, const Settings& settings, const fs::path& data_dir, Trial trial) {
+  const auto named = std::ranges::find(kCandidates, name, &Candidate::name);
+  if (named != std::end(kCandidates)) return named->look(settings, data_dir, trial);
+  return refusal(fmt::format("cloud_os.backend is {}; this build has: auto, bubblewrap, docker", name));
 }
 
 // What two candidates have in common is said once.
@@ -44,7 +47,7 @@ Probe choose(const Settings& settings, const fs::path& data_dir, Extent extent) 
   Probe chosen;
   std::vector<std::string_view> usable;
   for (const auto& [name, look] : kCandidates) {
-    auto one = look(settings, data_dir);
+    auto one = look(settings, data_dir, Trial::yes);
     if (one.backend) usable.push_back(name);
     if (!chosen.backend) chosen.backend = std::move(one.backend);
     add_findings(chosen.findings, std::move(one.findings));
@@ -74,10 +77,12 @@ Probe probe(const Settings& settings, const fs::path& data_dir, Extent extent) {
   if (settings.uid_base <= 0 && ::geteuid() == 0) return refusal("cloud_os.uid_base must be above 0");
   const auto absolute = fs::absolute(data_dir);
   if (settings.backend == "auto") return choose(settings, absolute, extent);
-  const auto named = std::ranges::find(kCandidates, std::string_view(settings.backend), &Candidate::name);
-  if (named != std::end(kCandidates)) return named->look(settings, absolute);
-  return refusal(
-      fmt::format("cloud_os.backend is {}; this build has: auto, bubblewrap, docker", settings.backend));
+  return look_at(settings.backend, settings, absolute, Trial::yes);
+}
+
+Result<std::unique_ptr<Backend>> backend_for_existing(const Settings& settings, const fs::path& data_dir) {
+  const auto name = settings.backend == "auto" ? kCandidates[0].name : std::string_view(settings.backend);
+  return look_at(name, settings, fs::absolute(data_dir), Trial::no).take_backend();
 }
 
 }  // namespace isa::cloud_os

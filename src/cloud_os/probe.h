@@ -32,4 +32,13 @@ enum class Extent { until_usable, everything };  // Of the search under `auto`.
 Probe probe(const Settings& settings, const std::filesystem::path& data_dir,
             Extent extent = Extent::until_usable);
 
+// For whoever only looks after sandboxes that are there: nothing is started, and what new ones need may be
+// missing.
+Result<std::unique_ptr<Backend>> backend_for_existing(const Settings& settings,
+                                                      const std::filesystem::path& data_dir);
+
+// Whether the probe of one backend runs a sandbox once. Without, it is not found bad for what only new
+// sandboxes need.
+enum class Trial { no, yes };
+
 }  // namespace isa::cloud_os

@@ -52,6 +52,11 @@ BOOST_DESCRIBE_STRUCT(Record, (),
                       (vm, slot, env, image, command, container_port, egress, placeholder_key, used_at,
                        paused_at, binding))
 
+// Whether the host may hold anything of a sandbox with that status.
+inline bool may_run(VmStatus status) {
+  return status != VmStatus::stopped && status != VmStatus::failed;
+}
+
 // These block. A save replaces the whole file atomically. What must be known after the host itself crashed is
 // on disk when it returns: a sandbox on its way in or out is not, because nothing of it is to be kept.
 Result<void> save(const SandboxDir& dir, const Record& record);

@@ -19,12 +19,12 @@ class Prober {
   Prober(const Settings& settings, const fs::path& data_dir)
       : settings_(settings), data_dir_(fs::absolute(data_dir)) {}
 
-  Probe run() && {
+  Probe run(Trial trial) && {
     find_bwrap();
     find_programs();
     prepare_folders();
     compile_filter();
-    if (!is_hopeless()) try_sandbox();
+    if (trial == Trial::yes && !is_hopeless()) try_sandbox();
     look_at_limits();
     probe_.findings.push_back(look_at_user(settings_.uid_base));
     if (!is_hopeless())
@@ -164,8 +164,8 @@ void Prober::look_at_limits() {
 
 }  // namespace
 
-Probe probe_bubblewrap(const Settings& settings, const fs::path& data_dir) {
-  return Prober(settings, data_dir).run();
+Probe probe_bubblewrap(const Settings& settings, const fs::path& data_dir, Trial trial) {
+  return Prober(settings, data_dir).run(trial);
 }
 
 }  // namespace isa::cloud_os

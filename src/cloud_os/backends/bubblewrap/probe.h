@@ -4,7 +4,6 @@
 
 namespace isa::cloud_os {
 
-// Looks, and runs a sandbox once.
-Probe probe_bubblewrap(const Settings& settings, const std::filesystem::path& data_dir);
+Probe probe_bubblewrap(const Settings& settings, const std::filesystem::path& data_dir, Trial trial);
 
 }  // namespace isa::cloud_os

@@ -24,7 +24,7 @@ class Prober {
   Probe run(Trial trial) && {
     find_engine();
     if (engine_) look_at_engine();
-    if (engine_) find_image();
+    if (engine_) find_image(trial == Trial::yes);
     prepare_host();
     if (trial == Trial::yes && !is_hopeless()) try_sandbox();
     if (!is_hopeless()) probe_.backend = std::make_unique<DockerBackend>(config_, *engine_);
@@ -44,7 +44,7 @@ class Prober {
   void look_at_engine();
   void look_at_security(const std::vector<std::string>& options);
   void look_at_limits(const docker::Info& info);
-  void find_image();
+  void find_image(bool is_required);
   void prepare_host();
   void try_sandbox();
   Result<void> run_trial();
@@ -128,14 +128,15 @@ void Prober::look_at_limits(const docker::Info& info) {
     note("docker limits", true, "memory, cpu and processes, by the engine", false);
 }
 
-void Prober::find_image() {
+void Prober::find_image(bool is_required) {
   config_.image = settings_.docker_image;
   const auto image = engine_->image(config_.image);
   note("docker image", image.has_value(),
        image ? fmt::format("{} {}", config_.image, image->Id)
              : fmt::format(
                    "the engine has no image {}; build it with `./dev image`, or set cloud_os.docker_image",
-                   config_.image));
+                   config_.image),
+       is_required);
 }
 
 // Made once and kept: the containers that carry it are this data folder's.

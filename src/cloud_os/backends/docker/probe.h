@@ -5,7 +5,6 @@
 namespace isa::cloud_os {
 
 // Asks the engine, and runs a sandbox once, which takes it most of a second.
-enum class Trial { no, yes };
-Probe probe_docker(const Settings& settings, const std::filesystem::path& data_dir, Trial trial = Trial::yes);
+Probe probe_docker(const Settings& settings, const std::filesystem::path& data_dir, Trial trial);
 
 }  // namespace isa::cloud_os
