@@ -79,12 +79,22 @@ std::string Connection::read_bytes(std::size_t count) {
   return bytes;
 }
 
-Answer Connection::call(const std::string& method, const std::string& target, const std::string& body) {
+void Connection::send(const std::string& method, const std::string& target, const std::string& body) {
   const auto request = fmt::format(
       "{} {} HTTP/1.1\r\nHost: localhost\r\nX-User-Id: bench\r\nContent-Type: application/json\r\n"
       "Content-Length: {}\r\n\r\n{}",
       method, target, body.size(), body);
   if (write(fd_, request.data(), request.size()) != static_cast<ssize_t>(request.size())) die("cannot send");
+}
+
+void Connection::stream_until(const std::string& method, const std::string& target, const std::string& body,
+                              const std::string& text) {
+  send(method, target, body);
+  while (buffer_.find(text) == std::string::npos) fill();
+}
+
+Answer Connection::call(const std::string& method, const std::string& target, const std::string& body) {
+  send(method, target, body);
   Answer answer;
   const auto status_line = read_line();
   if (status_line.size() < 12) die("not an HTTP answer: " + status_line);

@@ -22,9 +22,14 @@ class Connection {
   Connection& operator=(const Connection&) = delete;
   ~Connection();
 
+  // Reads until `text` has come; the rest of the answer is left, and the connection of no more use.
+  void stream_until(const std::string& method, const std::string& target, const std::string& body,
+                    const std::string& text);
+
   Answer call(const std::string& method, const std::string& target, const std::string& body = "");
 
  private:
+  void send(const std::string& method, const std::string& target, const std::string& body);
   std::string read_line();
   std::string read_bytes(std::size_t count);
   void fill();

@@ -5,6 +5,9 @@
 #include "http.h"
 #include "platform_process.h"
 #include "samples.h"
+#include "small_root.h"
+
+#include <cstdio>
 
 namespace isa::bench {
 namespace {
@@ -18,10 +21,10 @@ struct Held {
   std::int64_t token;
 };
 
-}  // namespace
-
-void warm_acquire() {
-  const PlatformProcess platform({"pool.agent.warm=40", "pool.agent.max=100"});
+void measure(const std::string& backend, const std::vector<std::string>& its_settings) {
+  std::vector<std::string> settings{"pool.agent.warm=40", "pool.agent.max=100"};
+  settings.insert(settings.end(), its_settings.begin(), its_settings.end());
+  const PlatformProcess platform(settings);
   Connection pool(platform.role("pool"));
   std::vector<double> ours50, ours99, empty50, empty99;
   for (int round = 0; round < kRounds; ++round) {
@@ -53,8 +56,19 @@ void warm_acquire() {
       pool.call("POST", "/api/v1/pools/agent/" + one.instance + "/release",
                 R"({"fencing_token":)" + std::to_string(one.token) + "}");
   }
-  print(compare("P1", "warm acquire over HTTP, p50", ours50, "empty route", empty50, " ms", 1.5));
-  print(compare("P1", "warm acquire over HTTP, p99", ours99, "empty route", empty99, " ms", 3));
+  print(compare("P1", backend + ", warm acquire over HTTP, p50", ours50, "empty route", empty50, " ms", 1.5));
+  print(compare("P1", backend + ", warm acquire over HTTP, p99", ours99, "empty route", empty99, " ms", 3));
+}
+
+}  // namespace
+
+void warm_acquire() {
+  measure("bubblewrap", {});
+  const SmallRoot root;
+  if (const auto image = root.image())
+    measure("docker", {"cloud_os.backend=docker", "cloud_os.docker_image=" + *image});
+  else
+    std::printf("| P1 | the backend docker | not measured: no Docker engine answers | | | | |\n");
 }
 
 }  // namespace isa::bench

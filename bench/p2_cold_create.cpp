@@ -2,19 +2,18 @@
 // the same runtime.
 #include "base/ids.h"
 #include "base/json.h"
+#include "child_process.h"
 #include "figures.h"
 #include "http.h"
 #include "platform_process.h"
 #include "samples.h"
+#include "small_root.h"
 
 #include <csignal>
-#include <cstdlib>
 #include <filesystem>
-#include <spawn.h>
+#include <optional>
 #include <thread>
 
-#include <fcntl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 namespace isa::bench {
@@ -24,21 +23,6 @@ constexpr int kRounds = 7;
 constexpr int kPerRound = 12;
 constexpr int kDockerPerRound = 2;
 constexpr auto kPoll = std::chrono::microseconds(100);
-
-pid_t start(std::vector<std::string> command) {
-  std::vector<char*> argv;
-  for (auto& argument : command) argv.push_back(argument.data());
-  argv.push_back(nullptr);
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
-  posix_spawn_file_actions_adddup2(&actions, 1, 2);
-  pid_t pid = -1;
-  if (posix_spawnp(&pid, argv[0], &actions, nullptr, argv.data(), environ) != 0)
-    die("cannot start " + command[0]);
-  posix_spawn_file_actions_destroy(&actions);
-  return pid;
-}
 
 void wait_for_200(const std::string& socket) {
   const auto at = net::Endpoint::unix_socket(socket);
@@ -103,53 +87,61 @@ double bare_bwrap(const std::string& folder) {
   wait_for_200(workspace + "/s.sock");
   const double took = millis_since(begin);
   kill(pid, SIGKILL);
-  waitpid(pid, nullptr, 0);
+  await_end(pid);
   return took;
 }
 
-double docker_run(const std::string& folder) {
+double docker_run(const std::string& folder, const std::string& image) {
   const auto name = random_hex(4);
   const auto workspace = folder + "/" + name;
   std::filesystem::create_directories(workspace);
   const auto begin = Clock::now();
   const pid_t pid =
       start({"docker", "run", "--rm", "--name", name, "--network", "none", "-v", workspace + ":/workspace",
-             "isa-bench-runtime", "/isa-runtime", "--listen", "unix:/workspace/s.sock"});
+             "-v", program_folder() + "/isa-runtime:/opt/isa-runtime:ro", image, "/opt/isa-runtime",
+             "--listen", "unix:/workspace/s.sock"});
   wait_for_200(workspace + "/s.sock");
   const double took = millis_since(begin);
-  waitpid(start({"docker", "kill", name}), nullptr, 0);
-  waitpid(pid, nullptr, 0);
+  await_end(start({"docker", "kill", name}));
+  await_end(pid);
   return took;
-}
-
-bool import_docker_image() {
-  const auto command =
-      "tar -C '" + program_folder() + "' -c isa-runtime | docker import - isa-bench-runtime >/dev/null 2>&1";
-  return std::system(command.c_str()) == 0;
 }
 
 }  // namespace
 
 void cold_create() {
+  const SmallRoot root;
+  const auto image = root.image();
   const PlatformProcess platform({"pool.agent.warm=0"});
+  std::optional<PlatformProcess> on_docker;
+  if (image)
+    on_docker.emplace(std::vector<std::string>{"pool.agent.warm=0", "cloud_os.backend=docker",
+                                               "cloud_os.docker_image=" + *image});
   Connection cloud_os(platform.role("cloud_os"));
-  const bool has_docker = import_docker_image();
   const std::string folder = "/tmp/isa-bench-" + random_hex(4);
-  std::vector<double> ours, bare, docker;
+  std::vector<double> ours, bare, ours_on_docker, docker;
   for (int round = 0; round < kRounds; ++round) {
-    std::vector<double> creates, by_hand, containers;
+    std::vector<double> creates, by_hand, containers, by_docker;
     for (int i = 0; i < kPerRound; ++i) {
       creates.push_back(platform_create(cloud_os));
       by_hand.push_back(bare_bwrap(folder));
     }
-    for (int i = 0; has_docker && i < kDockerPerRound; ++i) containers.push_back(docker_run(folder));
+    for (int i = 0; image && i < kDockerPerRound; ++i) {
+      Connection other(on_docker->role("cloud_os"));
+      containers.push_back(platform_create(other));
+      by_docker.push_back(docker_run(folder, *image));
+    }
     ours.push_back(percentile(creates, 50));
     bare.push_back(percentile(by_hand, 50));
-    if (has_docker) docker.push_back(percentile(containers, 50));
+    if (!image) continue;
+    ours_on_docker.push_back(percentile(containers, 50));
+    docker.push_back(percentile(by_docker, 50));
   }
-  print(compare("P2", "cold create -> first 200 of the runtime", ours, "bare bwrap", bare, " ms", 1.3));
-  if (has_docker) {
-    print(compare("P2", "cold create -> first 200 of the runtime", ours, "docker run", docker, " ms", 0.1));
+  const std::string what = ", cold create -> first 200 of the runtime";
+  print(compare("P2", "bubblewrap" + what, ours, "bare bwrap", bare, " ms", 1.3));
+  if (image) {
+    print(compare("P2", "bubblewrap" + what, ours, "docker run", docker, " ms", 0.1));
+    print(compare("P2", "docker" + what, ours_on_docker, "docker run", docker, " ms", std::nullopt));
   } else {
     std::printf(
         "| P2 | the same beside docker run | not measured: no Docker engine answers | | | <= 0.1x | |\n");

@@ -2,6 +2,7 @@
 // program.
 #include "figures.h"
 #include "http.h"
+#include "memory.h"
 #include "platform_process.h"
 #include "samples.h"
 
@@ -9,7 +10,6 @@
 
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 
 namespace isa::bench {
 namespace {
@@ -18,18 +18,6 @@ constexpr int kRounds = 5;
 constexpr double kReadyGoalMs = 1000;
 constexpr double kMemoryGoalMb = 60;
 constexpr double kSizeGoalMb = 30;
-
-// Proportional set size of one process; MB.
-double memory_mb(pid_t pid) {
-  std::ifstream file(fmt::format("/proc/{}/smaps_rollup", pid));
-  for (std::string word; file >> word;) {
-    if (word != "Pss:") continue;
-    double kilobytes = 0;
-    file >> kilobytes;
-    return kilobytes / 1024;
-  }
-  die("cannot read the memory of the platform");
-}
 
 double stripped_mb(const std::string& name) {
   const auto copy = "/tmp/isa-bench-stripped-" + name;

@@ -25,6 +25,7 @@ class PlatformProcess {
 
   net::Endpoint role(const std::string& name) const;  // agent, pool, cloud_os, model
   pid_t pid() const { return pid_; }
+  const std::string& folder() const { return folder_; }  // Its data.
   std::chrono::duration<double, std::milli> time_to_ready() const { return time_to_ready_; }
   // Until `count` sandboxes are warm, from the start of the program on; ms.
   double wait_for_warm(std::int64_t count) const;

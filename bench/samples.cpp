@@ -34,14 +34,17 @@ void print(const Row& row) {
 
 Row compare(std::string figure, std::string what, const std::vector<double>& ours,
             const std::string& peer_name, const std::vector<double>& peer, const char* unit,
-            double goal_ratio) {
+            std::optional<double> goal_ratio) {
   std::vector<double> ratios;
   for (std::size_t i = 0; i < std::min(ours.size(), peer.size()); ++i) ratios.push_back(ours[i] / peer[i]);
   const auto ratio = spread(ratios);
-  return {std::move(figure),         std::move(what),
-          show(spread(ours), unit),  peer_name + ": " + show(spread(peer), unit),
-          show(ratio, "x"),          fmt::format("<= {:.3g}x", goal_ratio),
-          ratio.median <= goal_ratio};
+  return {std::move(figure),
+          std::move(what),
+          show(spread(ours), unit),
+          peer_name + ": " + show(spread(peer), unit),
+          show(ratio, "x"),
+          goal_ratio ? fmt::format("<= {:.3g}x", *goal_ratio) : "",
+          goal_ratio ? std::optional(ratio.median <= *goal_ratio) : std::nullopt};
 }
 
 }  // namespace isa::bench

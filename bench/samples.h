@@ -35,9 +35,10 @@ struct Row {
 };
 void print(const Row& row);  // As a row of a Markdown table.
 
-// Ratios round by round: ours[i] / peer[i], which noise that lasts longer than a round does not touch.
+// Without a goal the last two cells are empty. Ratios round by round: ours[i] / peer[i], which noise that
+// lasts longer than a round does not touch.
 Row compare(std::string figure, std::string what, const std::vector<double>& ours,
             const std::string& peer_name, const std::vector<double>& peer, const char* unit,
-            double goal_ratio);
+            std::optional<double> goal_ratio);
 
 }  // namespace isa::bench
