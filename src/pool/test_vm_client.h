@@ -1,5 +1,5 @@
 // Sandboxes for tests of the pool's own logic, where a backend has to fail on demand: each is a real server
-// of the runtime protocol on a Unix socket of its own. The pool over real sandboxes is real_sandbox_test.cpp.
+// of the runtime protocol on a Unix socket of its own. The pool over real sandboxes is in tests/roles/.
 #pragma once
 
 #include "base/signal.h"

@@ -1,5 +1,5 @@
 // The pool over what it runs on: SQLite, bubblewrap sandboxes with the agent runtime inside, and the model
-// service behind their brokers. Its own logic is tested apart, in the other tests of this folder.
+// service behind their brokers. Its own logic is tested apart, in src/pool.
 #include "cloud_os/probe.h"
 #include "cloud_os/service.h"
 #include "model/service.h"
