@@ -41,7 +41,7 @@ Result<Row> row_of(const SandboxDir& dir, cloud_os::Record record, cloud_os::Bac
 std::string age_text(std::int64_t seconds) {
   if (seconds < 120) return fmt::format("{}s", seconds);
   if (seconds < 7200) return fmt::format("{}m", seconds / 60);
-  if (seconds < 48 * 3600) return fmt::format("{}h", seconds / 3600);
+  if (seconds < std::int64_t{48} * 3600) return fmt::format("{}h", seconds / 3600);
   return fmt::format("{}d", seconds / 86400);
 }
 

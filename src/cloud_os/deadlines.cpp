@@ -114,7 +114,7 @@ Task<Result<Vm>> Service::renew(SandboxId id, VmRenew wanted) {
   const auto from = vm.status == VmStatus::paused ? sandbox->record.paused_at.value_or(now()) : now();
   const auto before = sandbox->record;
   if (wanted.timeout_s) vm.expires_at = from + std::chrono::seconds(*wanted.timeout_s);
-  if (wanted.idle_timeout_s) vm.idle_timeout_s = *wanted.idle_timeout_s;
+  if (wanted.idle_timeout_s) vm.idle_timeout_s = wanted.idle_timeout_s;
   sandbox->record.used_at = sandbox->used_at = now();
   if (auto saved = co_await persist(sandbox); !saved) {
     sandbox->record = before;

@@ -135,8 +135,8 @@ Answer change(Service& service, Request& request) {
 
 Answer renew(Service& service, Request& request) {
   ISA_CO_TRY(const auto found, co_await find(service, request));
-  ISA_CO_TRY(auto wanted, json::parse_as<VmRenew>(request.body.empty() ? "{}" : request.body));
-  ISA_CO_TRY(const auto vm, co_await service.renew(found.vm_id, std::move(wanted)));
+  ISA_CO_TRY(const auto wanted, json::parse_as<VmRenew>(request.body.empty() ? "{}" : request.body));
+  ISA_CO_TRY(const auto vm, co_await service.renew(found.vm_id, wanted));
   co_return answer(200, vm);
 }
 

@@ -104,8 +104,9 @@ Task<Result<void>> Fleet::end(InstancePtr instance, Task<Result<store::PoolInsta
   if (!moved && moved.error().kind() == ErrorKind::conflict && is_shared()) {
     auto row = co_await store_.find(instance->id);
     if (row) follow(*instance, *row);
-    if (row && instance->state != State::warm && instance->state != State::leased) moved = std::move(row);
-    if (!row && row.error().kind() == ErrorKind::not_found) moved = std::move(row);
+    const bool is_over = row ? instance->state != State::warm && instance->state != State::leased
+                             : row.error().kind() == ErrorKind::not_found;
+    if (is_over) moved = std::move(row);
   }
   instance->is_settling = false;
   if (!moved && moved.error().kind() != ErrorKind::not_found) co_return Failure(std::move(moved).error());

@@ -43,7 +43,7 @@ class Walk {
       case 8: m_.view(who).fault = faults(below(4)); break;
       case 9: co_await kill_a_sandbox(); break;
       case 10: co_await pass(who); break;
-      case 11:
+      default:
         if (below(2) == 0)
           co_await crash(who);
         else

@@ -68,7 +68,8 @@ Task<void> Refill::run() {
     const auto seen = fleet_.changed().changes();
     auto again = Deadline::after(queue_.empty() ? kLookAgain : kLookAgainForCallers);
     auto looked = co_await fleet_.look();
-    if (looked) {
+    const bool is_known = looked.has_value();
+    if (is_known) {
       store_trouble_.reset();
       const auto wish = start_creations();
       if (!fleet_.is_shared() || wish.time() < again.time()) again = wish;
@@ -79,7 +80,7 @@ Task<void> Refill::run() {
     }
     publish();
     // A creation can fail before spawn() has returned: look again.
-    if (looked && fleet_.changed().changes() != seen) continue;
+    if (is_known && fleet_.changed().changes() != seen) continue;
     co_await fleet_.changed().wait(again);
   }
 }

@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::size_t kCommandMax = 120 << 10;  // Bytes. The kernel's limit for one argument is 128 kB.
 constexpr std::size_t kInputMax = 1 << 20;
-constexpr std::int64_t kTimeoutMax = 24 * 3600;
+constexpr std::int64_t kTimeoutMax = std::int64_t{24} * 3600;
 
 bool has_zero(std::string_view text) {
   return text.find('\0') != std::string_view::npos;

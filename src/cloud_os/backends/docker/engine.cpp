@@ -57,8 +57,8 @@ struct Engine::Call {
 
 std::optional<Version> parse_version(std::string_view text) {
   Version version;
-  const char* end = text.data() + text.size();
-  const auto major = std::from_chars(text.data(), end, version.first);
+  const char* end = text.end();
+  const auto major = std::from_chars(text.begin(), end, version.first);
   if (major.ec != std::errc() || major.ptr == end || *major.ptr != '.') return std::nullopt;
   const auto minor = std::from_chars(major.ptr + 1, end, version.second);
   if (minor.ec != std::errc() || minor.ptr != end) return std::nullopt;
