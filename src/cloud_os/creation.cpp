@@ -68,6 +68,9 @@ SandboxPtr Service::enter(SandboxId id, VmCreate spec) {
   vm.network_mode = spec.network_mode;
   vm.labels = std::move(spec.labels);
   vm.user_id = std::move(spec.user_id);
+  // Whoever asks for a sandbox of their own is whom it speaks for, from its beginning and for its whole life.
+  // A pool's learns that later.
+  if (vm.user_id) record.binding = VmBinding{.lease_id = id.value(), .user_id = *vm.user_id};
   vm.created_at = record.used_at = now();
   if (spec.timeout_s) vm.expires_at = vm.created_at + std::chrono::seconds(*spec.timeout_s);
   vm.idle_timeout_s = spec.idle_timeout_s;

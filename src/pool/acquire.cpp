@@ -40,6 +40,18 @@ Result<Deadline> deadline_of(const AcquireRequest& request) {
       std::chrono::duration_cast<Deadline::Clock::duration>(std::chrono::duration<double>(seconds)));
 }
 
+cloud_os::VmBinding binding_of(const Instance& instance, const AcquireRequest& request,
+                               std::optional<std::vector<std::string>> egress) {
+  cloud_os::VmBinding binding;
+  binding.lease_id = instance.lease->id.value();
+  binding.user_id = request.user_id;
+  binding.org_id = request.org_id;
+  if (request.agent_config_id) binding.agent_config_id = request.agent_config_id->value();
+  binding.session_id = request.session_id.value();
+  binding.egress = std::move(egress);
+  return binding;
+}
+
 sdk::RuntimeInit init_of(const Instance& instance, const AcquireRequest& request, SandboxConfig config) {
   sdk::RuntimeInit init;
   init.session_id = request.session_id.value();
@@ -250,6 +262,7 @@ Task<Result<std::optional<Acquired>>> Acquirer::resume(InstancePtr instance, con
     ISA_CO_TRY(const auto bound, co_await bind_again(instance, request));
     if (!bound) co_return std::nullopt;
   }
+  ISA_CO_TRYV(co_await follow_egress(instance, request));
   instance->is_suspect = false;
   auto used = co_await leases_.use(instance);
   if (!used && used.error().kind() == ErrorKind::service_unavailable)
@@ -363,14 +376,9 @@ void Acquirer::give_up(InstancePtr instance, const Error& why) {
 Task<Result<void>> Acquirer::bind(InstancePtr instance, const AcquireRequest& request) {
   using namespace asio::experimental::awaitable_operators;
   ISA_CO_TRY(auto config, config_of(request));
-  cloud_os::VmBinding binding;
-  binding.lease_id = instance->lease->id.value();
-  binding.user_id = request.user_id;
-  binding.org_id = request.org_id;
-  if (request.agent_config_id) binding.agent_config_id = request.agent_config_id->value();
-  binding.session_id = request.session_id.value();
-  binding.egress = config.egress;
+  auto binding = binding_of(*instance, request, config.egress);
 
+  auto allowed = config.egress;
   // Side by side: the runtime runs nothing for the user before acquire has answered, and until it is bound
   // its broker refuses everything.
   auto bound = ok();
@@ -390,6 +398,17 @@ Task<Result<void>> Acquirer::bind(InstancePtr instance, const AcquireRequest& re
   if (!initialised && !(may_be_initialised && initialised.error().kind() == ErrorKind::conflict))
     co_return initialised;
   instance->is_bound = true;
+  instance->egress = std::move(allowed);
+  co_return ok();
+}
+
+// Whoever resumes a session may come with another allow-list than its last message did.
+Task<Result<void>> Acquirer::follow_egress(InstancePtr instance, const AcquireRequest& request) {
+  ISA_CO_TRY(const auto config, config_of(request));
+  if (config.egress == instance->egress) co_return ok();
+  ISA_CO_TRYV(
+      co_await fleet_.vms().bind(instance->sandbox_id, binding_of(*instance, request, config.egress)));
+  instance->egress = config.egress;
   co_return ok();
 }
 

@@ -62,6 +62,22 @@ TEST(Acquire, HidesASessionFromOtherUsers) {
   });
 }
 
+TEST(Acquire, FollowsTheAllowListThatAResumedSessionComesWith) {
+  with_pool(small_pool(1, 2), [](World& world) -> Task<void> {
+    auto request = request_of("s1");
+    request.config = json::object{{"egress", json::array{"a.test"}}};
+    const auto got = co_await acquired(world, request);
+    const auto sandbox = world.fleet().find(got.instance_id)->sandbox_id;
+    EXPECT_EQ(world.vms.binding(sandbox).egress, std::vector<std::string>{"a.test"});
+    request.config = json::object{{"egress", json::array{"b.test"}}};
+    EXPECT_TRUE((co_await acquired(world, request)).resumed);
+    EXPECT_EQ(world.vms.binding(sandbox).egress, std::vector<std::string>{"b.test"});
+    request.config.reset();
+    EXPECT_TRUE((co_await acquired(world, request)).resumed);
+    EXPECT_FALSE(world.vms.binding(sandbox).egress);
+  });
+}
+
 TEST(Acquire, GoesColdWhenNothingIsWarmAndSaysSo) {
   with_pool(small_pool(0, 2), [](World& world) -> Task<void> {
     const auto got = co_await acquired(world, request_of("s1"));

@@ -28,10 +28,11 @@ struct Instance {
   net::Endpoint endpoint;  // Of the runtime inside.
   Timestamp created_at;
 
-  Timestamp used_at;             // When the lease was last made use of.
-  std::size_t open_streams = 0;  // A lease with an open stream does not expire.
-  int failed_probes = 0;         // In a row.
-  bool is_suspect = false;       // A stream broke off: look before it is used again.
+  Timestamp used_at;                               // When the lease was last made use of.
+  std::size_t open_streams = 0;                    // A lease with an open stream does not expire.
+  int failed_probes = 0;                           // In a row.
+  std::optional<std::vector<std::string>> egress;  // As bound.
+  bool is_suspect = false;                         // A stream broke off: look before it is used again.
   bool is_bound = false;  // Known to be: an adopted lease may stem from an acquire that a crash cut in half.
   bool is_adopted = false;   // Claimed by somebody else: an earlier life, another pool manager.
   bool is_settling = false;  // Its removal is under way.

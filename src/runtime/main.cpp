@@ -60,7 +60,7 @@ Task<Result<void>> serve(const Options options) {
   RuntimeOptions runtime_options{options.broker, options.workspace};
   Runtime runtime(std::move(runtime_options), processes);
   ExecTable execs(
-      executor, std::move(processes), [&runtime] { return runtime.environment(); }, options.workspace);
+      executor, std::move(processes), [&runtime] { return runtime.fresh_environment(); }, options.workspace);
   FileRoutes files(options.workspace);
   auto routes = runtime.routes();
   execs.add_routes(routes);

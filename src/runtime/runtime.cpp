@@ -114,23 +114,38 @@ Task<Result<net::Response>> Runtime::init(net::Request& request) {
   co_return net::Response::json(200, answer);
 }
 
-// Not by init: a warm sandbox is bound and initialised side by side, and the broker knows only from then on.
+// By every chat and command anew: what may be reached and which secrets there are changes while the sandbox
+// lives. Not by init: a warm sandbox is bound and initialised side by side, and the broker knows only from
+// then on.
 Task<Result<void>> Runtime::learn_environment() {
-  if (from_broker_ || !bound_) co_return ok();
   net::ClientRequest question;
   question.target = "/environment";
-  ISA_CO_TRY(const auto answer, co_await client_.send(net::Endpoint::unix_socket(options_.broker),
-                                                      std::move(question), Deadline::after(kBrokerTimeout)));
-  if (answer.status != 200) co_return net::error_of(answer.status, answer.body);
-  ISA_CO_TRY(auto known, json::parse_as<BrokerEnvironment>(answer.body));
+  const auto answer = co_await client_.send(net::Endpoint::unix_socket(options_.broker), std::move(question),
+                                            Deadline::after(kBrokerTimeout));
+  if (!answer) {  // Then nothing outside is reached either, whatever programs are told.
+    log::warn("runtime.no_broker", {{"message", answer.error().message()}});
+    co_return ok();
+  }
+  BrokerEnvironment known;
+  if (answer->status == 200) {
+    ISA_CO_TRY(known, json::parse_as<BrokerEnvironment>(answer->body));
+  } else if (auto error = net::error_of(answer->status, answer->body); error.code() != "sandbox_not_bound") {
+    co_return Failure(std::move(error));
+  }
+  if (known.env == from_broker_) co_return ok();
   from_broker_ = std::move(known.env);
+  tools_.clear();  // They were made with the former.
   co_return ok();
+}
+
+Task<Result<std::map<std::string, std::string>>> Runtime::fresh_environment() {
+  ISA_CO_TRYV(co_await learn_environment());
+  co_return environment();
 }
 
 std::map<std::string, std::string> Runtime::environment() const {
   auto variables = tool_environment(environ, bound_.value_or(sdk::RuntimeInit()));
-  if (from_broker_)
-    for (const auto& [name, value] : *from_broker_) variables[name] = value;
+  for (const auto& [name, value] : from_broker_) variables[name] = value;
   return variables;
 }
 

@@ -26,8 +26,8 @@ class Runtime {
   Runtime(RuntimeOptions options, std::shared_ptr<sdk::ProcessTable> processes);
 
   net::Router routes();
-  // Of every program that is started in the sandbox.
-  std::map<std::string, std::string> environment() const;
+  // Of a program that is started in the sandbox now.
+  Task<Result<std::map<std::string, std::string>>> fresh_environment();
 
  private:
   struct Chat;
@@ -35,6 +35,7 @@ class Runtime {
   Task<Result<net::Response>> init(net::Request& request);
   Task<Result<net::Response>> chat(net::Request& request);
   Task<Result<void>> learn_environment();
+  std::map<std::string, std::string> environment() const;
   Result<std::shared_ptr<Chat>> begin_chat(const std::string& body);
   Result<std::vector<std::shared_ptr<sdk::Tool>>> tools();
   Task<void> converse(Chat& chat, EventWriter& writer, std::exception_ptr& failure);
@@ -45,10 +46,10 @@ class Runtime {
   std::shared_ptr<sdk::ProcessTable> processes_;
   net::Client client_;
   std::unique_ptr<sdk::ChatModel> model_;
-  std::optional<sdk::RuntimeInit> bound_;  // Set by init.
-  // What the broker says that tools need to reach the outside; asked for by the first chat.
-  std::optional<std::map<std::string, std::string>> from_broker_;
-  std::vector<std::shared_ptr<sdk::Tool>> tools_;  // Made by the first chat.
+  std::optional<sdk::RuntimeInit> bound_;           // Set by init.
+  std::map<std::string, std::string> from_broker_;  // What programs need to reach the outside.
+  std::vector<std::shared_ptr<sdk::Tool>>
+      tools_;  // Made by the first chat, and when their environment changes.
   bool is_chatting_ = false;
 };
 

@@ -175,12 +175,15 @@ test('sandboxes', { skip }, async () => {
   const path = '/api/v1/vms';
   const labels = { team: 'a' };
   const limits = { memory_mb: 128, pids: 64 };
-  const made = await good(ada.post(path, { labels, limits, env: { A: 'b' }, timeout_s: 600 }), 201);
-  const vm = `${path}/${made.vm_id}`;
   const internal = platform.internal('cloud_os');
+  const own = await good(ada.post(path, {}), 201);
+  const made = await good(internal.post(path, { labels, limits, env: { A: 'b' }, timeout_s: 600 }), 201);
+  const vm = `${path}/${made.vm_id}`;
   const binding = { lease_id: 'lease_contract', user_id: 'ada', session_id: 'contract-3' };
   await good(internal.put(`${vm}/binding`, binding));
   await good(ada.put(`${vm}/binding`, binding), 403);
+  await good(internal.put(`${path}/${own.vm_id}/binding`, binding), 409);
+  await good(ada.delete(`${path}/${own.vm_id}`));
   await good(ada.get(`${path}?label=team=a`));
   await good(ada.get(vm));
   await good(internal.put(`${vm}/binding`, { ...binding, egress: ['api.example.com'] }));

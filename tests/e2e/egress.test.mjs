@@ -9,6 +9,8 @@ import { after, before, test } from 'node:test';
 
 import { results } from './events.mjs';
 import { createAgent, noSandbox, Platform, run, temporaryFolder, until } from './harness.mjs';
+import { EventStream } from './http.mjs';
+import { base, Seen } from './vms.mjs';
 
 const noCurl = spawnSync('curl', ['--version']).error ? 'curl is not installed' : false;
 const skip = noSandbox || noCurl;
@@ -115,6 +117,27 @@ test('a placeholder stands for a secret inside, and is worth nothing elsewhere',
     [`token ${secret}`],
   );
   assert.equal((await secrets('remove', 'token')).status, 0);
+});
+
+test('a sandbox of one\'s own speaks for its owner, in its first command already', { skip }, async () => {
+  const cloudOs = platform.as('ada', 'cloud_os');
+  const made = await cloudOs.post('/api/v1/vms', { egress: ['plain.test', 'api.test'] });
+  assert.equal(made.status, 201, made.text);
+  const exec = async (command) => {
+    const stream = await EventStream.open(`${platform.endpoints.cloud_os}${base(made.json)}/exec`, {
+      method: 'POST',
+      headers: { 'user-id': 'ada' },
+      body: { command },
+    });
+    return (await new Seen().read(stream)).out.toString();
+  };
+  assert.equal(await exec('curl -s http://plain.test/a'), 'GET /a without credential\n');
+  // A secret that is set while it lives is in the next command.
+  assert.equal((await secrets('set', 'late', '--host', 'api.test', '--env', 'LATE_TOKEN')).status, 0);
+  assert.match(await exec('curl -s -H "Authorization: $LATE_TOKEN" http://api.test/b'), /^GET \/b \[redacted\]/);
+  assert.equal((await secrets('remove', 'late')).status, 0);
+  assert.equal(await exec('echo "[$LATE_TOKEN]"'), '[]\n');
+  assert.ok((await cloudOs.delete(base(made.json))).status < 300);
 });
 
 test('every use and every refusal is on record, for its owner', { skip }, async () => {

@@ -64,7 +64,7 @@ Result<void> resize(Exec& exec, const std::string& body) {
 }  // namespace
 
 ExecTable::ExecTable(const asio::any_io_executor& executor, std::shared_ptr<sdk::ProcessTable> processes,
-                     std::function<Environment()> environment, std::string workspace)
+                     EnvironmentSource environment, std::string workspace)
     : processes_(std::move(processes)),
       environment_(std::move(environment)),
       workspace_(std::move(workspace)),
@@ -74,18 +74,9 @@ void ExecTable::add_routes(net::Router& to) {
   using net::Method;
   using net::Request;
   const net::RouteOptions open{.body_max = kBodyMax, .is_public = true};
-  const auto list = [this](Request&) -> Answer {
-    sdk::ExecList all;
-    for (const auto& [id, exec] : execs_) all.execs.push_back(exec->state());
-    co_return net::Response::json(200, json::write(all));
-  };
-  const auto get = [this](Request& request) -> Answer {
-    ISA_CO_TRY(const auto exec, find(request));
-    co_return state_response(200, *exec);
-  };
   to.add({Method::post, "/exec", [this](Request& request) { return start(request); }, open});
-  to.add({Method::get, "/exec", list, open});
-  to.add({Method::get, "/exec/{id}", get, open});
+  to.add({Method::get, "/exec", [this](Request&) { return list(); }, open});
+  to.add({Method::get, "/exec/{id}", [this](Request& request) { return show(request); }, open});
   to.add({Method::get, "/exec/{id}/output", [this](Request& request) { return output(request); }, open});
   to.add({Method::post, "/exec/{id}/stdin", [this](Request& request) { return change(request, write_input); },
           open});
@@ -93,6 +84,17 @@ void ExecTable::add_routes(net::Router& to) {
           [this](Request& request) { return change(request, send_signal); }, open});
   to.add({Method::post, "/exec/{id}/resize", [this](Request& request) { return change(request, resize); },
           open});
+}
+
+ExecTable::Answer ExecTable::list() {
+  sdk::ExecList all;
+  for (const auto& [id, exec] : execs_) all.execs.push_back(exec->state());
+  co_return net::Response::json(200, json::write(all));
+}
+
+ExecTable::Answer ExecTable::show(net::Request& request) {
+  ISA_CO_TRY(const auto exec, find(request));
+  co_return state_response(200, *exec);
 }
 
 Result<std::shared_ptr<Exec>> ExecTable::find(const net::Request& request) const {
@@ -124,10 +126,10 @@ Result<void> ExecTable::make_room() {
       .with_retry_after(std::chrono::seconds(1));
 }
 
-Result<std::shared_ptr<Exec>> ExecTable::begin(std::string id, const sdk::ExecStart& wanted) {
+Result<std::shared_ptr<Exec>> ExecTable::begin(std::string id, const sdk::ExecStart& wanted,
+                                               Environment env) {
   if (execs_.contains(id)) return conflict("the command {} exists already", id).with_code("exec_exists");
   ISA_TRYV(make_room());
-  auto env = environment_();
   if (wanted.env)
     for (const auto& [name, value] : *wanted.env) env[name] = value;
   ISA_TRY(auto argv, executable_argv(wanted, env));
@@ -150,7 +152,8 @@ Result<std::shared_ptr<Exec>> ExecTable::begin(std::string id, const sdk::ExecSt
 ExecTable::Answer ExecTable::start(net::Request& request) {
   ISA_CO_TRY(const auto wanted, parse_exec_start(request.body));
   ISA_CO_TRY(auto id, id_for(request));
-  ISA_CO_TRY(const auto exec, begin(std::move(id), wanted));
+  ISA_CO_TRY(auto env, co_await environment_());
+  ISA_CO_TRY(const auto exec, begin(std::move(id), wanted, std::move(env)));
   if (wanted.background.value_or(false)) co_return state_response(201, *exec);
   auto body = [exec](net::BodyWriter& to) { return Exec::stream(exec, 0, to); };
   co_return net::Response::sse(std::move(body));

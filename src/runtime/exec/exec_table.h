@@ -14,10 +14,12 @@ namespace isa::runtime {
 // Lives on one event loop; stop() before destruction.
 class ExecTable {
  public:
-  // `environment`: what every command gets, before its own variables. `workspace`: where relative paths
+  using EnvironmentSource = std::function<Task<Result<Environment>>()>;
+
+  // `environment`: tells what a command gets, before its own variables. `workspace`: where relative paths
   // begin.
   ExecTable(const asio::any_io_executor& executor, std::shared_ptr<sdk::ProcessTable> processes,
-            std::function<Environment()> environment, std::string workspace);
+            EnvironmentSource environment, std::string workspace);
 
   void add_routes(net::Router& to);
   Task<void> stop() { return tasks_.stop(); }
@@ -26,14 +28,16 @@ class ExecTable {
   using Answer = Task<Result<net::Response>>;
 
   Answer start(net::Request& request);
+  Answer list();
+  Answer show(net::Request& request);
   Answer output(net::Request& request);
   Answer change(net::Request& request, Result<void> (*act)(Exec&, const std::string& body));
-  Result<std::shared_ptr<Exec>> begin(std::string id, const sdk::ExecStart& wanted);
+  Result<std::shared_ptr<Exec>> begin(std::string id, const sdk::ExecStart& wanted, Environment env);
   Result<std::shared_ptr<Exec>> find(const net::Request& request) const;
   Result<void> make_room();
 
   std::shared_ptr<sdk::ProcessTable> processes_;
-  std::function<Environment()> environment_;
+  EnvironmentSource environment_;
   std::string workspace_;
   std::map<std::string, std::shared_ptr<Exec>> execs_;  // By id, and so by age.
   TaskGroup tasks_;
