@@ -2,6 +2,7 @@
 
 #include "cloud_os/broker_routes.h"
 #include "cloud_os/wire.h"
+#include "net/target.h"
 #include "sdk/exec_protocol.h"
 
 #include <charconv>
@@ -194,11 +195,21 @@ Request inner(const Request& request, Method method, std::string target, std::st
 }
 
 // Exec and files are the runtime's: what stands behind the sandbox's id is its own target.
+// What follows /api/v1/vms/{id}, as it was sent.
+Result<std::string> target_inside(const Request& request) {
+  ISA_TRY(auto parts, net::split_target(request.target));
+  constexpr int kSegmentsBefore = 4;
+  std::size_t end_of_id = 0;
+  for (int i = 0; i < kSegmentsBefore; ++i) end_of_id = parts.path.find('/', end_of_id + 1);
+  std::string inside(parts.path.substr(end_of_id));
+  if (!parts.query.empty()) inside.append("?").append(parts.query);
+  return inside;
+}
+
 Answer control(Service& service, Request& request) {
   ISA_CO_TRY(const auto vm, co_await find(service, request));
-  constexpr std::string_view before = "/api/v1/vms/";
-  const auto end_of_id = request.target.find('/', before.size());
-  auto question = inner(request, request.method, request.target.substr(end_of_id), std::move(request.body));
+  ISA_CO_TRY(auto target, target_inside(request));
+  auto question = inner(request, request.method, std::move(target), std::move(request.body));
   co_return co_await service.control(vm.vm_id, std::move(question));
 }
 

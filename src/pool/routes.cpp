@@ -209,9 +209,16 @@ Task<Result<void>> add_views(Pool& pool, const Request& request, InstanceList& t
   co_return ok();
 }
 
+// Of a type that may have none at the moment; not_found for one that there is not.
+Result<std::vector<Pool*>> pools_asked_for(Service& service, const Request& request) {
+  const auto& type = request.param("type");
+  auto pools = service.pools_of(type);
+  if (pools.empty() && type != kCustomPool) ISA_TRYV(service.pool(type));
+  return pools;
+}
+
 Task<Result<Response>> list_instances(Service& service, Request& request) {
-  const auto pools = service.pools_of(request.param("type"));
-  if (pools.empty() && request.param("type") != kCustomPool) ISA_CO_TRYV(service.pool(request.param("type")));
+  ISA_CO_TRY(const auto pools, pools_asked_for(service, request));
   InstanceList list;
   for (auto* const pool : pools) ISA_CO_TRYV(co_await add_views(*pool, request, list));
   co_return Response::json(200, json::write(list));
@@ -224,8 +231,9 @@ Task<Result<Response>> get_instance(Service& service, Request& request) {
 }
 
 Task<Result<Response>> get_queue(Service& service, Request& request) {
+  ISA_CO_TRY(const auto pools, pools_asked_for(service, request));
   Queue queue;
-  for (auto* const pool : service.pools_of(request.param("type"))) {
+  for (auto* const pool : pools) {
     for (const auto* ticket : pool->queue().tickets()) {
       if (!request.identity.is_internal && ticket->user() != request.identity.user) continue;
       const auto& shape = pool->fleet().shape();

@@ -1,8 +1,9 @@
 // Commands and files in sandboxes over the API, with a server that is killed in the middle and hostile commands.
 import assert from 'node:assert/strict';
+import http from 'node:http';
 import { after, before, describe, test } from 'node:test';
 
-import { noSandbox, until } from './harness.mjs';
+import { internalSecret, noSandbox, until } from './harness.mjs';
 import { expectEnvelope } from './http.mjs';
 import { base, CloudOs, noPause, Seen } from './vms.mjs';
 
@@ -31,6 +32,16 @@ describe('a command', { skip }, () => {
     const answer = await os.platform.as('eve', 'cloud_os').post(`${base(vm)}/exec`, { command: 'id' });
     assert.equal(answer.status, 404);
     expectEnvelope(answer);
+  });
+
+  test('is found by an absolute target too', async () => {
+    const { hostname, port } = new URL(os.platform.endpoints.cloud_os);
+    const path = `http://${hostname}:${port}${base(vm)}/exec`;
+    const headers = { 'X-Internal-Service': 'true', 'X-Internal-Service-Secret': internalSecret };
+    const status = await new Promise((resolve, reject) =>
+      http.get({ hostname, port, path, headers }, (answer) => resolve(answer.resume().statusCode)).on('error', reject),
+    );
+    assert.equal(status, 200);
   });
 
   test('is refused by its field when it makes no sense', async () => {

@@ -46,7 +46,9 @@ Result<void> take_address(std::string_view url, Target& to) {
 Result<std::string> read_password(const std::string& file) {
   std::ifstream from(file);
   std::string line;
-  if (!std::getline(from, line) || line.empty())
+  const bool is_read = static_cast<bool>(std::getline(from, line));
+  if (line.ends_with('\r')) line.pop_back();  // Of an editor that ends lines so.
+  if (!is_read || line.empty())
     return failed_dependency("redis.password_file: no password can be read from {}", file);
   return line;
 }
