@@ -100,6 +100,41 @@ void place(int from, int to) {
   if (from != to && dup2(from, to) < 0) fail("pass on a descriptor to", "the sandbox");
 }
 
+// What it returns lives until execve.
+char** read_environment(const char* dir) {
+  char path[4096];
+  std::snprintf(path, sizeof path, "%s/environment", dir);
+  const int fd = open(path, O_RDONLY | O_CLOEXEC);
+  struct stat status{};
+  if (fd < 0 || fstat(fd, &status) != 0) fail("read", path);
+  const auto size = static_cast<std::size_t>(status.st_size);
+  auto* text = static_cast<char*>(std::malloc(size + 1));
+  auto* variables = static_cast<char**>(std::calloc(size + 1, sizeof(char*)));
+  if (!text || !variables) fail("hold", path);
+  errno = EIO;
+  if (read(fd, text, size) != static_cast<ssize_t>(size)) fail("read all of", path);
+  close(fd);
+  text[size] = '\0';
+  std::size_t count = 0;
+  for (const char* at = text; at < text + size; at += std::strlen(at) + 1)
+    variables[count++] = const_cast<char*>(at);
+  return variables;
+}
+
+[[noreturn]] void become_bare_program(const Orders& orders) {
+  join_cgroups(orders);
+  limit_process(orders);
+  char* const* variables = read_environment(orders.dir);
+  if (chdir("workspace") != 0) fail("enter the workspace in", orders.dir);
+  // A program that became another user could not be killed with the others.
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) fail("give up setuid programs for", orders.dir);
+  setsid();  // A signal to its process group is not for the shim.
+  close_range(kListenFd + 1, ~0U, 0);
+  umask(0022);
+  execve(orders.program[0], orders.program, variables);
+  fail("execute", orders.program[0]);
+}
+
 }  // namespace
 
 void become_sandbox(const Orders& orders, ChildPipes pipes) {
@@ -107,6 +142,7 @@ void become_sandbox(const Orders& orders, ChildPipes pipes) {
   // main.cpp).
   place(pipes.log, STDOUT_FILENO);
   place(pipes.log, STDERR_FILENO);
+  if (orders.is_bare) become_bare_program(orders);
   char path[4096];
   std::snprintf(path, sizeof path, "%s/bwrap.args", orders.dir);
   const int args = open(path, O_RDONLY);

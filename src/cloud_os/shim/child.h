@@ -10,8 +10,8 @@ struct ChildPipes {
   int info = -1;  // Becomes kInfoFd.
 };
 
-// Joins the cgroups, stages the folders, drops root and executes the program. Comes back only by _exit(125),
-// with the reason in the log.
+// Joins the cgroups, stages the folders, drops root and executes the program; a bare program has no folders
+// and no root. Comes back only by _exit(125), with the reason in the log.
 [[noreturn]] void become_sandbox(const Orders& orders, ChildPipes pipes);
 
 }  // namespace isa::shim

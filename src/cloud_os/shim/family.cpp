@@ -1,5 +1,7 @@
 #include "family.h"
 
+#include "process_table.h"
+
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
@@ -15,21 +17,12 @@
 namespace isa::shim {
 namespace {
 
-// Field 22 of /proc/<pid>/stat. The second field, the name, may hold anything, so count from its closing
-// bracket.
+// A sandbox that makes processes faster than they are found is not stopped for ever.
+constexpr int kStopPasses = 64;
+
 unsigned long long start_time(pid_t pid) {
-  char path[64];
-  std::snprintf(path, sizeof path, "/proc/%d/stat", static_cast<int>(pid));
-  const int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return 0;
-  char text[1024];
-  const ssize_t count = read(fd, text, sizeof text - 1);
-  close(fd);
-  if (count <= 0) return 0;
-  text[count] = '\0';
-  const char* at = std::strrchr(text, ')');
-  for (int field = 2; at && field < 22; ++field) at = std::strchr(at + 1, ' ');
-  return at ? std::strtoull(at + 1, nullptr, 10) : 0;
+  Process found;
+  return read_process(pid, found) ? found.start : 0;
 }
 
 // A reader sees the whole file or none.
@@ -45,6 +38,9 @@ bool write_whole(const char* name, const char* text) {
 }
 
 }  // namespace
+
+Family::Family(pid_t program, bool is_bare)
+    : program_(program), is_bare_(is_bare), init_(is_bare ? program : 0) {}
 
 void Family::read_info(const char* bytes, std::size_t count) {
   count = std::min(count, sizeof info_ - 1 - info_size_);
@@ -69,7 +65,18 @@ bool Family::reap() {
   }
 }
 
+// Nothing takes the others along when the program ends. Those that it leaves behind come to the shim, which
+// is their subreaper, so that every process is a descendant until it ends. Stopped ones make no further ones.
+void Family::kill_descendants() {
+  if (!was_stopped_)
+    for (int pass = 0; pass < kStopPasses && signal_descendants(SIGSTOP) > 0;) ++pass;
+  was_stopped_ = true;
+  signal_descendants(SIGKILL);
+}
+
 void Family::kill_all() {
+  was_told_ = true;
+  if (is_bare_) kill_descendants();
   // The first process of a pid namespace takes everybody in it along. Bubblewrap reaps it, so that its number
   // may be somebody else's by now: signal by descriptor.
   if (init_fd_ >= 0) syscall(SYS_pidfd_send_signal, init_fd_, SIGKILL, nullptr, 0);
@@ -90,7 +97,8 @@ bool Family::write_exit() const {
   char text[64];
   if (status_ >= 0 && WIFSIGNALED(status_))
     std::snprintf(text, sizeof text, "signaled %d\n", WTERMSIG(status_));
-  else if (status_ >= 0 && WEXITSTATUS(status_) > 128)  // bubblewrap's way to say that its child was killed.
+  else if (!is_bare_ && status_ >= 0 &&
+           WEXITSTATUS(status_) > 128)  // bubblewrap's way to say that its child was killed.
     std::snprintf(text, sizeof text, "signaled %d\n", WEXITSTATUS(status_) - 128);
   else
     std::snprintf(text, sizeof text, "exited %d\n", status_ >= 0 ? WEXITSTATUS(status_) : 125);

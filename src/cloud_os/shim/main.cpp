@@ -3,7 +3,7 @@
 // In a session of its own it starts the sandbox inside of its limits, keeps the last of its output, waits
 // until every process of it has ended and leaves the exit status in the sandbox's folder. It cleans nothing
 // up: cloud_os, or the next one after a restart, does that from the folder. SIGTERM makes it kill the
-// sandbox.
+// sandbox. Where the sandbox is a bare program, its end is the end of everything that it started, too.
 #include "child.h"
 #include "family.h"
 #include "log_ring.h"
@@ -23,6 +23,9 @@
 
 namespace isa::shim {
 namespace {
+
+// Who is still there is killed again after so long, because one that was made meanwhile may be missed.
+constexpr int kKillAgainMs = 20;
 
 struct Pipe {
   int read_end = -1;
@@ -74,7 +77,7 @@ void supervise(Family& family, int log_fd, int info_fd, int signals, LogRing& lo
   char bytes[16384];
   while (alive || log_fd >= 0) {
     pollfd watched[] = {{log_fd, POLLIN, 0}, {info_fd, POLLIN, 0}, {signals, POLLIN, 0}};
-    if (poll(watched, 3, -1) < 0 && errno != EINTR) break;
+    if (poll(watched, 3, family.is_ending() ? kKillAgainMs : -1) < 0 && errno != EINTR) break;
     if (watched[0].revents) {
       const ssize_t count = take(log_fd, bytes, sizeof bytes);
       if (count > 0) log.append(bytes, static_cast<std::size_t>(count));
@@ -87,6 +90,7 @@ void supervise(Family& family, int log_fd, int info_fd, int signals, LogRing& lo
     while (read(signals, &info, sizeof info) == sizeof info)
       if (info.ssi_signo != SIGCHLD) family.kill_all();
     alive = family.reap();
+    if (alive && family.is_ending()) family.kill_all();
   }
 }
 
@@ -111,12 +115,14 @@ int run(const Orders& orders) {
   // The sandbox's descriptors are the sandbox's alone: when it dies, whoever is connected learns of it at
   // once.
   close(kListenFd);
-  close(kSeccompFd);
-  close(kIoctlFilterFd);
+  if (!orders.is_bare) {
+    close(kSeccompFd);
+    close(kIoctlFilterFd);
+  }
   close(log_pipe.write_end);
   close(info_pipe.write_end);
 
-  Family family(program);
+  Family family(program, orders.is_bare);
   family.write_pids();
   supervise(family, log_pipe.read_end, info_pipe.read_end, signals, log);
   return family.write_exit() ? 0 : 1;

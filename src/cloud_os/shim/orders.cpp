@@ -55,6 +55,11 @@ bool read_option(std::string_view name, char* value, Orders& orders) {
 bool read_orders(int argc, char** argv, Orders& orders) {
   int at = 1;
   while (at + 1 < argc && std::string_view(argv[at]) != "--") {
+    if (std::string_view(argv[at]) == "--bare") {
+      orders.is_bare = true;
+      ++at;
+      continue;
+    }
     if (!read_option(argv[at], argv[at + 1], orders)) {
       std::fprintf(stderr, "isa-shim: cannot use the argument %s %s\n", argv[at], argv[at + 1]);
       return false;
@@ -66,6 +71,10 @@ bool read_orders(int argc, char** argv, Orders& orders) {
   if (!has_program || !orders.dir || drops_to_root) {
     std::fprintf(stderr,
                  "isa-shim: needs --dir, a program after -- and, with --uid, a --gid; neither may be 0\n");
+    return false;
+  }
+  if (orders.is_bare && (orders.drop || orders.gid != 0 || orders.stage_count > 0)) {
+    std::fprintf(stderr, "isa-shim: --bare goes without --uid, --gid and --stage\n");
     return false;
   }
   orders.program = argv + at + 1;

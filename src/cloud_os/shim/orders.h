@@ -1,10 +1,13 @@
 // What a shim was told to do: its argument vector, read once.
 //
-//   isa-shim --dir DIR [--uid N --gid N] [--cgroup DIR]... [--stage NAME=SOURCE]... [--log-bytes N]
+//   isa-shim --dir DIR [--bare] [--uid N --gid N] [--cgroup DIR]... [--stage NAME=SOURCE]... [--log-bytes N]
 //            [--file-bytes N] -- PROGRAM [ARGUMENT]...
 //
 // Descriptors that it inherits: 3 the sandbox's listening socket, 4 and 5 seccomp programs. The options of
 // bubblewrap come from DIR/bwrap.args, so that nothing of a sandbox's environment shows in a process listing.
+//
+// --bare: the program is the sandbox, with nothing around it. Of the descriptors it has only the socket; its
+// variables come from DIR/environment, each ended by a NUL, and its working directory is DIR/workspace.
 #pragma once
 
 #include <array>
@@ -29,6 +32,7 @@ inline constexpr const char* kStageFolder = "/tmp/isa";
 
 struct Orders {
   const char* dir = nullptr;
+  bool is_bare = false;
   bool drop = false;  // To uid and gid, after staging; only root can.
   uid_t uid = 0;
   gid_t gid = 0;
