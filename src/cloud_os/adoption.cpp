@@ -70,6 +70,8 @@ Task<Result<void>> Service::start() {
   ISA_CO_TRY(auto records, co_await offload<std::vector<Record>>(workers_, read));
   for (const auto& record : records) ISA_CO_TRYV(check_backend(record, backend_->name()));
   ISA_CO_TRYV(co_await keys_.start());
+  if (!backend_->capabilities().isolates)
+    log::warn("sandbox.no_isolation", {{"backend", backend_->name()}, {"isolation", backend_->isolation()}});
   for (auto& record : records) {
     const SandboxDir dir{folder_ / record.vm.vm_id.value()};
     const auto sandbox = std::make_shared<Sandbox>(executor_, dir, std::move(record));

@@ -11,6 +11,7 @@ namespace isa::cloud_os {
 
 // What a backend can do beyond what every one can; the same for its whole life.
 struct Capabilities {
+  bool isolates = true;  // False: what runs in a sandbox can do whatever this process's user can.
   bool pause = false;
   bool snapshot = false;
   bool images = false;          // VmCreate::image

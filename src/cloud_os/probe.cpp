@@ -2,6 +2,7 @@
 
 #include "cloud_os/backends/bubblewrap/probe.h"
 #include "cloud_os/backends/docker/probe.h"
+#include "cloud_os/backends/process/probe.h"
 
 #include <fmt/format.h>
 
@@ -20,6 +21,7 @@ struct Candidate {
 };
 
 // Under `auto` the first usable one is taken: bubblewrap starts a sandbox in a fiftieth of the time.
+// `process`, which isolates nothing, is never among them.
 constexpr Candidate kCandidates[] = {{"bubblewrap", probe_bubblewrap}, {"docker", probe_docker}};
 
 Probe refusal(std::string message) {
@@ -31,7 +33,9 @@ Probe refusal(std::string message) {
 Probe look_at(std::string_view name, const Settings& settings, const fs::path& data_dir, Trial trial) {
   const auto named = std::ranges::find(kCandidates, name, &Candidate::name);
   if (named != std::end(kCandidates)) return named->look(settings, data_dir, trial);
-  return refusal(fmt::format("cloud_os.backend is {}; this build has: auto, bubblewrap, docker", name));
+  if (name == "process") return probe_process(settings, data_dir, trial);
+  return refusal(
+      fmt::format("cloud_os.backend is {}; this build has: auto, bubblewrap, docker, process", name));
 }
 
 // What two candidates have in common is said once.
@@ -53,6 +57,10 @@ Probe choose(const Settings& settings, const fs::path& data_dir, Extent extent) 
     add_findings(chosen.findings, std::move(one.findings));
     if (chosen.backend && extent == Extent::until_usable) break;
   }
+  if (settings.insecure_no_isolation)
+    chosen.findings.push_back({"isolation", false, false,
+                               "cloud_os.insecure_no_isolation changes nothing under cloud_os.backend=auto; "
+                               "--insecure-no-isolation sets both"});
   if (usable.empty()) return chosen;
   // Nobody needs what another candidate lacks.
   for (auto& finding : chosen.findings) finding.is_required = finding.is_required && finding.is_good;

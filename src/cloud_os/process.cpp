@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cstdio>
 #include <cstring>
+#include <set>
 #include <time.h>
 
 #include <poll.h>
@@ -39,6 +40,7 @@ Number to_number(std::string_view text) {
 
 struct Status {
   ProcessId process;
+  pid_t parent = 0;
   bool is_zombie = false;
 };
 
@@ -48,7 +50,33 @@ std::optional<Status> look_up(pid_t pid) {
   const auto fields = stat_fields(*text);
   if (fields.size() < 20) return std::nullopt;
   const bool is_zombie = fields[0] == "Z" || fields[0] == "X";
-  return Status{{pid, to_number<unsigned long long>(fields[19])}, is_zombie};
+  return Status{{pid, to_number<unsigned long long>(fields[19])}, to_number<pid_t>(fields[1]), is_zombie};
+}
+
+// Empty when the processes of this host cannot be listed.
+std::vector<Status> look_at_all() {
+  std::vector<Status> all;
+  std::error_code error;
+  for (std::filesystem::directory_iterator at("/proc", error), end; !error && at != end; at.increment(error))
+    if (const auto pid = to_number<pid_t>(at->path().filename().string()); pid > 0)
+      if (const auto status = look_up(pid)) all.push_back(*status);
+  return all;
+}
+
+// Those that live. Again and again, because a child can have a smaller number than its parent.
+std::vector<ProcessId> living_descendants(pid_t ancestor) {
+  const auto all = look_at_all();
+  std::set<pid_t> family{ancestor};
+  for (std::size_t before = 0; before != family.size();) {
+    before = family.size();
+    for (const auto& one : all)
+      if (family.contains(one.parent)) family.insert(one.process.pid);
+  }
+  std::vector<ProcessId> living;
+  for (const auto& one : all)
+    if (one.process.pid != ancestor && family.contains(one.process.pid) && !one.is_zombie)
+      living.push_back(one.process);
+  return living;
 }
 
 }  // namespace
@@ -103,6 +131,20 @@ bool wait_until_gone(const ProcessId& process, std::chrono::milliseconds patienc
 bool kill_and_wait(const ProcessId& process, std::chrono::milliseconds patience) {
   send_signal(process, SIGKILL);
   return wait_until_gone(process, patience);
+}
+
+bool kill_family(const ProcessId& process, std::chrono::milliseconds patience) {
+  if (!is_alive(process)) return true;
+  const auto end = std::chrono::steady_clock::now() + patience;
+  // Stopped it makes no others, and as long as it is there, orphans stay below it.
+  send_signal(process, SIGSTOP);
+  for (auto family = living_descendants(process.pid); !family.empty();
+       family = living_descendants(process.pid)) {
+    for (const auto& one : family) send_signal(one, SIGKILL);
+    for (const auto& one : family) wait_until_gone(one, patience);
+    if (std::chrono::steady_clock::now() > end) break;
+  }
+  return kill_and_wait(process, patience);
 }
 
 SandboxProcesses read_pids(const std::filesystem::path& file) {

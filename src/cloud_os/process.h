@@ -32,6 +32,9 @@ int open_process(const ProcessId& process);
 void reap(const ProcessId& process);
 // SIGKILL, and waits at most `patience` until it is gone (a zombie of ours is reaped). True when it is gone.
 bool kill_and_wait(const ProcessId& process, std::chrono::milliseconds patience);
+// The same for it and all its descendants. Nobody escapes who cannot get out from below it, as from a
+// subreaper.
+bool kill_family(const ProcessId& process, std::chrono::milliseconds patience);
 void send_signal(const ProcessId& process, int number);
 bool wait_until_gone(const ProcessId& process, std::chrono::milliseconds patience);
 

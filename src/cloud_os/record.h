@@ -19,6 +19,7 @@ struct SandboxDir {
   std::filesystem::path broker_socket() const { return broker() / "broker.sock"; }
   std::filesystem::path workspace() const { return root / "workspace"; }  // Mounted at /workspace.
   std::filesystem::path program_options() const { return root / "bwrap.args"; }
+  std::filesystem::path environment() const { return root / "environment"; }  // Of process.
   std::filesystem::path pids() const { return root / "pids"; }  // Written by the shim, like the next three.
   std::filesystem::path container() const {
     return root / "container";

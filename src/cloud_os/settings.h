@@ -6,6 +6,7 @@ namespace isa::cloud_os {
 
 struct Settings {
   std::string backend = "auto";
+  bool insecure_no_isolation = false;
   std::string docker_socket;
   std::string docker_image = "isa-runtime";
   bool bridge_network = false;
@@ -24,8 +25,14 @@ struct Settings {
     using config::secret;
     using config::setting;
     return std::tuple(
-        setting("cloud_os.backend", &Settings::backend,
-                "what isolates sandboxes: bubblewrap, docker, or auto for the first of them that is usable"),
+        setting(
+            "cloud_os.backend", &Settings::backend,
+            "what isolates sandboxes: bubblewrap, docker, or auto for the first of them that is usable; or "
+            "process, which isolates nothing"),
+        setting(
+            "cloud_os.insecure_no_isolation", &Settings::insecure_no_isolation,
+            "cloud_os.backend may be process: whatever an agent runs can then read, change and reach what "
+            "the platform's user can; for trying isA out where nothing else works"),
         setting("cloud_os.docker_socket", &Settings::docker_socket,
                 "Unix socket of the Docker engine; empty: what DOCKER_HOST says, or /var/run/docker.sock"),
         setting("cloud_os.docker_image", &Settings::docker_image,

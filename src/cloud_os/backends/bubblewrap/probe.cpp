@@ -2,7 +2,7 @@
 
 #include "cloud_os/backends/bubblewrap/backend.h"
 #include "cloud_os/command.h"
-#include "cloud_os/probe_parts.h"
+#include "cloud_os/shim_probe.h"
 
 #include <algorithm>
 
@@ -11,9 +11,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr auto kTrialPatience = std::chrono::seconds(10);
-constexpr const char* kTrialProgram = "/usr/bin/true";
-
 class Prober {
  public:
   Prober(const Settings& settings, const fs::path& data_dir)
@@ -21,7 +18,7 @@ class Prober {
 
   Probe run(Trial trial) && {
     find_bwrap();
-    find_programs();
+    prepare_shim();
     prepare_folders();
     compile_filter();
     if (trial == Trial::yes && !is_hopeless()) try_sandbox();
@@ -29,7 +26,7 @@ class Prober {
     probe_.findings.push_back(look_at_user(settings_.uid_base));
     if (!is_hopeless())
       probe_.backend =
-          std::make_unique<BubblewrapBackend>(config_, std::move(*filter_), std::move(*cgroups_));
+          std::make_unique<BubblewrapBackend>(shim_, config_, std::move(*filter_), std::move(*cgroups_));
     return std::move(probe_);
   }
 
@@ -43,7 +40,7 @@ class Prober {
   }
 
   void find_bwrap();
-  void find_programs();
+  void prepare_shim();
   void prepare_folders();
   void compile_filter();
   void try_sandbox();
@@ -52,6 +49,7 @@ class Prober {
 
   const Settings& settings_;
   fs::path data_dir_;
+  ShimConfig shim_;
   BubblewrapConfig config_;
   std::optional<SeccompFilter> filter_;
   std::optional<Cgroups> cgroups_;
@@ -74,20 +72,15 @@ void Prober::find_bwrap() {
                    is_recent ? "" : "; version 0.5 or newer is needed"));
 }
 
-void Prober::find_programs() {
-  auto shim = find_own_program("isa-shim", settings_.shim_path, "cloud_os.shim_path");
-  auto runtime = find_own_program("isa-runtime", settings_.runtime_path, "cloud_os.runtime_path");
-  config_.shim = shim.path;
-  config_.runtime = runtime.path;
-  probe_.findings.push_back(std::move(shim.finding));
-  probe_.findings.push_back(std::move(runtime.finding));
+void Prober::prepare_shim() {
+  auto [config, findings] = look_at_shim(settings_, data_dir_);
+  shim_ = std::move(config);
+  for (auto& one : findings) probe_.findings.push_back(std::move(one));
 }
 
 void Prober::prepare_folders() {
-  config_.sandboxes = sandboxes_folder(data_dir_);
   config_.etc = data_dir_ / "sandbox-etc";
   config_.uid_base = settings_.uid_base;
-  config_.log_bytes = settings_.log_bytes;
   auto folder = prepare_data_folder(data_dir_);
   if (const auto etc = write_etc(config_.etc); folder.is_good && !etc)
     folder = {"sandbox folder", false, true,
@@ -101,30 +94,10 @@ void Prober::compile_filter() {
   if (filter) filter_.emplace(std::move(*filter));
 }
 
-// The same way as every later sandbox, only that its first process ends at once.
 Result<void> Prober::run_trial() {
   ISA_TRY(auto filter, SeccompFilter::compile());
-  BubblewrapConfig config = config_;
-  config.runtime = kTrialProgram;
-  config.sandboxes = data_dir_ / "trial";
-  const SandboxDir dir{config.sandboxes / SandboxId::make().value()};
-  std::error_code error;
-  fs::create_directories(dir.broker(), error);
-  fs::create_directories(dir.workspace(), error);
-  if (error) return internal_error("cannot make {}", dir.root.string()).with_detail(error.message());
-
-  BubblewrapBackend backend(config, std::move(filter), Cgroups({}));
-  const auto shim = backend.spawn(dir, Record{});
-  if (shim) wait_until_gone(shim->supervisor, kTrialPatience);
-  std::ignore = backend.kill(dir);
-  const auto exit = backend.exit_of(dir);
-  auto said = read_text(dir.log()).value_or("");
-  fs::remove_all(dir.root, error);
-  fs::remove(config.sandboxes, error);  // Unless another probe has its own below it.
-  if (!shim) return Failure(shim.error());
-  if (exit.code == 0) return ok();
-  while (said.ends_with('\n')) said.pop_back();
-  return failed_dependency("{}", said.empty() ? exit.reason : said);
+  BubblewrapBackend backend(for_trial(shim_, data_dir_), config_, std::move(filter), Cgroups({}));
+  return try_once(backend, data_dir_);
 }
 
 void Prober::try_sandbox() {
@@ -144,22 +117,10 @@ void Prober::try_sandbox() {
                    tried.error().message()));
 }
 
-// A name for the data folder that fits into a path (FNV-1a).
-std::string mark_of(const fs::path& folder) {
-  std::uint64_t hash = 0xcbf2'9ce4'8422'2325;
-  for (const char c : fs::weakly_canonical(folder).string())
-    hash = (hash ^ static_cast<unsigned char>(c)) * 0x100'0000'01b3;
-  return fmt::format("{:016x}", hash);
-}
-
 void Prober::look_at_limits() {
-  cgroups_ = Cgroups::probe(mark_of(data_dir_));
-  for (const auto& sentence : cgroups_->why_missing()) note("limits", false, sentence, false);
-  if (!cgroups_->why_missing().empty()) return;
-  const bool v2 =
-      std::ranges::all_of(cgroups_->hierarchies(), [](const auto& one) { return one.version == 2; });
-  note("limits", true, fmt::format("memory, cpu and processes, by control groups of version {}", v2 ? 2 : 1),
-       false);
+  auto found = find_limits(data_dir_);
+  cgroups_ = std::move(found.cgroups);
+  for (auto& one : found.findings) probe_.findings.push_back(std::move(one));
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "cloud_os/backends/bubblewrap/start_shim.h"
+#include "cloud_os/start_shim.h"
 
 #include <cerrno>
 #include <spawn.h>
@@ -13,7 +13,6 @@ namespace {
 constexpr int kListenFd = 3;  // As in shim/orders.h.
 constexpr int kAllowedFd = 4;
 constexpr int kRefusedIoctlsFd = 5;
-constexpr int kFirstUnusedFd = 6;
 
 // Above every number that it may be copied to, so that one copy never covers another one's source.
 Descriptor lifted(Descriptor from) {
@@ -49,9 +48,13 @@ class SpawnPlan {
 Result<ProcessId> start_shim(const SandboxDir& dir, const std::vector<std::string>& arguments,
                              ShimDescriptors inherited) {
   const Descriptor listener = lifted(std::move(inherited.listener));
-  const Descriptor allowed = lifted(std::move(inherited.allowed));
-  const Descriptor refused = lifted(std::move(inherited.refused_ioctls));
-  if (!listener || !allowed || !refused) return from_errno(errno, "no descriptor is left to start a sandbox");
+  Descriptor allowed, refused;
+  if (inherited.filter) {
+    allowed = lifted(std::move(inherited.filter->allowed));
+    refused = lifted(std::move(inherited.filter->refused_ioctls));
+  }
+  if (!listener || (inherited.filter && (!allowed || !refused)))
+    return from_errno(errno, "no descriptor is left to start a sandbox");
 
   SpawnPlan plan;
   auto* actions = &plan.actions;
@@ -60,9 +63,11 @@ Result<ProcessId> start_shim(const SandboxDir& dir, const std::vector<std::strin
                                      0600);
   ::posix_spawn_file_actions_adddup2(actions, STDOUT_FILENO, STDERR_FILENO);
   ::posix_spawn_file_actions_adddup2(actions, listener.get(), kListenFd);
-  ::posix_spawn_file_actions_adddup2(actions, allowed.get(), kAllowedFd);
-  ::posix_spawn_file_actions_adddup2(actions, refused.get(), kRefusedIoctlsFd);
-  ::posix_spawn_file_actions_addclosefrom_np(actions, kFirstUnusedFd);
+  if (inherited.filter) {
+    ::posix_spawn_file_actions_adddup2(actions, allowed.get(), kAllowedFd);
+    ::posix_spawn_file_actions_adddup2(actions, refused.get(), kRefusedIoctlsFd);
+  }
+  ::posix_spawn_file_actions_addclosefrom_np(actions, (inherited.filter ? kRefusedIoctlsFd : kListenFd) + 1);
 
   std::vector<char*> words;
   for (const auto& argument : arguments) words.push_back(const_cast<char*>(argument.c_str()));

@@ -4,11 +4,19 @@
 #include "cloud_os/process.h"
 #include "cloud_os/record.h"
 
+#include <optional>
+
 namespace isa::cloud_os {
+
+// The system calls of bubblewrap's sandboxes.
+struct FilterDescriptors {
+  Descriptor allowed, refused_ioctls;
+};
 
 // What a shim inherits (shim/orders.h says at which numbers).
 struct ShimDescriptors {
-  Descriptor listener, allowed, refused_ioctls;
+  Descriptor listener;
+  std::optional<FilterDescriptors> filter;
 };
 
 // Starts the shim of one sandbox, with nothing inherited but these descriptors. What it says itself goes to
