@@ -26,6 +26,7 @@ struct Globals {
   std::string data_dir;
   std::string config_file;
   std::vector<std::string> assignments;
+  bool no_isolation = false;
   std::string url;
   std::string user;
 };
@@ -40,6 +41,10 @@ Result<PlatformConfig> load(const Globals& globals) {
   SettingsInput input;
   if (!globals.config_file.empty()) input.config_file = globals.config_file;
   if (!globals.data_dir.empty()) input.flags.emplace_back("data_dir", globals.data_dir);
+  if (globals.no_isolation) {
+    input.flags.emplace_back("cloud_os.insecure_no_isolation", "true");
+    input.flags.emplace_back("cloud_os.backend", "process");
+  }
   input.assignments = globals.assignments;
   for (char** entry = environ; *entry; ++entry) input.environment.emplace_back(*entry);
   return load_config(input);
@@ -211,17 +216,25 @@ void add_platform(CLI::App& app, Globals& globals, std::function<int()>& action)
     return served ? 0 : fail(served.error());
   };
   const std::string drain_help = "A stop waits for the conversations in sandboxes to end";
+  const std::string no_isolation_help =
+      "Agents run as ordinary processes of this user, with all that it can read, change and reach";
   auto* up = app.add_subcommand("up", "Run the whole platform in the foreground");
   up->add_flag("--drain", *drain, drain_help);
+  up->add_flag("--insecure-no-isolation", globals.no_isolation, no_isolation_help);
   up->callback([&action, run_roles] { action = [run_roles] { return run_roles(all_roles()); }; });
 
   auto* one = app.add_subcommand("serve", "Run one role alone, over HTTP to the others");
   one->add_flag("--drain", *drain, drain_help);
+  one->add_flag("--insecure-no-isolation", globals.no_isolation, "With cloud_os: " + no_isolation_help);
   auto role = std::make_shared<std::string>();
   one->add_option("role", *role, "agent, pool, cloud_os or model")
       ->required()
       ->check(CLI::IsMember(all_roles()));
-  one->callback([&action, run_roles, role] { action = [run_roles, role] { return run_roles({*role}); }; });
+  one->callback([&action, &globals, run_roles, role] {
+    if (globals.no_isolation && *role != "cloud_os")
+      throw CLI::ValidationError("--insecure-no-isolation", "only cloud_os runs sandboxes; leave it out");
+    action = [run_roles, role] { return run_roles({*role}); };
+  });
 
   app.add_subcommand("doctor", "Say what this machine can and cannot do, and what to install")->callback([&] {
     action = [&globals] {

@@ -13,6 +13,12 @@
 
 namespace isa::runtime {
 
+// Of 127.0.0.1. Everybody outside of a sandbox names its ports by these defaults.
+struct ForwarderPorts {
+  std::uint16_t model = 8082;
+  std::uint16_t proxy = 3128;
+};
+
 // Copies bytes both ways and knows nothing of what they mean. Lives on one event loop; stop() before
 // destruction.
 class Forwarder {

@@ -41,6 +41,16 @@ Result<void> listen(net::Server& server, const Options& options) {
   return server.listen_fd(listener);
 }
 
+// The port that was got; the wanted one when there is none.
+std::uint16_t listen_at(Forwarder& forwarder, std::uint16_t wanted) {
+  const auto port = forwarder.listen(wanted);
+  if (port)
+    log::info("runtime.forwarding", {{"port", *port}});
+  else
+    log::warn("runtime.no_forwarder", {{"message", port.error().message()}});
+  return port.value_or(wanted);
+}
+
 Task<Result<void>> serve(const Options options) {
   auto executor = co_await asio::this_coro::executor;
   auto processes = std::make_shared<sdk::ProcessTable>(sdk::ProcessTable::Orphans::ours);
@@ -50,14 +60,10 @@ Task<Result<void>> serve(const Options options) {
   if (const auto up = bring_up_loopback(); !up)
     log::warn("runtime.no_loopback", {{"message", up.error().message()}, {"detail", up.error().detail()}});
   Forwarder forwarder(executor, options.broker);
-  for (const auto wanted : {options.model_port, options.proxy_port}) {
-    if (const auto port = forwarder.listen(wanted); !port)
-      log::warn("runtime.no_forwarder", {{"message", port.error().message()}});
-    else
-      log::info("runtime.forwarding", {{"port", *port}});
-  }
+  const ForwarderPorts ports{listen_at(forwarder, options.ports.model),
+                             listen_at(forwarder, options.ports.proxy)};
 
-  RuntimeOptions runtime_options{options.broker, options.workspace};
+  RuntimeOptions runtime_options{options.broker, options.workspace, ports};
   Runtime runtime(std::move(runtime_options), processes);
   ExecTable execs(
       executor, std::move(processes), [&runtime] { return runtime.fresh_environment(); }, options.workspace);

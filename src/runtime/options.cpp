@@ -30,9 +30,9 @@ Result<Options> parse_options(std::span<const char* const> arguments) {
     } else if (name == "--workspace") {
       options.workspace = value;
     } else if (name == "--model-port") {
-      ISA_TRY(options.model_port, parse_port(name, value));
+      ISA_TRY(options.ports.model, parse_port(name, value));
     } else if (name == "--proxy-port") {
-      ISA_TRY(options.proxy_port, parse_port(name, value));
+      ISA_TRY(options.ports.proxy, parse_port(name, value));
     } else {
       return validation_error(
           "{} is unknown; the options are --listen, --listener-from, --broker, --workspace, --model-port, "

@@ -2,6 +2,7 @@
 
 #include "base/result.h"
 #include "net/endpoint.h"
+#include "runtime/forwarder.h"
 
 #include <cstdint>
 #include <optional>
@@ -17,8 +18,8 @@ struct Options {
   std::string listener_from;  // A Unix socket whose server hands over the listening socket (listener.h).
   std::string broker = "/run/isa/broker.sock";
   std::string workspace = "/workspace";
-  std::uint16_t model_port = 8082;  // On 127.0.0.1: what connects there talks to the broker,
-  std::uint16_t proxy_port = 3128;  // and so does what connects here. The broker tells them apart.
+  // What connects there talks to the broker, which tells them apart. 0: the system chooses.
+  ForwarderPorts ports;
 };
 
 Result<Options> parse_options(std::span<const char* const> arguments);

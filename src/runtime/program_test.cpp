@@ -46,18 +46,14 @@ int listen_at(const std::filesystem::path& path) {
 
 }  // namespace
 
-Program::Program(const std::filesystem::path& folder, bool by_inherited_socket) : model_port_(free_port()) {
+Program::Program(const std::filesystem::path& folder, bool by_inherited_socket)
+    : model_port_(free_port()), proxy_port_(free_port()) {
   std::filesystem::create_directories(folder / "workspace");
   const auto control = folder / "control";
-  std::vector<std::string> argv = {ISA_RUNTIME_PROGRAM,
-                                   "--broker",
-                                   folder / "broker",
-                                   "--workspace",
-                                   folder / "workspace",
-                                   "--model-port",
-                                   std::to_string(model_port_),
-                                   "--proxy-port",
-                                   "0"};
+  std::vector<std::string> argv = {
+      ISA_RUNTIME_PROGRAM,        "--broker",     folder / "broker",           "--workspace",
+      folder / "workspace",       "--model-port", std::to_string(model_port_), "--proxy-port",
+      std::to_string(proxy_port_)};
   if (!by_inherited_socket) argv.insert(argv.end(), {"--listen", "unix:" + control.string()});
   const int socket = by_inherited_socket ? listen_at(control) : -1;
   std::vector<char*> pointers;

@@ -18,10 +18,12 @@ class Program {
 
   pid_t pid() const { return pid_; }
   std::uint16_t model_port() const { return model_port_; }
+  std::uint16_t proxy_port() const { return proxy_port_; }
 
  private:
   pid_t pid_ = 0;
   std::uint16_t model_port_;
+  std::uint16_t proxy_port_;
 };
 
 bool is_running(pid_t pid);  // A zombie is not.

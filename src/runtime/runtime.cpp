@@ -146,6 +146,7 @@ Task<Result<std::map<std::string, std::string>>> Runtime::fresh_environment() {
 std::map<std::string, std::string> Runtime::environment() const {
   auto variables = tool_environment(environ, bound_.value_or(sdk::RuntimeInit()));
   for (const auto& [name, value] : from_broker_) variables[name] = value;
+  name_ports(variables, from_broker_, options_.ports);
   return variables;
 }
 

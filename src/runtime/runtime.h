@@ -4,6 +4,7 @@
 
 #include "net/client.h"
 #include "net/router.h"
+#include "runtime/forwarder.h"
 #include "sdk/loop.h"
 #include "sdk/runtime_protocol.h"
 #include "sdk/tools/process_table.h"
@@ -18,6 +19,7 @@ class EventWriter;
 struct RuntimeOptions {
   std::string broker;     // Path of the broker's socket; models are asked through it.
   std::string workspace;  // May appear as late as the first chat.
+  ForwarderPorts ports;   // Where programs reach the broker.
 };
 
 // Lives on one event loop. Serves one conversation at a time: a sandbox belongs to one session.
@@ -57,6 +59,11 @@ class Runtime {
 // win.
 std::map<std::string, std::string> tool_environment(const char* const* inherited,
                                                     const sdk::RuntimeInit& init);
+
+// Puts the real ports in the place of the usual ones, in the variables that name those: what the platform
+// sets for models, and what `from_broker` says of the proxy.
+void name_ports(std::map<std::string, std::string>& env,
+                const std::map<std::string, std::string>& from_broker, const ForwarderPorts& ports);
 
 // validation_error for names that are none, and for LD_*, which would change what every program loads.
 Result<void> check_environment(const std::map<std::string, std::string>& env);

@@ -223,7 +223,8 @@ Task<void> runs_tools_in_the_workspace(Sandbox& sandbox) {
 
   const auto result = json::parse(got.first_of(sdk::EventType::tool_result)->content.value()).value();
   EXPECT_EQ(result.at("stdout").as_string(),
-            sandbox.workspace().string() + "\nred sess_1 yes http://127.0.0.1:3128\n");
+            fmt::format("{}\nred sess_1 yes http://127.0.0.1:{}\n", sandbox.workspace().string(),
+                        sandbox.program().proxy_port()));
   EXPECT_TRUE(std::filesystem::exists(sandbox.workspace() / "a.txt"));
   EXPECT_EQ(got.last().content, "done");
   EXPECT_EQ(got.history.new_messages.size(), 6U);
