@@ -111,7 +111,7 @@ TEST_P(DeadlinesOn, APausedSandboxIsStillPausedAfterARestart) {
 TEST_P(DeadlinesOn, CountsWhatASandboxUses) {
   with_service([](Service& service) -> Task<void> {
     const auto vm = co_await created(service);
-    co_await shell(vm, "head -c 3000000 /dev/zero > /workspace/file");
+    co_await shell(vm, "head -c 3000000 /dev/zero > $ISA_WORKSPACE/file");
     const auto used = co_await service.stats(vm.vm_id);
     EXPECT_GE(used->disk_bytes.value_or(0), 3'000'000);
     if (vm.limits_enforced.memory_mb) EXPECT_GT(used->memory_bytes.value_or(0), 0);
@@ -129,10 +129,10 @@ TEST_P(DeadlinesOn, ASandboxOverItsDiskLimitIsStoppedAndSaysWhy) {
     GTEST_SKIP() << "less than 4 GiB are free on /tmp";
   with_service([](Service& service) -> Task<void> {
     const auto vm = co_await created(service);  // One gigabyte.
-    const auto large = co_await shell(vm, "truncate -s 1025M /workspace/large 2>&1; echo $?");
+    const auto large = co_await shell(vm, "truncate -s 1025M $ISA_WORKSPACE/large 2>&1; echo $?");
     EXPECT_EQ(large.find("\n0\n"), std::string::npos) << "one file alone cannot be larger: " << large;
-    co_await shell(vm,
-                   "head -c 600M /dev/zero > /workspace/a; head -c 600M /dev/zero > /workspace/b; sleep 60");
+    co_await shell(
+        vm, "head -c 600M /dev/zero > $ISA_WORKSPACE/a; head -c 600M /dev/zero > $ISA_WORKSPACE/b; sleep 60");
     const auto stopped = co_await await_status(service, vm.vm_id, VmStatus::failed);
     EXPECT_EQ(stopped.exit->reason, "disk limit exceeded");
   });

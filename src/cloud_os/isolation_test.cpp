@@ -7,11 +7,7 @@ namespace isa::cloud_os::testing {
 namespace {
 
 class IsolationOn : public EveryBackend {};
-ISA_FOR_EVERY_BACKEND(IsolationOn);
-
-SandboxDir dir_of(const Vm& vm) {
-  return {std::filesystem::path(*vm.endpoint->unix_).parent_path()};
-}
+ISA_FOR_EVERY_BACKEND_THAT_ISOLATES(IsolationOn);
 
 // The sandbox's process 1, in the numbers of the host.
 ProcessId first_process(const Vm& vm) {

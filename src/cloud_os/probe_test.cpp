@@ -75,6 +75,46 @@ TEST(Probe, ABackendThatDoesNotExistIsRefused) {
   EXPECT_NE(refusal(settings, folder.path()).find("chroot"), std::string::npos);
 }
 
+TEST(Probe, WithoutTheSettingNoBackendThatIsolatesNothingIsUsed) {
+  const TempFolder folder;
+  auto settings = test_settings();
+  settings.backend = "process";
+  const auto message = refusal(settings, folder.path());
+  EXPECT_NE(message.find("--insecure-no-isolation"), std::string::npos) << message;
+  EXPECT_NE(message.find("cloud_os.insecure_no_isolation=true"), std::string::npos) << message;
+}
+
+TEST(Probe, RootGetsNoSandboxesWithoutIsolation) {
+  if (::geteuid() != 0) GTEST_SKIP() << "this is not root";
+  const TempFolder folder;
+  auto settings = test_settings();
+  settings.backend = "process";
+  settings.insecure_no_isolation = true;
+  const auto message = refusal(settings, folder.path());
+  EXPECT_NE(message.find("run the platform as an ordinary user"), std::string::npos) << message;
+}
+
+TEST(Probe, AutoNeverChoosesWhatIsolatesNothing) {
+  const TempFolder folder;
+  const EmptyPath no_programs;
+  auto settings = test_settings();
+  settings.backend = "auto";
+  settings.docker_socket = "/nonexistent/docker.sock";
+  settings.insecure_no_isolation = true;
+  const auto found = probe(settings, folder.path(), Extent::everything);
+  EXPECT_EQ(found.backend, nullptr);
+}
+
+TEST(Probe, SandboxesWithoutIsolationThatAreThereAreLookedAfterWithoutTheSetting) {
+  const TempFolder folder;
+  auto settings = test_settings();
+  settings.backend = "process";
+  const auto backend = backend_for_existing(settings, folder.path());
+  ASSERT_TRUE(backend.has_value()) << backend.error().message();
+  EXPECT_FALSE((*backend)->capabilities().isolates);
+  EXPECT_TRUE((*backend)->isolation().starts_with("none"));
+}
+
 TEST(Probe, LeavesNothingBehindButItsFolders) {
   ISA_NEEDS_SANDBOXES();
   const TempFolder folder;

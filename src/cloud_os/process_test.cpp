@@ -1,7 +1,13 @@
 #include "cloud_os/process.h"
 
+#include "base/testing.h"
+#include "cloud_os/record.h"
+
 #include <gtest/gtest.h>
 
+#include <sstream>
+
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -36,6 +42,33 @@ TEST(Process, AnotherProcessWithTheSamePidIsNotTakenForIt) {
   ++self->start;
   EXPECT_FALSE(is_alive(*self));
   EXPECT_LT(open_process(*self), 0);
+}
+
+TEST(ProcessFamily, IsKilledWithThoseThatWentTheirOwnWays) {
+  const isa::testing::TempFolder folder;
+  const auto notes = folder / "pids";
+  const auto script = fmt::format(
+      "(setsid sh -c 'echo $$ >> {0}; sleep 600' &); sleep 600 & echo $! >> {0}; wait", notes.string());
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::prctl(PR_SET_CHILD_SUBREAPER, 1);  // As a runtime is.
+    if (const pid_t shell = ::fork(); shell == 0) ::execl("/bin/sh", "sh", "-c", script.c_str(), nullptr);
+    for (;;) ::pause();
+  }
+  const auto root = identify(child).value();
+  std::vector<ProcessId> others;
+  while (others.size() < 2) {
+    others.clear();
+    std::istringstream pids(read_text(notes).value_or(""));
+    for (pid_t pid = 0; pids >> pid;)
+      if (const auto one = identify(pid)) others.push_back(*one);
+  }
+
+  EXPECT_TRUE(kill_family(root, std::chrono::seconds(20)));
+
+  EXPECT_FALSE(is_alive(root));
+  for (const auto& one : others) EXPECT_FALSE(is_alive(one));
+  EXPECT_TRUE(kill_family(root, std::chrono::seconds(1))) << "twice is once";
 }
 
 }  // namespace

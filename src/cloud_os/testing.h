@@ -38,12 +38,14 @@ class EchoModels : public model::ModelClient {
 inline std::string backend_under_test() {
   const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
   const std::string_view parameter = test && test->value_param() ? test->value_param() : "";
-  return parameter == "\"docker\"" ? "docker" : "bubblewrap";
+  if (parameter == "\"docker\"") return "docker";
+  return parameter == "\"process\"" ? "process" : "bubblewrap";
 }
 
 inline Settings test_settings() {
   Settings settings;
   settings.backend = backend_under_test();
+  settings.insecure_no_isolation = settings.backend == "process";
   settings.shim_path = ISA_SHIM;
   settings.runtime_path = ISA_TEST_RUNTIME;
   settings.orphan_grace = std::chrono::milliseconds(0);
@@ -64,8 +66,9 @@ inline const std::string& why_no_sandboxes() {
   return reason->second;
 }
 
-// Cases that hold whatever isolates a sandbox: a suite derives from this, its cases are TEST_P, and
-// ISA_FOR_EVERY_BACKEND runs them on each. tests/with_docker brings an engine for those of docker.
+// Cases that hold whatever a sandbox is made of: a suite derives from this, its cases are TEST_P, and
+// ISA_FOR_EVERY_BACKEND runs them on each. tests/with_docker brings an engine for those of docker, and
+// tests/as_ordinary_user somebody who may run those of process.
 class EveryBackend : public ::testing::TestWithParam<std::string> {
  protected:
   void SetUp() override {
@@ -73,9 +76,12 @@ class EveryBackend : public ::testing::TestWithParam<std::string> {
   }
 };
 
-#define ISA_FOR_EVERY_BACKEND(suite)                                           \
-  INSTANTIATE_TEST_SUITE_P(, suite, ::testing::Values("bubblewrap", "docker"), \
+#define ISA_FOR_BACKENDS(suite, ...)                                \
+  INSTANTIATE_TEST_SUITE_P(, suite, ::testing::Values(__VA_ARGS__), \
                            [](const auto& backend) { return std::string(backend.param); })
+#define ISA_FOR_EVERY_BACKEND(suite) ISA_FOR_BACKENDS(suite, "bubblewrap", "docker", "process")
+// What the cases promise is isolation.
+#define ISA_FOR_EVERY_BACKEND_THAT_ISOLATES(suite) ISA_FOR_BACKENDS(suite, "bubblewrap", "docker")
 
 #define ISA_NEEDS_SANDBOXES() \
   if (!why_no_sandboxes().empty()) GTEST_SKIP() << why_no_sandboxes()
@@ -92,6 +98,25 @@ inline std::unique_ptr<Backend> backend_for(const std::filesystem::path& data_di
 
 inline SandboxDir dir_of(const std::filesystem::path& data_dir, const SandboxId& id) {
   return {data_dir / "sandboxes" / id.value()};
+}
+
+inline SandboxDir dir_of(const Vm& vm) {
+  return {std::filesystem::path(*vm.endpoint->unix_).parent_path()};
+}
+
+inline std::filesystem::path data_dir_of(const Vm& vm) {
+  return dir_of(vm).root.parent_path().parent_path();
+}
+
+// What a sandbox without isolation has of the host's, the others have under names and of a kind of their own.
+inline bool isolates(const Vm& vm) {
+  return vm.backend != "process";
+}
+inline std::string workspace_in(const Vm& vm) {
+  return isolates(vm) ? "/workspace" : dir_of(vm).workspace().string();
+}
+inline std::string broker_in(const Vm& vm) {
+  return isolates(vm) ? "/run/isa/broker.sock" : dir_of(vm).broker_socket().string();
 }
 
 // Of a running sandbox: who is watched for its end.
