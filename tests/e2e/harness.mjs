@@ -239,6 +239,30 @@ export class Platform {
   }
 }
 
+const nobody = { uid: 65534, gid: 65534 };
+
+// A platform, not yet started, of somebody who is not root: of whoever runs the tests, or else of nobody, with the
+// programs where that user may read them.
+export function ordinaryPlatform({ settings = {}, ...options } = {}) {
+  if (!isRoot) return new Platform({ settings, ...options });
+  const folder = temporaryFolder();
+  fs.chmodSync(folder, 0o755);
+  for (const name of ['isa', 'isa-runtime', 'isa-shim'])
+    fs.copyFileSync(path.join(path.dirname(binary), name), path.join(folder, name));
+  fs.cpSync(path.join(repository, 'templates'), path.join(folder, 'templates'), { recursive: true });
+  const dataDir = path.join(folder, 'd');
+  fs.mkdirSync(dataDir, { mode: 0o700 });
+  fs.chownSync(dataDir, nobody.uid, nobody.gid);
+  return new Platform({
+    dataDir,
+    program: path.join(folder, 'isa'),
+    user: nobody,
+    env: { HOME: dataDir },
+    settings: { 'agent.templates_dir': path.join(folder, 'templates'), ...settings },
+    ...options,
+  });
+}
+
 // Creates an agent of the demo model and returns its config.
 export async function createAgent(client, fields = {}) {
   const body = { name: 'E2E', model_id: 'builtin/demo', env: 'cloud_pool', ...fields };

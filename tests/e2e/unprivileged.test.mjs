@@ -1,46 +1,19 @@
 // The platform as it runs for somebody who is not root and to whom no control groups were given: the same service, the
 // same isolation, the same cleanliness; only what the host cannot enforce is said to be missing.
 import assert from 'node:assert/strict';
-import fs from 'node:fs';
-import path from 'node:path';
 import { after, before, test } from 'node:test';
 
 import { expectWhole, find, results, systemEvent } from './events.mjs';
-import {
-  binary,
-  createAgent,
-  isRoot,
-  noSandbox,
-  Platform,
-  repository,
-  temporaryFolder,
-  until,
-} from './harness.mjs';
+import { createAgent, isRoot, noSandbox, ordinaryPlatform, until } from './harness.mjs';
 import { processOf, uniqueSleep } from './traces.mjs';
 
 const skip = noSandbox || (!isRoot && 'the other tests run unprivileged already');
-const nobody = { uid: 65534, gid: 65534 };
 
 let platform;
 let agent;
 before(async () => {
   if (skip) return;
-  // Everything where that user may read it.
-  const folder = temporaryFolder();
-  fs.chmodSync(folder, 0o755);
-  for (const name of ['isa', 'isa-runtime', 'isa-shim'])
-    fs.copyFileSync(path.join(path.dirname(binary), name), path.join(folder, name));
-  fs.cpSync(path.join(repository, 'templates'), path.join(folder, 'templates'), { recursive: true });
-  const dataDir = path.join(folder, 'd');
-  fs.mkdirSync(dataDir, { mode: 0o700 });
-  fs.chownSync(dataDir, nobody.uid, nobody.gid);
-  platform = await Platform.up({
-    dataDir,
-    program: path.join(folder, 'isa'),
-    user: nobody,
-    env: { HOME: dataDir },
-    settings: { 'agent.templates_dir': path.join(folder, 'templates') },
-  });
+  platform = await ordinaryPlatform().start();
   await platform.warm();
   agent = await createAgent(platform.as('ada'), { tools: ['bash_execute', 'write_file'] });
 });
