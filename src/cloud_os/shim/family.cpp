@@ -97,8 +97,8 @@ bool Family::write_exit() const {
   char text[64];
   if (status_ >= 0 && WIFSIGNALED(status_))
     std::snprintf(text, sizeof text, "signaled %d\n", WTERMSIG(status_));
-  else if (!is_bare_ && status_ >= 0 &&
-           WEXITSTATUS(status_) > 128)  // bubblewrap's way to say that its child was killed.
+  // bubblewrap's way to say that its child was killed.
+  else if (!is_bare_ && status_ >= 0 && WEXITSTATUS(status_) > 128)
     std::snprintf(text, sizeof text, "signaled %d\n", WEXITSTATUS(status_) - 128);
   else
     std::snprintf(text, sizeof text, "exited %d\n", status_ >= 0 ? WEXITSTATUS(status_) : 125);
