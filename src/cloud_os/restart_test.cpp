@@ -15,23 +15,32 @@ namespace fs = std::filesystem;
 class RestartOn : public EveryBackend {};
 ISA_FOR_EVERY_BACKEND(RestartOn);
 
-// A server in a process of its own, killed by SIGKILL as soon as it has made its sandboxes.
-std::vector<Vm> made_by_killed_server(const fs::path& data_dir, int count) {
-  int ends[2];
-  if (::pipe(ends) != 0) throw std::runtime_error("no pipe");
-  const pid_t server = ::fork();
-  if (server == 0) {
+// In a process of its own, which ends here and runs no other test, whatever happens. Writes a line for each
+// sandbox, then waits to be killed.
+[[noreturn]] void serve_until_killed(const fs::path& data_dir, int count, int lines) {
+  try {
     serve(data_dir, AtEnd::leave_running, [&](Service& service) -> Task<void> {
       for (int i = 0; i < count; ++i) {
         const auto vm = co_await created(service);
         const auto bound = co_await service.bind(vm.vm_id, binding_of("user_" + std::to_string(i)));
         if (!bound) ::_exit(1);
         const auto text = json::serialize(json::write(vm)) + "\n";
-        if (::write(ends[1], text.data(), text.size()) < 0) ::_exit(1);
+        if (::write(lines, text.data(), text.size()) < 0) ::_exit(1);
       }
       co_await sleep_until(Deadline::never());
     });
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "%s\n", e.what());
   }
+  ::_exit(1);
+}
+
+// The sandboxes of a server that was killed by SIGKILL as soon as it had made them.
+std::vector<Vm> made_by_killed_server(const fs::path& data_dir, int count) {
+  int ends[2];
+  if (::pipe(ends) != 0) throw std::runtime_error("no pipe");
+  const pid_t server = ::fork();
+  if (server == 0) serve_until_killed(data_dir, count, ends[1]);
   ::close(ends[1]);
   std::string text;
   char bytes[4096];
