@@ -88,6 +88,17 @@ describe('a platform without isolation', () => {
     assert.doesNotMatch(seen.out.toString(), /asked for other/);
   });
 
+  test('keeps a session over kill -9 of the platform', async () => {
+    const agent = await createAgent(platform.as('bob'), { tools: ['bash_execute', 'write_file'] });
+    const chat = (message, more) =>
+      platform.as('bob').chatAll({ agent_config_id: agent.id, message, ...more });
+    const first = await chat('Write "kept" to kept.txt');
+    await platform.kill();
+    await platform.start();
+    const next = await chat('Run the command `cat kept.txt`', { session_id: first[0].session_id });
+    assert.match(results(next)[0].content, /kept/);
+  });
+
   test('ends what a sandbox started with the sandbox', async () => {
     const vm = await sandboxOf('ada');
     const command = uniqueSleep();
