@@ -69,11 +69,11 @@ json::object assistant(const Message& message, Extensions extensions) {
   json::array calls;
   for (const auto& part : message.parts)
     if (part.kind == PartKind::tool_call) calls.push_back(tool_call(part));
-  auto text = message.text();
+  const auto text = message.text();
   if (text.empty() && !calls.empty())
     to["content"] = nullptr;
   else
-    to["content"] = std::move(text);
+    to["content"] = text;
   if (!calls.empty()) to["tool_calls"] = std::move(calls);
   if (extensions == Extensions::ours)
     if (auto blocks = thinking_blocks(message); !blocks.empty()) to["thinking_blocks"] = std::move(blocks);

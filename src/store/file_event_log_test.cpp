@@ -87,7 +87,7 @@ TEST(FileEventLog, LosesAndReordersNothingWhenManyLoopsAppend) {
 
   const auto found = run(log->recover()).value();
 
-  ASSERT_EQ(found.size(), std::size_t{kLoops * kRuns});
+  ASSERT_EQ(found.size(), std::size_t{kLoops} * kRuns);
   for (const auto& [id, events] : found) {
     ASSERT_EQ(events.size(), std::size_t{kEvents}) << id.value();
     for (int i = 0; i < kEvents; ++i) EXPECT_EQ(events[static_cast<std::size_t>(i)].seq, i + 1);

@@ -27,12 +27,12 @@ std::vector<std::size_t> find_braces(std::string_view text) {
   std::vector<std::size_t> places;
   int depth = 0;
   for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '{' && depth++ == 0)
-      places.push_back(i);
-    else if (text[i] == ',' && depth == 1)
-      places.push_back(i);
-    else if (text[i] == '}' && depth > 0 && --depth == 0)
-      return places.push_back(i), places;
+    const char c = text[i];
+    const bool is_top = c == '{' ? depth == 0 : depth == 1 && (c == ',' || c == '}');
+    if (is_top) places.push_back(i);
+    if (is_top && c == '}') return places;
+    if (c == '{') ++depth;
+    if (c == '}' && depth > 0) --depth;
   }
   return {};
 }

@@ -251,7 +251,7 @@ Result<void> migrate(Database& db) {
                     kApplicationId, kVersions[static_cast<std::size_t>(version)], version + 1);
     if (auto done = db.execute(sql.c_str()); !done) {
       // What failed has priority over how the clean-up went; closing the connection rolls back as well.
-      if (db.in_transaction()) (void)db.execute("ROLLBACK");
+      if (db.in_transaction()) std::ignore = db.execute("ROLLBACK");
       return done;
     }
   }
