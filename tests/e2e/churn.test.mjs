@@ -5,10 +5,11 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 
-import { createAgent, noSandbox, Platform, until } from './harness.mjs';
+import { backend, createAgent, noSandbox, Platform, until } from './harness.mjs';
 import { groupsNamed, processes, rowsOf } from './traces.mjs';
 
-const kSteps = Number(process.env.CHURN_STEPS ?? 150);
+// An engine takes a second for what bubblewrap does in a hundredth.
+const kSteps = Number(process.env.CHURN_STEPS ?? (backend === 'docker' ? 150 : 1500));
 const kSeed = Number(process.env.CHURN_SEED ?? 20_261_124);
 const kHeldMax = 6;
 

@@ -108,6 +108,16 @@ export function rowsOf(dataDir, file, tables) {
   );
 }
 
+// The containers that a platform has on the engine: their processes name nothing of it.
+function containersOf(dataDir) {
+  if (process.env.ISA_TEST_BACKEND !== 'docker') return [];
+  const installation = read(path.join(dataDir, 'installation'));
+  if (installation === '') return [];
+  const filter = `label=isa.installation=${installation}`;
+  const ids = execFileSync('docker', ['ps', '--quiet', '--no-trunc', '--filter', filter], { encoding: 'utf8' });
+  return ids.split('\n').filter(Boolean);
+}
+
 export class Traces {
   constructor(dataDir) {
     this.dataDir = dataDir;
@@ -115,12 +125,13 @@ export class Traces {
     this.cgroups = new Set();
   }
 
-  // Those that name the data directory and all that descend from them.
+  // Those that name the data directory or are in its containers, and all that descend from them.
   family() {
     const table = processes().filter((process) => process.state !== 'Z');
-    const members = new Set(
-      table.filter(({ pid }) => pid !== process.pid && mentions(pid, this.dataDir)).map(({ pid }) => pid),
-    );
+    const containers = containersOf(this.dataDir);
+    const isInside = (pid) => containers.length > 0 && containers.some((id) => read(`/proc/${pid}/cgroup`).includes(id));
+    const isMember = ({ pid }) => pid !== process.pid && (mentions(pid, this.dataDir) || isInside(pid));
+    const members = new Set(table.filter(isMember).map(({ pid }) => pid));
     for (let grown = true; grown;) {
       const before = members.size;
       for (const { pid, parent } of table) if (members.has(parent)) members.add(pid);
@@ -153,9 +164,9 @@ export class Traces {
       if (state !== 'Z' && this.seen.has(`${pid}:${start}`))
         left.push(`process ${pid}: ${command.slice(0, 200)}`);
     }
-    // The shared parent of all sandboxes may stay; what bears a sandbox's name may not.
+    // The shared parent of all sandboxes, or of an engine's containers, may stay; what bears a sandbox's name may not.
     for (const group of this.cgroups) {
-      if (!/^isa$/.test(path.basename(group)) && fs.existsSync(group)) left.push(`cgroup ${group}`);
+      if (!/^isa(-docker-\w+)?$/.test(path.basename(group)) && fs.existsSync(group)) left.push(`cgroup ${group}`);
     }
     for (const file of ['/proc/self/mountinfo', '/proc/net/unix']) {
       for (const line of read(file).split('\n'))
