@@ -142,7 +142,10 @@ TEST_F(CgroupTest, CountsWhatAGroupUses) {
   const auto used = cgroups_.stats("counted");
 
   ASSERT_TRUE(used.has_value());
-  if (cgroups_.enforced().pids) EXPECT_EQ(used->processes, 2);
+  if (cgroups_.enforced().pids) {
+    EXPECT_GE(used->processes, 2);
+    EXPECT_LE(used->processes, 4) << "a sanitizer has a thread of its own in each";
+  }
   if (cgroups_.enforced().memory_mb) EXPECT_GT(used->memory_bytes.value_or(0), 0);
   EXPECT_TRUE(used->cpu_time_ms.has_value());
   EXPECT_TRUE(cgroups_.kill("counted").has_value());
