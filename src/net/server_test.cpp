@@ -254,9 +254,9 @@ TEST(Server, RefusesRequestsThatTwoServersWouldReadDifferently) {
 }
 
 TEST(Server, RefusesWhatIsNoRequest) {
-  for (const std::string& text :
-       std::vector<std::string>{"hello\r\n\r\n", "GET /hello\r\n\r\n", "GET /hello HTTP/9.9\r\n\r\n",
-                                "GET /hello HTTP/1.1\r\n\r\n", "\x16\x03\x01\x02\x01\r\n\r\n"})
+  for (const std::string& text : std::vector<std::string>{
+           "hello\r\n\r\n", "GET /hello\r\n\r\n", "GET /hello HTTP/9.9\r\n\r\n",
+           "GET /hello HTTP/1.1\r\n\r\n", std::string("\x16\x03\x01\x02\x00\x01\r\n\r\n", 10)})
     EXPECT_TRUE(answer_to(text).starts_with("HTTP/1.1 400 ")) << text;
 }
 
