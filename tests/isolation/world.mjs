@@ -6,14 +6,13 @@ import net from 'node:net';
 import path from 'node:path';
 
 import { find, results, systemEvent } from '../e2e/events.mjs';
-import { backend, binary, createAgent, isRoot, Platform, repository, temporaryFolder } from '../e2e/harness.mjs';
+import { backend, binary, createAgent, isRoot, ordinaryPlatform, Platform, temporaryFolder } from '../e2e/harness.mjs';
 
 export const hostileProgram = path.join(path.dirname(binary), 'isa-hostile');
-const nobody = { uid: 65534, gid: 65534 };
 
 // The platforms that the suite runs against: a title, and the options of World.make.
 const asRoot = ['the platform runs as root', {}];
-const asNobody = ['the platform runs as an ordinary user', isRoot ? { user: nobody } : {}];
+const asNobody = ['the platform runs as an ordinary user', { asOrdinaryUser: true }];
 // Whoever may speak to an engine is as good as root.
 export const worlds = !isRoot ? [asNobody] : backend === 'docker' ? [asRoot] : [asRoot, asNobody];
 
@@ -21,32 +20,11 @@ export const worlds = !isRoot ? [asNobody] : backend === 'docker' ? [asRoot] : [
 export const attempts = () =>
   execFileSync(hostileProgram, ['list'], { encoding: 'utf8' }).trim().split('\n');
 
-// Every file that a platform of another user needs, where that user may read it.
-function placeFor(user) {
-  const folder = temporaryFolder();
-  fs.chmodSync(folder, 0o755);
-  for (const name of ['isa', 'isa-runtime', 'isa-shim'])
-    fs.copyFileSync(path.join(path.dirname(binary), name), path.join(folder, name));
-  fs.cpSync(path.join(repository, 'templates'), path.join(folder, 'templates'), { recursive: true });
-  const dataDir = path.join(folder, 'd');
-  fs.mkdirSync(dataDir, { mode: 0o700 });
-  fs.chownSync(dataDir, user.uid, user.gid);
-  return { folder, dataDir };
-}
-
 export class World {
-  static async make({ user, settings = {} } = {}) {
+  static async make({ asOrdinaryUser = false, settings = {} } = {}) {
     const world = new World();
-    const place = user && placeFor(user);
-    world.platform = await Platform.up({
-      settings: { ...settings, ...(place && { 'agent.templates_dir': path.join(place.folder, 'templates') }) },
-      ...(place && {
-        dataDir: place.dataDir,
-        program: path.join(place.folder, 'isa'),
-        user,
-        env: { HOME: place.dataDir },
-      }),
-    });
+    world.platform = asOrdinaryUser ? ordinaryPlatform({ settings }) : new Platform({ settings });
+    await world.platform.start();
     await world.prepare().catch((error) => {
       world.platform.sweep();
       throw error;
