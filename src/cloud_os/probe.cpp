@@ -71,6 +71,14 @@ Probe choose(const Settings& settings, const fs::path& data_dir, Extent extent) 
 
 }  // namespace
 
+void Probe::note(std::string what, bool is_good, std::string message, bool is_required) {
+  findings.push_back({std::move(what), is_good, is_required, std::move(message)});
+}
+
+bool Probe::is_hopeless() const {
+  return std::ranges::any_of(findings, [](const Finding& one) { return one.is_required && !one.is_good; });
+}
+
 Result<std::unique_ptr<Backend>> Probe::take_backend() && {
   if (backend) return std::move(backend);
   std::string lacking;

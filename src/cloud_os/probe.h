@@ -21,6 +21,8 @@ struct Probe {
   // Set when every required finding is good.
   std::unique_ptr<Backend> backend;
 
+  void note(std::string what, bool is_good, std::string message, bool is_required = true);
+  bool is_hopeless() const;  // Something that is required is not good.
   // failed_dependency with the required findings that are not good.
   Result<std::unique_ptr<Backend>> take_backend() &&;
 };

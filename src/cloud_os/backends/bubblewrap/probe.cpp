@@ -4,8 +4,6 @@
 #include "cloud_os/command.h"
 #include "cloud_os/shim_probe.h"
 
-#include <algorithm>
-
 namespace isa::cloud_os {
 namespace {
 
@@ -21,24 +19,16 @@ class Prober {
     prepare_shim();
     prepare_folders();
     compile_filter();
-    if (trial == Trial::yes && !is_hopeless()) try_sandbox();
+    if (trial == Trial::yes && !probe_.is_hopeless()) try_sandbox();
     look_at_limits();
     probe_.findings.push_back(look_at_user(settings_.uid_base));
-    if (!is_hopeless())
+    if (!probe_.is_hopeless())
       probe_.backend =
           std::make_unique<BubblewrapBackend>(shim_, config_, std::move(*filter_), std::move(*cgroups_));
     return std::move(probe_);
   }
 
  private:
-  void note(std::string what, bool is_good, std::string message, bool is_required = true) {
-    probe_.findings.push_back({std::move(what), is_good, is_required, std::move(message)});
-  }
-  bool is_hopeless() const {
-    return std::ranges::any_of(probe_.findings,
-                               [](const Finding& one) { return one.is_required && !one.is_good; });
-  }
-
   void find_bwrap();
   void prepare_shim();
   void prepare_folders();
@@ -59,17 +49,19 @@ class Prober {
 void Prober::find_bwrap() {
   const auto found = find_program("bwrap");
   if (!found)
-    return note("bubblewrap", false, "the program bwrap is not in PATH; install the package `bubblewrap`");
+    return probe_.note("bubblewrap", false,
+                       "the program bwrap is not in PATH; install the package `bubblewrap`");
   const auto version = run_command({found->string(), "--version"});
   const auto help = run_command({found->string(), "--help"});
-  if (!version || !help) return note("bubblewrap", false, fmt::format("{} does not run", found->string()));
+  if (!version || !help)
+    return probe_.note("bubblewrap", false, fmt::format("{} does not run", found->string()));
   const auto has = [&](std::string_view option) { return help->find(option) != std::string::npos; };
   config_.bwrap = *found;
   config_.features = {has("--size "), has("--disable-userns "), has("--add-seccomp-fd ")};
   const bool is_recent = has("--clearenv") && has("--perms");
-  note("bubblewrap", is_recent,
-       fmt::format("{}{}", version->substr(0, version->find('\n')),
-                   is_recent ? "" : "; version 0.5 or newer is needed"));
+  probe_.note("bubblewrap", is_recent,
+              fmt::format("{}{}", version->substr(0, version->find('\n')),
+                          is_recent ? "" : "; version 0.5 or newer is needed"));
 }
 
 void Prober::prepare_shim() {
@@ -90,7 +82,8 @@ void Prober::prepare_folders() {
 
 void Prober::compile_filter() {
   auto filter = SeccompFilter::compile();
-  note("seccomp", filter.has_value(), filter ? "the system call filter is built" : filter.error().message());
+  probe_.note("seccomp", filter.has_value(),
+              filter ? "the system call filter is built" : filter.error().message());
   if (filter) filter_.emplace(std::move(*filter));
 }
 
@@ -107,14 +100,15 @@ void Prober::try_sandbox() {
         false;  // Wants a writable /proc/sys; the filter refuses namespaces as well.
     tried = run_trial();
   }
-  if (tried) return note("namespaces", true, "a sandbox runs");
-  note("namespaces", false,
-       fmt::format("a sandbox cannot be started: {}. Unprivileged user namespaces must be allowed: "
-                   "sysctl user.max_user_namespaces above 0, kernel.unprivileged_userns_clone=1 on Debian, "
-                   "kernel.apparmor_restrict_unprivileged_userns=0 (or a profile for bwrap) on Ubuntu; in a "
-                   "container, "
-                   "--security-opt seccomp=unconfined",
-                   tried.error().message()));
+  if (tried) return probe_.note("namespaces", true, "a sandbox runs");
+  probe_.note(
+      "namespaces", false,
+      fmt::format("a sandbox cannot be started: {}. Unprivileged user namespaces must be allowed: "
+                  "sysctl user.max_user_namespaces above 0, kernel.unprivileged_userns_clone=1 on Debian, "
+                  "kernel.apparmor_restrict_unprivileged_userns=0 (or a profile for bwrap) on Ubuntu; in a "
+                  "container, "
+                  "--security-opt seccomp=unconfined",
+                  tried.error().message()));
 }
 
 void Prober::look_at_limits() {

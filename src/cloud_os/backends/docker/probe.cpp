@@ -26,20 +26,12 @@ class Prober {
     if (engine_) look_at_engine();
     if (engine_) find_image(trial == Trial::yes);
     prepare_host();
-    if (trial == Trial::yes && !is_hopeless()) try_sandbox();
-    if (!is_hopeless()) probe_.backend = std::make_unique<DockerBackend>(config_, *engine_);
+    if (trial == Trial::yes && !probe_.is_hopeless()) try_sandbox();
+    if (!probe_.is_hopeless()) probe_.backend = std::make_unique<DockerBackend>(config_, *engine_);
     return std::move(probe_);
   }
 
  private:
-  void note(std::string what, bool is_good, std::string message, bool is_required = true) {
-    probe_.findings.push_back({std::move(what), is_good, is_required, std::move(message)});
-  }
-  bool is_hopeless() const {
-    return std::ranges::any_of(probe_.findings,
-                               [](const Finding& one) { return one.is_required && !one.is_good; });
-  }
-
   void find_engine();
   void look_at_engine();
   void look_at_security(const std::vector<std::string>& options);
@@ -67,7 +59,7 @@ void Prober::find_engine() {
   auto address = configured_address(settings_);
   if (address.starts_with(kUnixScheme)) address.erase(0, kUnixScheme.size());
   if (!address.starts_with('/'))
-    return note(
+    return probe_.note(
         "docker", false,
         fmt::format(
             "{} is no Unix socket: sandboxes run on an engine of this host; set cloud_os.docker_socket "
@@ -76,22 +68,23 @@ void Prober::find_engine() {
   auto engine = Engine::connect(address);
   if (engine) return engine_.emplace(std::move(*engine)), void();
   const bool is_closed = ::access(address.c_str(), F_OK) == 0 && ::access(address.c_str(), W_OK) != 0;
-  note("docker", false,
-       fmt::format("{}{}", engine.error().message(),
-                   is_closed ? "; join the group that owns the socket (`docker`), or run as root"
-                             : "; install and start an engine (on Debian the package `docker.io`), or set "
-                               "cloud_os.docker_socket"));
+  probe_.note(
+      "docker", false,
+      fmt::format("{}{}", engine.error().message(),
+                  is_closed ? "; join the group that owns the socket (`docker`), or run as root"
+                            : "; install and start an engine (on Debian the package `docker.io`), or set "
+                              "cloud_os.docker_socket"));
 }
 
 void Prober::look_at_engine() {
   const auto info = engine_->info();
   if (!info) {
     engine_.reset();
-    return note("docker", false, info.error().message());
+    return probe_.note("docker", false, info.error().message());
   }
-  note("docker", info->OSType == "linux",
-       fmt::format("engine {} at {}, API {}, containers of {}", info->ServerVersion,
-                   engine_->socket().string(), engine_->api_version(), info->OSType));
+  probe_.note("docker", info->OSType == "linux",
+              fmt::format("engine {} at {}, API {}, containers of {}", info->ServerVersion,
+                          engine_->socket().string(), engine_->api_version(), info->OSType));
   look_at_security(info->SecurityOptions.value_or(std::vector<std::string>()));
   look_at_limits(*info);
 }
@@ -102,16 +95,17 @@ void Prober::look_at_security(const std::vector<std::string>& options) {
   };
   // A sandbox's files are given to its user by number; the engine must mean the same by it.
   if (has("name=userns") || has("name=rootless"))
-    note("docker users", false,
-         "the engine maps users to others of the host (userns-remap or rootless), where a sandbox could not "
-         "read its "
-         "files; run an engine without");
+    probe_.note(
+        "docker users", false,
+        "the engine maps users to others of the host (userns-remap or rootless), where a sandbox could not "
+        "read its "
+        "files; run an engine without");
   config_.has_seccomp = has("name=seccomp");
-  note("docker seccomp", config_.has_seccomp,
-       config_.has_seccomp
-           ? "containers get isA's system call filter"
-           : "the engine has no system call filter (seccomp): containers share the whole kernel",
-       false);
+  probe_.note("docker seccomp", config_.has_seccomp,
+              config_.has_seccomp
+                  ? "containers get isA's system call filter"
+                  : "the engine has no system call filter (seccomp): containers share the whole kernel",
+              false);
 }
 
 void Prober::look_at_limits(const docker::Info& info) {
@@ -122,21 +116,23 @@ void Prober::look_at_limits(const docker::Info& info) {
       {"memory", info.MemoryLimit}, {"processes", info.PidsLimit}, {"cpu", info.CpuCfsQuota}};
   for (const auto& [name, holds] : limits)
     if (!holds)
-      note("docker limits", false,
-           fmt::format("the limit of {} does not hold: the engine's control groups cannot", name), false);
+      probe_.note("docker limits", false,
+                  fmt::format("the limit of {} does not hold: the engine's control groups cannot", name),
+                  false);
   if (info.MemoryLimit && info.PidsLimit && info.CpuCfsQuota)
-    note("docker limits", true, "memory, cpu and processes, by the engine", false);
+    probe_.note("docker limits", true, "memory, cpu and processes, by the engine", false);
 }
 
 void Prober::find_image(bool is_required) {
   config_.image = settings_.docker_image;
   const auto image = engine_->image(config_.image);
-  note("docker image", image.has_value(),
-       image ? fmt::format("{} {}", config_.image, image->Id)
-             : fmt::format(
-                   "the engine has no image {}; build it with `./dev image`, or set cloud_os.docker_image",
-                   config_.image),
-       is_required);
+  probe_.note(
+      "docker image", image.has_value(),
+      image ? fmt::format("{} {}", config_.image, image->Id)
+            : fmt::format(
+                  "the engine has no image {}; build it with `./dev image`, or set cloud_os.docker_image",
+                  config_.image),
+      is_required);
 }
 
 // Made once and kept: the containers that carry it are this data folder's.
@@ -188,10 +184,10 @@ Result<void> Prober::run_trial() {
 
 void Prober::try_sandbox() {
   const auto tried = run_trial();
-  note("docker sandbox", tried.has_value(),
-       tried ? "a sandbox runs"
-             : fmt::format("a sandbox cannot be started: {} {}", tried.error().message(),
-                           tried.error().detail()));
+  probe_.note("docker sandbox", tried.has_value(),
+              tried ? "a sandbox runs"
+                    : fmt::format("a sandbox cannot be started: {} {}", tried.error().message(),
+                                  tried.error().detail()));
 }
 
 }  // namespace

@@ -3,8 +3,6 @@
 #include "cloud_os/backends/process/backend.h"
 #include "cloud_os/shim_probe.h"
 
-#include <algorithm>
-
 #include <unistd.h>
 
 namespace isa::cloud_os {
@@ -28,10 +26,6 @@ Finding look_at_privilege() {
       "with a data folder of its own"};
 }
 
-bool is_hopeless(const std::vector<Finding>& findings) {
-  return std::ranges::any_of(findings, [](const Finding& one) { return one.is_required && !one.is_good; });
-}
-
 Finding try_sandbox(const ShimConfig& config, const std::filesystem::path& data_dir) {
   ProcessBackend backend(for_trial(config, data_dir), Cgroups({}));
   const auto tried = try_once(backend, data_dir);
@@ -52,10 +46,10 @@ Probe probe_process(const Settings& settings, const std::filesystem::path& data_
   auto shim = look_at_shim(settings, data_dir);
   add(std::move(shim.findings));
   add({prepare_data_folder(data_dir)});
-  if (trial == Trial::yes && !is_hopeless(findings)) add({try_sandbox(shim.config, data_dir)});
+  if (trial == Trial::yes && !probe.is_hopeless()) add({try_sandbox(shim.config, data_dir)});
   auto limits = find_limits(data_dir);
   add(std::move(limits.findings));
-  if (!is_hopeless(findings))
+  if (!probe.is_hopeless())
     probe.backend = std::make_unique<ProcessBackend>(std::move(shim.config), std::move(limits.cgroups));
   return probe;
 }
