@@ -53,7 +53,7 @@ function(isa_module name)
   endif()
   add_library(isa_${name} STATIC ${sources})
   add_library(isa::${name} ALIAS isa_${name})
-  target_include_directories(isa_${name} PUBLIC ${root})
+  target_include_directories(isa_${name} PUBLIC $<BUILD_INTERFACE:${root}> $<INSTALL_INTERFACE:include/isa>)
   target_link_libraries(isa_${name} PUBLIC ${ARG_DEPS} PRIVATE ${ARG_PRIVATE_DEPS})
   isa_warnings(isa_${name})
 

@@ -1,5 +1,7 @@
 #include "agent/chat_planner.h"
 
+#include "agent/approvals/questions.h"
+
 #include <algorithm>
 
 namespace isa::agent {
@@ -18,11 +20,12 @@ std::string title_of(std::string_view message) {
 
 sdk::AgentSpec spec_of(const store::AgentConfig& config) {
   const auto& limits = config.limits;
-  return {config.name,
-          config.model_id,
-          config.system_prompt,
-          config.tools,
-          {limits.max_turns, limits.max_seconds, limits.max_tokens}};
+  return {
+      config.name,
+      config.model_id,
+      config.system_prompt,
+      config.tools,
+      {.max_turns = limits.max_turns, .max_seconds = limits.max_seconds, .max_tokens = limits.max_tokens}};
 }
 
 // A request may take tools from an agent, never give it more than its config allows.
@@ -37,6 +40,8 @@ Result<void> check_narrower(const std::vector<std::string>& asked, const std::ve
 Result<void> override_spec(sdk::AgentSpec& spec, const ChatOptions& options, bool is_ad_hoc) {
   if (options.model) spec.model = *options.model;
   if (options.system_prompt) spec.system_prompt = *options.system_prompt;
+  if (options.output_schema) spec.output_schema = *options.output_schema;
+  if (options.output_format == "json" && !spec.output_schema) spec.output_schema.emplace();  // Any JSON.
   if (!options.tools) return ok();
   if (!is_ad_hoc) ISA_TRYV(check_narrower(*options.tools, spec.tools));
   spec.tools = *options.tools;
@@ -60,15 +65,40 @@ Task<Result<RunOrder>> ChatPlanner::plan(Identity who, ChatOptions options, std:
     order.env = found.agent->env;
     order.org = found.agent->org_id;
     order.egress = found.agent->egress;
+    order.mode = found.agent->mode;
+    order.approval_rules = found.agent->approvals;
   }
   if (options.env) order.env = *options.env;
   ISA_CO_TRYV(override_spec(order.agent, options, !found.agent));
   // A custom agent brings its own choice of model.
   if (order.env != store::ExecutionEnv::deployment) ISA_CO_TRYV(co_await model_.check(order.agent.model));
   order.identity = std::move(who);
+  ISA_CO_TRYV(co_await add_questions(order));
+  for (auto& tool : options.client_tools.value_or(std::vector<sdk::ToolSpec>())) {
+    order.client_tools.push_back(tool.name);
+    order.agent.platform_tools.push_back(std::move(tool));
+  }
   order.message = std::move(message);
   order.metadata = options.metadata.value_or(json::object());
   co_return order;
+}
+
+// What the agent asks people about, and what its owner has allowed it for good.
+Task<Result<void>> ChatPlanner::add_questions(RunOrder& order) {
+  order.agent.platform_tools = question_tools(order.agent.tools);
+  std::erase_if(order.agent.tools, [&](const std::string& name) {
+    return std::ranges::any_of(order.agent.platform_tools,
+                               [&](const auto& spec) { return spec.name == name; });
+  });
+  for (const auto& rule : order.approval_rules) order.agent.approvals.push_back(rule.match);
+  // A plan is shown before it is followed.
+  if (order.mode == store::Mode::COLLABORATIVE) order.agent.approvals.emplace_back("create_plan");
+  if (order.agent.approvals.empty()) co_return ok();
+  ISA_CO_TRY(const auto allowances, co_await approvals_.allowances(order.identity));
+  for (const auto& one : allowances)
+    if (one.agent_config_id == order.session.agent_config_id)
+      order.agent.always_allowed.push_back(one.pattern);
+  co_return ok();
 }
 
 store::Session ChatPlanner::new_session(const Identity& owner, std::optional<SessionId> id,

@@ -4,6 +4,7 @@
 #include "agent/live_run.h"
 #include "model/client.h"
 #include "store/agent_config.h"
+#include "store/approval.h"
 
 namespace isa::agent {
 
@@ -12,9 +13,13 @@ namespace isa::agent {
 // answer.
 class ChatPlanner {
  public:
-  ChatPlanner(store::AgentConfigStore& configs, store::SessionStore& sessions, model::ModelClient& model,
-              std::string default_model)
-      : configs_(configs), sessions_(sessions), model_(model), default_model_(std::move(default_model)) {}
+  ChatPlanner(store::AgentConfigStore& configs, store::SessionStore& sessions,
+              store::ApprovalStore& approvals, model::ModelClient& model, std::string default_model)
+      : configs_(configs),
+        sessions_(sessions),
+        approvals_(approvals),
+        model_(model),
+        default_model_(std::move(default_model)) {}
 
   // not_found for an agent or a session of somebody else; conflict when the session was begun with another
   // agent; failed_dependency when the model is not configured. Writes nothing.
@@ -33,8 +38,11 @@ class ChatPlanner {
   Task<Result<store::AgentConfig>> find_agent(const Identity& who, const AgentId& id,
                                               std::optional<std::int64_t> version);
 
+  Task<Result<void>> add_questions(RunOrder& order);
+
   store::AgentConfigStore& configs_;
   store::SessionStore& sessions_;
+  store::ApprovalStore& approvals_;
   model::ModelClient& model_;
   std::string default_model_;
 };

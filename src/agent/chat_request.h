@@ -2,6 +2,7 @@
 #pragma once
 
 #include "net/http.h"
+#include "sdk/chat.h"
 #include "store/agent_config.h"
 
 namespace isa::agent {
@@ -13,12 +14,14 @@ struct ChatOptions {
   std::optional<std::string> system_prompt;
   std::optional<std::vector<std::string>> tools;
   std::optional<store::ExecutionEnv> env;
-  std::optional<std::string> output_format;
+  std::optional<std::string> output_format;   // "text" or "json"
+  std::optional<json::object> output_schema;  // JSON Schema of the answer; means output_format "json".
+  std::optional<std::vector<sdk::ToolSpec>> client_tools;  // The caller runs them (approvals of kind `tool`).
   std::optional<json::object> metadata;
 };
 BOOST_DESCRIBE_STRUCT(ChatOptions, (),
                       (agent_config_id, session_id, model, system_prompt, tools, env, output_format,
-                       metadata))
+                       output_schema, client_tools, metadata))
 
 struct ChatBody : ChatOptions {
   std::string message;
@@ -33,6 +36,8 @@ struct QueryBody : ChatOptions {
 };
 BOOST_DESCRIBE_STRUCT(QueryBody, (ChatOptions), (prompt))
 
+// Of 1 to 1 MiB; the error names /<field>.
+Result<void> check_message(std::string_view field, const std::string& text);
 Result<ChatBody> parse_chat(std::string_view text);
 Result<QueryBody> parse_query(std::string_view text);
 

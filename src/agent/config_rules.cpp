@@ -73,6 +73,12 @@ void inherit(AgentConfig& to, const store::AgentTemplate& from, const std::strin
   to.metadata = from.metadata;
 }
 
+// What a COLLABORATIVE agent asks about unless its maker says otherwise; in the config, where its owner sees
+// it.
+std::vector<store::ApprovalRule> risky_calls() {
+  return {{.match = "bash_execute"}, {.match = "mcp:*"}};
+}
+
 }  // namespace
 
 Result<std::optional<TemplateId>> wanted_template(const CreateAgent& body) {
@@ -104,6 +110,8 @@ Result<AgentConfig> create_config(AgentId id, const CreateAgent& body, const sto
   config.created_at = config.updated_at = at;
   if (from) inherit(config, *from, default_model);
   ISA_TRYV(apply(config, body, owner, default_model));
+  if (config.mode == store::Mode::COLLABORATIVE && !body.approvals.is_present())
+    config.approvals = risky_calls();
   ISA_TRYV(check(config));
   return config;
 }

@@ -30,7 +30,7 @@ Task<void> follow_live(std::shared_ptr<RunStream> stream, std::int64_t after, ne
     after += static_cast<std::int64_t>(frames.size());
     if (!frames.empty() && !co_await out.write(std::move(frames))) co_return;
   }
-  (void)co_await out.write(std::string(net::kSseDone));
+  if (!stream->is_let_go()) (void)co_await out.write(std::string(net::kSseDone));
 }
 
 Task<void> replay(RunId run, std::vector<store::LoggedEvent> events, net::BodyWriter& out) {

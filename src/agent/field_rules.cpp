@@ -1,6 +1,7 @@
 #include "agent/field_rules.h"
 
 #include "net/host_pattern.h"
+#include "sdk/approval_pattern.h"
 #include "sdk/tool.h"
 
 #include <algorithm>
@@ -26,6 +27,9 @@ std::size_t characters(std::string_view text) {
   return static_cast<std::size_t>(
       std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
 }
+
+constexpr std::size_t kClientToolsMax = 64;
+constexpr std::size_t kClientToolMax = 32 << 10;  // Bytes of one tool's description and schema.
 
 bool is_word(std::string_view text, std::string_view extra) {
   return !text.empty() && text.size() <= 64 && std::ranges::all_of(text, [&](char c) {
@@ -103,6 +107,24 @@ Result<void> check_tools(const std::vector<std::string>& tools) {
   return ok();
 }
 
+Result<void> check_client_tools(const std::vector<sdk::ToolSpec>& tools) {
+  if (tools.size() > kClientToolsMax)
+    return validation_error("/client_tools: at most {}", kClientToolsMax).with_param("/client_tools");
+  std::set<std::string_view> names;
+  for (std::size_t i = 0; i < tools.size(); ++i) {
+    const auto pointer = fmt::format("/client_tools/{}", i);
+    const auto& tool = tools[i];
+    if (!is_word(tool.name, "_-"))
+      return validation_error("{}/name: 1 to 64 letters, digits, '_' or '-'", pointer).with_param(pointer);
+    if (is_known_tool(tool.name) || !names.insert(tool.name).second)
+      return validation_error("{}/name: there is a tool '{}' already", pointer, tool.name)
+          .with_param(pointer);
+    if (json::serialize(tool.parameters).size() + tool.description.size() > kClientToolMax)
+      return validation_error("{}: at most {} kB", pointer, kClientToolMax >> 10).with_param(pointer);
+  }
+  return ok();
+}
+
 Result<void> check_skills(const std::vector<std::string>& skills) {
   ISA_TRYV(check_count("skills", skills.size()));
   for (std::size_t i = 0; i < skills.size(); ++i)
@@ -128,8 +150,8 @@ Result<void> check_mcp_servers(const json::object& servers) {
 Result<void> check_approvals(const std::vector<store::ApprovalRule>& rules) {
   ISA_TRYV(check_count("approvals", rules.size()));
   for (std::size_t i = 0; i < rules.size(); ++i) {
-    if (rules[i].match.empty() || rules[i].match.size() > 200)
-      return broken(at("approvals", i) + "/match", "expected the name of a tool or a pattern");
+    if (auto checked = sdk::check_approval_pattern(rules[i].match); !checked)
+      return broken(at("approvals", i) + "/match", checked.error().message());
     if (rules[i].timeout_s < 1 || rules[i].timeout_s > kApprovalSecondsMax)
       return broken(at("approvals", i) + "/timeout_s",
                     fmt::format("must be from 1 to {}", kApprovalSecondsMax));

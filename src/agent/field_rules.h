@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/identity.h"
+#include "sdk/chat.h"
 #include "store/agent_config.h"
 
 #include <string_view>
@@ -19,6 +20,8 @@ Result<void> check_length(std::string_view field, std::string_view text, std::si
 Result<void> check_id(std::string_view field, std::string_view text);
 // Names of known tools, or mcp:<server>/<tool> patterns.
 Result<void> check_tools(const std::vector<std::string>& tools);
+// Tools that the caller of a chat runs itself: no names of ours, none twice.
+Result<void> check_client_tools(const std::vector<sdk::ToolSpec>& tools);
 // A skill's name can leave no folder.
 Result<void> check_skills(const std::vector<std::string>& skills);
 // Host names, exact or *.domain; no schemes, ports or addresses.

@@ -8,6 +8,7 @@
 #include "store/session.h"
 
 #include <optional>
+#include <set>
 
 namespace isa::agent {
 
@@ -24,6 +25,9 @@ struct RunOrder {
   std::string message;
   json::object metadata;  // The caller's own; goes into session_start.
   std::vector<std::string> egress = {};
+  store::Mode mode = store::Mode::REACTIVE;
+  std::vector<store::ApprovalRule> approval_rules = {};  // Those whose patterns `agent` has.
+  std::vector<std::string> client_tools = {};  // Of agent.platform_tools: those that the caller runs.
 };
 
 // A run between the moment it was asked for and its end. Shared by the engine that drives it and by whoever
@@ -36,6 +40,9 @@ struct LiveRun {
         recorder(stream),
         changed(executor),
         turn(executor) {}
+
+  // It asks somebody, and nothing of it runs until they have decided.
+  bool is_waiting() const { return row.state == store::RunState::waiting; }
 
   // Asks the run to end; the first reason counts.
   void request_stop(StopReason reason) {
@@ -55,7 +62,9 @@ struct LiveRun {
   std::optional<Result<void>> accepted;  // Set once the run is in the store, or could not get there.
   std::optional<Error> turn_error;
   TurnRecord record;
-  std::optional<RunEnding> ending;  // Set when it is over and stored.
+  std::set<ApprovalId> asked;       // Questions that the stream holds.
+  bool is_revived = false;          // It waited when the platform was started.
+  std::optional<RunEnding> ending;  // Set when it is over and stored, or when this process lets go of it.
   Signal changed;                   // stop, accepted, ending, or the run's place in its session's queue.
   TaskGroup turn;                   // The turn itself: what a stop cancels.
 };

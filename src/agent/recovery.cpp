@@ -127,6 +127,13 @@ Task<Result<RecoveryReport>> recover_runs(store::RunStore& runs, store::EventLog
   for (auto& run : unfinished) {
     Events events;
     if (auto found = logged.extract(run.id)) events = std::move(found.mapped());
+    if (run.state == store::RunState::waiting) {
+      ISA_CO_TRY(auto continuation, co_await runs.continuation(run.id));
+      if (continuation) {
+        report.waiting.push_back({std::move(run), *std::move(continuation), in_order(events)});
+        continue;
+      }
+    }
     ISA_CO_TRYV(co_await end_run(runs, log, std::move(run), std::move(events)));
     ++report.ended;
   }
@@ -135,6 +142,10 @@ Task<Result<RecoveryReport>> recover_runs(store::RunStore& runs, store::EventLog
     ++report.released;
   }
   co_return report;
+}
+
+Task<Result<void>> give_up(store::RunStore& runs, store::EventLog& log, WaitingRun run) {
+  co_return co_await end_run(runs, log, std::move(run.row), std::move(run.events));
 }
 
 }  // namespace isa::agent

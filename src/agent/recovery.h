@@ -2,16 +2,28 @@
 
 #include "store/run.h"
 
+#include <vector>
+
 namespace isa::agent {
 
+// A run that waits for a person, and what clients have seen of it.
+struct WaitingRun {
+  store::Run row;
+  json::object continuation;
+  std::vector<store::LoggedEvent> events;  // In order, from seq 1.
+};
+
 struct RecoveryReport {
-  std::size_t ended = 0;     // Runs that were cut off and have an end now.
-  std::size_t released = 0;  // Runs that the log still held although the store had them.
+  std::size_t ended = 0;                 // Runs that were cut off and have an end now.
+  std::size_t released = 0;              // Runs that the log still held although the store had them.
+  std::vector<WaitingRun> waiting = {};  // They were not cut off: a restart does not end them.
 };
 
 // Gives every run that a crash cut off its end, before anything is served: an error event with code
 // `interrupted` and a session_end, with the next seqs after those that clients may have seen. A run whose
 // last events made it to the log keeps the end that they say. May be cut off itself and run again.
 Task<Result<RecoveryReport>> recover_runs(store::RunStore& runs, store::EventLog& log);
+// The same for one of those that wait, when it cannot go on.
+Task<Result<void>> give_up(store::RunStore& runs, store::EventLog& log, WaitingRun run);
 
 }  // namespace isa::agent

@@ -63,6 +63,15 @@ std::vector<net::Route> routes(Handlers& h, store::IdempotencyKeys& keys) {
       {get, "/api/v1/agents/runs/{id}", on(h.runs, &RunRoutes::get)},
       {get, "/api/v1/agents/runs/{id}/events", on(h.runs, &RunRoutes::events)},
       {post, "/api/v1/agents/runs/{id}/cancel", on(h.runs, &RunRoutes::cancel)},
+      {get, "/api/v1/agents/sessions/{id}/queue", on(h.queues, &QueueRoutes::list)},
+      {patch, "/api/v1/agents/runs/{id}", on(h.queues, &QueueRoutes::edit), kConfigBody},
+      {post, "/api/v1/agents/runs/{id}/steer", on(h.queues, &QueueRoutes::steer), kConfigBody},
+
+      {get, "/api/v1/agents/runs/{id}/approvals", on(h.approvals, &ApprovalRoutes::of_run)},
+      {post, "/api/v1/agents/runs/{id}/approvals/{request_id}", on(h.approvals, &ApprovalRoutes::decide)},
+      {get, "/api/v1/agents/approvals", on(h.approvals, &ApprovalRoutes::list)},
+      {get, "/api/v1/agents/approvals/allowances", on(h.approvals, &ApprovalRoutes::allowances)},
+      {del, "/api/v1/agents/approvals/allowances/{allowance_id}", on(h.approvals, &ApprovalRoutes::disallow)},
   };
 }
 

@@ -1,7 +1,9 @@
 #pragma once
 
+#include "agent/approvals/approval_routes.h"
 #include "agent/chat_routes.h"
 #include "agent/config_routes.h"
+#include "agent/queue_routes.h"
 #include "agent/run_routes.h"
 #include "agent/session_routes.h"
 #include "agent/template_routes.h"
@@ -15,6 +17,8 @@ struct Handlers {
   SessionRoutes sessions;
   RunRoutes runs;
   ChatRoutes chat;
+  ApprovalRoutes approvals;
+  QueueRoutes queues;
 };
 
 // The table of api.md, "Agent service". api/agent.openapi.yaml describes the same routes; a test compares

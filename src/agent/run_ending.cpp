@@ -35,14 +35,15 @@ std::string string_in(const json::object& object, std::string_view key) {
   return found && found->is_string() ? std::string(found->get_string()) : std::string();
 }
 
-sdk::Event interrupted_result(const std::string& text) {
+sdk::Event result_of_stop(std::string_view subtype, const std::string& text) {
   sdk::Event event{sdk::EventType::result, text, {}};
-  event.metadata["subtype"] = "interrupted";
+  event.metadata["subtype"] = subtype;
   return event;
 }
 
 sdk::Event terminal_of(TurnFacts& facts) {
-  if (facts.stop == StopReason::asked) return interrupted_result(facts.text);
+  if (facts.stop == StopReason::asked) return result_of_stop("interrupted", facts.text);
+  if (facts.stop == StopReason::steered) return result_of_stop("steered", facts.text);
   if (facts.terminal) return std::move(*facts.terminal);
   if (facts.stop == StopReason::platform)
     return sdk::error_event("interrupted",
@@ -64,6 +65,10 @@ void judge_result(RunEnding& ending, const std::string& text) {
   } else if (subtype == "interrupted") {
     ending.state = RunState::cancelled;
     ending.failure = cancelled("the run was cancelled").with_code("interrupted");
+  } else if (subtype == "steered") {
+    ending.state = RunState::cancelled;
+    ending.failure = cancelled("the message was handed to the run that was under way; read that one's answer")
+                         .with_code("steered");
   } else {
     const auto code = subtype == "error_model" ? "upstream_error" : subtype;
     ending.failure =

@@ -13,6 +13,7 @@ namespace isa::agent {
 
 enum class StopReason {
   none,
+  steered,   // It waited in its session's queue, and its message was handed to the run before it.
   asked,     // Somebody cancelled it, or its reader left and had said that this ends it.
   platform,  // The platform stops, or was killed.
 };

@@ -32,6 +32,17 @@ sdk::Event queued(std::size_t ahead) {
   return event;
 }
 
+// The questions that readers have seen.
+std::set<ApprovalId> asked_in(const std::vector<store::LoggedEvent>& events) {
+  std::set<ApprovalId> asked;
+  for (const auto& logged : events) {
+    const auto event = sdk::event_from_wire(*logged.json);
+    if (!event || event->type != sdk::EventType::hil_request) continue;
+    if (auto id = json::read<ApprovalId>(event->metadata.at("request_id"))) asked.insert(*std::move(id));
+  }
+  return asked;
+}
+
 std::int64_t millis_since(Timestamp start) {
   return (now() - start).count();
 }
@@ -42,6 +53,7 @@ RunEngine::RunEngine(asio::any_io_executor executor, Parts parts, AgentServiceCo
     : executor_(executor),
       parts_(std::move(parts)),
       config_(std::move(config)),
+      pause_(parts_.runs, parts_.approvals),
       registry_(executor),
       runs_(executor) {}
 
@@ -64,6 +76,21 @@ Result<std::shared_ptr<LiveRun>> RunEngine::start(RunOrder order) {
   return run;
 }
 
+void RunEngine::revive(WaitingRun waiting, Continuation from) {
+  const RunStreamLimits limits{static_cast<std::size_t>(config_.max_events_in_flight),
+                               static_cast<std::size_t>(config_.max_run_bytes)};
+  auto run = std::make_shared<LiveRun>(executor_, parts_.log, std::move(from.order), limits);
+  run->row = std::move(waiting.row);
+  run->record = std::move(from.record);
+  run->is_revived = true;
+  run->accepted = ok();
+  run->recorder.restore(waiting.events);
+  run->asked = asked_in(waiting.events);
+  run->stream.restore(std::move(waiting.events));
+  registry_.add(run);
+  runs_.spawn("run " + run->id.value(), drive(run));
+}
+
 Task<Result<void>> RunEngine::accepted(std::shared_ptr<LiveRun> run) {
   while (!run->accepted) co_await run->changed.wait();
   co_return *run->accepted;
@@ -71,6 +98,11 @@ Task<Result<void>> RunEngine::accepted(std::shared_ptr<LiveRun> run) {
 
 Task<bool> RunEngine::ended(std::shared_ptr<LiveRun> run, Deadline deadline) {
   while (!run->ending && !deadline.passed()) co_await run->changed.wait(deadline);
+  co_return run->ending.has_value();
+}
+
+Task<bool> RunEngine::ended_or_waiting(std::shared_ptr<LiveRun> run) {
+  while (!run->ending && !run->is_waiting()) co_await run->changed.wait();
   co_return run->ending.has_value();
 }
 
@@ -82,8 +114,19 @@ Task<void> RunEngine::forget_session(SessionId session) {
   for (const auto& [env, executor] : parts_.executors) co_await executor->forget(session);
 }
 
+Task<Result<void>> RunEngine::steer(LiveRun& run, std::string message) {
+  const auto place = parts_.executors.find(run.order.env);
+  if (place == parts_.executors.end() || run.row.state != store::RunState::running)
+    co_return conflict("run {} is {}: only one that is running hears more", run.id.value(),
+                       json::name_of(run.row.state))
+        .with_code("turn_not_running");
+  co_return co_await place->second->steer(run.order.session.id, run.id, std::move(message));
+}
+
 Task<void> RunEngine::stop() {
   is_stopping_ = true;
+  for (const auto& run : registry_.all())
+    if (run->is_waiting()) run->request_stop(StopReason::platform);
   co_await registry_.wait_until_empty(Deadline::after(config_.drain_timeout));
   for (const auto& run : registry_.all()) run->request_stop(StopReason::platform);
   co_await runs_.join();
@@ -92,7 +135,7 @@ Task<void> RunEngine::stop() {
 Task<void> RunEngine::drive(std::shared_ptr<LiveRun> run) {
   co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
   try {
-    run->accepted = co_await create_rows(*run);
+    if (!run->is_revived) run->accepted = co_await create_rows(*run);
     run->changed.notify();
     if (*run->accepted) co_await live(*run);
   } catch (const std::exception& e) {  // A bug. The next start of the platform ends the run in the store.
@@ -108,12 +151,24 @@ Task<void> RunEngine::drive(std::shared_ptr<LiveRun> run) {
 }
 
 Task<void> RunEngine::live(LiveRun& run) {
-  co_await begin(run);
+  if (!run.is_revived) co_await begin(run);
   if (run.stop == StopReason::none && !run.turn_error) {
     run.turn.spawn("turn of " + run.id.value(), turn(run));
     co_await run.turn.join();
   }
-  co_await finish(run);
+  if (run.is_waiting() && run.stop == StopReason::platform)
+    let_go(run);
+  else
+    co_await finish(run);
+}
+
+// The store has all that the next start needs.
+void RunEngine::let_go(LiveRun& run) {
+  log::info("run.waits_on", {{"run_id", run.id.value()}, {"trace_id", run.order.trace.id()}});
+  auto stopped = service_unavailable(
+      "the platform stops while the run waits for a decision; it goes on when the platform is back");
+  run.ending = ending_of({.error = std::move(stopped)});
+  run.stream.let_go();
 }
 
 // The row is there before the first event: a crash leaves no event that belongs to nothing.
@@ -157,7 +212,8 @@ Task<void> RunEngine::begin(LiveRun& run) {
     said = co_await run.stream.push(queued(ahead));
   if (!said) run.turn_error = std::move(said).error();
   // When the platform stops, those before it end soon too, and the history keeps the order of the runs.
-  while (registry_.ahead_of(run) > 0 && run.stop != StopReason::asked) co_await run.changed.wait();
+  while (registry_.ahead_of(run) > 0 && run.stop != StopReason::asked && run.stop != StopReason::steered)
+    co_await run.changed.wait();
   if (run.stop != StopReason::none || run.turn_error) co_return;
   if (run.row.state == store::RunState::running) co_return;
   run.row.started_at = now();
@@ -179,11 +235,28 @@ Task<void> RunEngine::turn(LiveRun& run) {
   if (run.recorder.failure()) run.turn_error = run.recorder.failure();
 }
 
+// The parts of the turn, one after the other: between two of them it waits for people.
 Task<Result<void>> RunEngine::execute(LiveRun& run) {
-  const auto& order = run.order;
-  const auto place = parts_.executors.find(order.env);
+  const auto place = parts_.executors.find(run.order.env);
   if (place == parts_.executors.end())
-    co_return not_implemented("this platform cannot run agents with env {}", json::name_of(order.env));
+    co_return not_implemented("this platform cannot run agents with env {}", json::name_of(run.order.env));
+  ISA_CO_TRY(const auto turn, co_await turn_of(run));
+  bool is_stored = run.is_revived;
+  if (!is_stored) ISA_CO_TRYV(co_await execute_part(*place->second, run, turn));
+  while (!run.record.pending.empty() && !run.recorder.terminal()) {
+    auto answers = co_await pause_.settle(run, run.record.pending, std::exchange(is_stored, false));
+    if (!answers) co_return std::move(answers).error();
+    run.record.pending.clear();
+    Turn next = turn;
+    next.resumption = sdk::Resumption{run.record.new_messages.value_or(std::vector<sdk::Message>()),
+                                      *std::move(answers), run.record.progress};
+    ISA_CO_TRYV(co_await execute_part(*place->second, run, std::move(next)));
+  }
+  co_return ok();
+}
+
+Task<Result<Turn>> RunEngine::turn_of(LiveRun& run) {
+  const auto& order = run.order;
   ISA_CO_TRY(const auto past, co_await parts_.sessions.messages(order.identity, order.session.id));
   Turn turn{run.id,
             order.session.id,
@@ -200,12 +273,16 @@ Task<Result<void>> RunEngine::execute(LiveRun& run) {
     ISA_CO_TRY(auto message, sdk::message_from_json(one.message));
     turn.history.push_back(std::move(message));
   }
+  co_return turn;
+}
+
+Task<Result<void>> RunEngine::execute_part(TurnExecutor& place, LiveRun& run, Turn turn) {
   sdk::EventSink sink = [&run](sdk::Event event) { return run.recorder.take(std::move(event)); };
-  const auto limit =
-      std::chrono::seconds(order.agent.limits.max_seconds) + config_.acquire_timeout + kTurnGrace;
-  co_return co_await with_deadline(
-      Deadline::after(limit), place->second->run(std::move(turn), std::move(sink), run.record),
-      fmt::format("the agent did not finish within its limit of {} s", order.agent.limits.max_seconds));
+  const auto seconds = run.order.agent.limits.max_seconds;
+  const auto limit = std::chrono::seconds(seconds) + config_.acquire_timeout + kTurnGrace;
+  auto part = place.run(std::move(turn), std::move(sink), run.record);
+  co_return co_await with_deadline(Deadline::after(limit), std::move(part),
+                                   fmt::format("the agent did not finish within its limit of {} s", seconds));
 }
 
 Task<void> RunEngine::finish(LiveRun& run) {

@@ -21,6 +21,17 @@ void RunRegistry::remove(const LiveRun& run) {
   removed_.notify();
 }
 
+void RunRegistry::move(const LiveRun& run, const LiveRun* before) {
+  auto& queue = queues_.at(run.order.session.id);
+  const auto moved = find(run.id);
+  std::erase(queue, moved);
+  const auto place = before
+                         ? std::ranges::find_if(queue, [&](const auto& one) { return one->id == before->id; })
+                         : queue.end();
+  queue.insert(place, moved);
+  for (const auto& waiting : queue) waiting->changed.notify();
+}
+
 std::shared_ptr<LiveRun> RunRegistry::find(const RunId& id) const {
   const auto found = runs_.find(id);
   return found == runs_.end() ? nullptr : found->second;

@@ -17,6 +17,9 @@ class RunRegistry {
 
   // To the end of its session's queue.
   void add(std::shared_ptr<LiveRun> run);
+  // Puts a run that waits right before another that waits in the same queue, or at its end. Both must not be
+  // first.
+  void move(const LiveRun& run, const LiveRun* before);
   // Wakes the runs behind it.
   void remove(const LiveRun& run);
 

@@ -45,6 +45,17 @@ void RunStream::close() {
   changed_.notify();
 }
 
+void RunStream::let_go() {
+  is_let_go_ = true;
+  close();
+}
+
+void RunStream::restore(std::vector<store::LoggedEvent> events) {
+  for (const auto& event : events) bytes_ += event.json->size();
+  next_seq_ = static_cast<std::int64_t>(events.size()) + 1;
+  show(std::move(events));
+}
+
 Task<void> RunStream::wait_for_more(std::int64_t seq, Deadline deadline) {
   while (!is_closed_ && std::cmp_less_equal(shown_.size(), seq) && !deadline.passed())
     co_await changed_.wait(deadline);

@@ -39,9 +39,14 @@ class RunStream {
   Task<void> end_with(std::vector<sdk::Event> last);
   // Nothing follows: readers that have seen everything are done.
   void close();
+  // Nothing follows from this process: the run goes on in another, and readers come back for the rest.
+  void let_go();
+  // What the log had of it when the platform was started, in order from seq 1. Before anything else.
+  void restore(std::vector<store::LoggedEvent> events);
 
   const RunId& run() const { return run_; }
   bool is_closed() const { return is_closed_; }
+  bool is_let_go() const { return is_let_go_; }
   // Waits for an event after `seq`, for close(), or for the deadline.
   Task<void> wait_for_more(std::int64_t seq, Deadline deadline);
   // Of the events after `seq` that may be shown, at most `max`, as server-sent events.
@@ -70,6 +75,7 @@ class RunStream {
   std::optional<Error> failure_;
   bool is_flushing_ = false;
   bool is_closed_ = false;
+  bool is_let_go_ = false;
   Signal changed_;
   TaskGroup flushing_;
 };

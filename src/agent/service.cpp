@@ -7,6 +7,7 @@
 #include "agent/health.h"
 #include "agent/recovery.h"
 #include "agent/routes.h"
+#include "agent/run_continuation.h"
 #include "agent/run_routes.h"
 #include "agent/session_routes.h"
 #include "agent/template_routes.h"
@@ -32,19 +33,22 @@ struct Service::Impl {
         engine(executor,
                {parts.sessions,
                 parts.runs,
+                parts.approvals,
                 parts.log,
                 {{store::ExecutionEnv::cloud_shared, &shared},
                  {store::ExecutionEnv::cloud_pool, &pooled},
                  {store::ExecutionEnv::deployment, &custom}}},
                config),
-        planner(parts.configs, parts.sessions, parts.model, config.default_model),
+        planner(parts.configs, parts.sessions, parts.approvals, parts.model, config.default_model),
         probe(parts.configs, parts.pool, parts.model, config.default_model),
         keys(executor, parts.keys),
         handlers{.configs = ConfigRoutes(parts.configs, catalog, config.default_model),
                  .templates = TemplateRoutes(catalog, parts.guard),
                  .sessions = SessionRoutes(parts.sessions, parts.runs, parts.configs, engine),
                  .runs = RunRoutes(parts.runs, engine),
-                 .chat = ChatRoutes(planner, parts.runs, engine)},
+                 .chat = ChatRoutes(planner, parts.runs, engine),
+                 .approvals = ApprovalRoutes(parts.approvals, parts.runs, engine),
+                 .queues = QueueRoutes(parts.sessions, parts.runs, engine)},
         background(executor) {}
 
   Task<void> purge_deleted() {
@@ -56,6 +60,18 @@ struct Service::Impl {
         log::info("agents.purged", {{"count", *purged}});
       co_await sleep_for(kPurgeInterval);
     }
+  }
+
+  Task<Result<void>> revive(WaitingRun waiting) {
+    const Identity owner{.user = waiting.row.owner_id};
+    ISA_CO_TRY(auto session, co_await parts.sessions.find(owner, waiting.row.session_id));
+    auto from = read_continuation(waiting.continuation, waiting.row, std::move(session));
+    if (!from) {
+      log::error("run.not_revived", {{"run_id", waiting.row.id.value()}, {"detail", from.error().message()}});
+      co_return co_await give_up(parts.runs, parts.log, std::move(waiting));
+    }
+    engine.revive(std::move(waiting), *std::move(from));
+    co_return ok();
   }
 
   Parts parts;
@@ -84,9 +100,10 @@ Service::Service(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Service::~Service() = default;
 
 Task<Result<void>> Service::start() {
-  ISA_CO_TRY(const auto recovered, co_await recover_runs(impl_->parts.runs, impl_->parts.log));
+  ISA_CO_TRY(auto recovered, co_await recover_runs(impl_->parts.runs, impl_->parts.log));
   if (recovered.ended > 0 || recovered.released > 0)
     log::warn("agent.recovered", {{"runs_ended", recovered.ended}, {"runs_released", recovered.released}});
+  for (auto& waiting : recovered.waiting) ISA_CO_TRYV(co_await impl_->revive(std::move(waiting)));
   ISA_CO_TRYV(co_await impl_->keys.start());
   impl_->background.spawn("agents.purge", impl_->purge_deleted());
   impl_->probe.set_serving(true);

@@ -27,6 +27,7 @@ class Service {
     store::TemplateStore& templates;
     store::SessionStore& sessions;
     store::RunStore& runs;
+    store::ApprovalStore& approvals;
     store::EventLog& log;
     store::IdempotencyStore& keys;
     pool::PoolClient& pool;

@@ -156,6 +156,7 @@ class Platform {
                          store->templates(),
                          store->sessions(),
                          store->runs(),
+                         store->approvals(),
                          *log,
                          store->idempotency(),
                          other_pool ? *other_pool : pool,

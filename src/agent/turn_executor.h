@@ -22,23 +22,31 @@ struct Turn {
   std::vector<sdk::Message> history;
   std::string message;
   TraceContext trace;
-  std::vector<std::string> egress = {};  // Hosts that its sandbox may reach.
+  std::vector<std::string> egress = {};                      // Hosts that its sandbox may reach.
+  std::optional<sdk::Resumption> resumption = std::nullopt;  // Of a turn that was suspended.
 };
 
 // What is left when the turn is over. Nothing where the place could not say (a custom agent, a lost sandbox).
 struct TurnRecord {
   std::optional<std::vector<sdk::Message>> new_messages;
   std::optional<sdk::Usage> usage;
+  std::vector<sdk::PendingCall> pending;  // Not empty: the turn is suspended, and sent no terminal event.
+  sdk::TurnProgress progress;
 };
 
 // A place where turns run: this process, or a sandbox.
 class TurnExecutor {
  public:
   virtual ~TurnExecutor() = default;
-  // Sends the events of the turn to `sink`, a result or an error at the end. An Error when the turn could not
-  // run or broke off without either. `record` is filled as far as it is known, also when the task is
-  // cancelled, and outlives it. Cancelling the task stops the turn.
+  // Sends the events of the turn to `sink`, a result or an error at the end unless it is suspended. An Error
+  // when the turn could not run or broke off without either. `record` is filled as far as it is known, also
+  // when the task is cancelled, and outlives it. Cancelling the task stops the turn.
   virtual Task<Result<void>> run(Turn turn, sdk::EventSink sink, TurnRecord& record) = 0;
+  // Says something to the turn of `run` that is under way. conflict with code turn_not_running when there is
+  // none that still listens.
+  virtual Task<Result<void>> steer(SessionId, RunId, std::string) {
+    co_return conflict("this agent cannot be spoken to while it works").with_code("turn_not_running");
+  }
   // The session is gone: so is whatever was held for it.
   virtual Task<void> forget(SessionId) { co_return; }
 };

@@ -2,6 +2,16 @@
 
 namespace isa::agent {
 
+void TurnRecorder::restore(const std::vector<store::LoggedEvent>& events) {
+  for (const auto& logged : events) {
+    const auto event = sdk::event_from_wire(*logged.json);
+    if (!event || event->type == sdk::EventType::session_start) continue;
+    has_begun_ = true;
+    if (event->type == sdk::EventType::text && event->content) text_ += *event->content;
+    open_calls_.see(*event);
+  }
+}
+
 Task<Result<void>> TurnRecorder::take(sdk::Event event) {
   using sdk::EventType;
   if (is_stopped_) co_return cancelled("the run was stopped");

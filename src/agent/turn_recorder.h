@@ -19,6 +19,8 @@ class TurnRecorder {
 
   // An error means that the turn should stop: nothing it says is taken any more.
   Task<Result<void>> take(sdk::Event event);
+  // What the turn said before the platform was restarted.
+  void restore(const std::vector<store::LoggedEvent>& events);
   // From now on everything is refused.
   void stop() { is_stopped_ = true; }
 

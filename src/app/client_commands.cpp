@@ -64,6 +64,10 @@ class ChatPrinter {
       case sdk::EventType::tool_use:
         return note("> " + text_of(event.metadata, "tool") + arguments(event)), ok();
       case sdk::EventType::tool_result: return note("< " + event.content.value_or("")), ok();
+      case sdk::EventType::hil_request:
+        note(fmt::format("? {}\n  isa approvals approve|deny {}", event.content.value_or(""),
+                         text_of(event.metadata, "request_id")));
+        return ok();
       case sdk::EventType::result:
         if (!printed_text_) std::fputs(event.content.value_or("").c_str(), stdout);
         std::fputs("\n", stdout);
@@ -151,7 +155,7 @@ Task<Result<void>> delete_agent(ApiClient& api, std::string agent) {
   ISA_CO_TRY(const auto answer,
              co_await api.call(net::Method::del, fmt::format("{}/{}", kConfigs, net::percent_encode(id))));
   static_cast<void>(answer);
-  std::printf("Deleted %s..\n", id.c_str());
+  std::printf("Deleted %s.\n", id.c_str());
   co_return ok();
 }
 

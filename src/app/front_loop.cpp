@@ -100,6 +100,7 @@ Task<Result<void>> FrontLoop::bring_up_agent(Listeners& listeners) {
                               store_->templates(),
                               store_->sessions(),
                               store_->runs(),
+                              store_->approvals(),
                               *log_,
                               store_->idempotency(),
                               pools,

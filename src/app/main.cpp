@@ -2,6 +2,7 @@
 #include "app/client_commands.h"
 #include "app/doctor.h"
 #include "app/platform_config.h"
+#include "app/run_commands.h"
 #include "app/sandbox_commands.h"
 #include "app/secret_commands.h"
 #include "app/serve.h"
@@ -129,6 +130,57 @@ void add_agents(CLI::App& app, Globals& globals, std::function<int()>& action) {
   };
   on_one("show", "One agent as JSON", show_agent);
   on_one("delete", "Delete an agent", delete_agent);
+}
+
+void add_run(CLI::App& app, Globals& globals, std::function<int()>& action) {
+  auto* sub = app.add_subcommand("run", "Run an agent from a manifest once and print its answer as it comes");
+  auto command = std::make_shared<RunCommand>();
+  sub->add_option("file", command->file, "YAML with the fields of an agent, and perhaps `message`")
+      ->required()
+      ->check(CLI::ExistingFile);
+  sub->add_option("message", command->message, "What to say to it");
+  sub->add_flag("--json", command->json, "Print the events as JSON lines");
+  sub->add_flag("--keep", command->keep, "Keep the agent");
+  sub->callback([&, command] {
+    action = [&, command] {
+      return with_api(globals, "agent", kAgentPort,
+                      [command](ApiClient& api) { return run_manifest(api, *command); });
+    };
+  });
+}
+
+void add_approvals(CLI::App& app, Globals& globals, std::function<int()>& action) {
+  auto* approvals = app.add_subcommand("approvals", "See what your agents ask you, and answer");
+  approvals->require_subcommand(1);
+  auto* list = approvals->add_subcommand("list", "What waits for you, newest first");
+  auto as_json = std::make_shared<bool>(false);
+  auto state = std::make_shared<std::string>("pending");
+  list->add_flag("--json", *as_json, "Print JSON");
+  list->add_option("--state", *state, "pending, approved, denied, edited, expired, cancelled or all")
+      ->capture_default_str();
+  list->callback([&, as_json, state] {
+    action = [&, as_json, state] {
+      return with_api(globals, "agent", kAgentPort,
+                      [as_json, state](ApiClient& api) { return list_approvals(api, *state, *as_json); });
+    };
+  });
+  for (const auto* verb : {"approve", "deny", "edit"}) {
+    auto* sub = approvals->add_subcommand(verb, std::string("Answer a question: ") + verb);
+    auto command = std::make_shared<DecideCommand>();
+    command->decision = verb;
+    sub->add_option("request", command->request, "The question's id")->required();
+    sub->add_option("--text", command->text, "The answer, or a word to the agent");
+    if (std::string_view(verb) == "edit")
+      sub->add_option("--args", command->args, "JSON: what the call is run with instead")->required();
+    if (std::string_view(verb) == "approve")
+      sub->add_option("--always", command->always, "A pattern of calls not to ask about any more");
+    sub->callback([&, command] {
+      action = [&, command] {
+        return with_api(globals, "agent", kAgentPort,
+                        [command](ApiClient& api) { return decide_approval(api, *command); });
+      };
+    });
+  }
 }
 
 void add_chat(CLI::App& app, Globals& globals, std::function<int()>& action) {
@@ -295,7 +347,9 @@ int run(int argc, char** argv) {
   std::function<int()> action;
   add_platform(app, globals, action);
   add_chat(app, globals, action);
+  add_run(app, globals, action);
   add_agents(app, globals, action);
+  add_approvals(app, globals, action);
   add_pools(app, globals, action);
   add_secrets(app, globals, action);
   try {

@@ -45,6 +45,8 @@ ISA_ID(OrgId, "");
 ISA_ID(SandboxId, "vm_");
 ISA_ID(InstanceId, "inst_");
 ISA_ID(LeaseId, "lease_");
+ISA_ID(ApprovalId, "appr_");
+ISA_ID(AllowanceId, "allow_");
 #undef ISA_ID
 
 }  // namespace isa

@@ -47,8 +47,10 @@ Task<Result<void>> EventWriter::send(sdk::Event event) {
 
 Task<Result<void>> EventWriter::send_history(sdk::TurnOutcome outcome) {
   sdk::RuntimeHistory history;
-  history.usage = outcome.usage;
-  for (const auto& message : outcome.new_messages) history.new_messages.push_back(sdk::to_json(message));
+  history.new_messages = sdk::to_json(outcome.new_messages);
+  history.usage = outcome.progress.usage;
+  history.progress = outcome.progress;
+  if (!outcome.pending.empty()) history.pending = std::move(outcome.pending);
   const net::SseEvent event{.id = {}, .event = "history", .data = json::serialize(json::write(history))};
   std::string text = net::format_sse(event);
   text += net::kSseDone;

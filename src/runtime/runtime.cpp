@@ -7,6 +7,7 @@
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
 
+#include <algorithm>
 #include <malloc.h>
 #include <tuple>
 #include <utility>
@@ -16,7 +17,8 @@
 namespace isa::runtime {
 namespace {
 
-constexpr std::size_t kInitMax = 1 << 20;   // Bytes.
+constexpr std::size_t kInitMax = 1 << 20;  // Bytes.
+constexpr std::size_t kChatsMax = 8;
 constexpr std::size_t kChatMax = 64 << 20;  // The history comes with every chat.
 // Of an answer that is not streamed; the agent's own limit ends the run much earlier.
 constexpr std::chrono::hours kChatTimeout{24};
@@ -52,27 +54,25 @@ Task<Result<void>> keep_last(sdk::Event event, Summary& to) {
 
 }  // namespace
 
-// A chat that was let in; while it lives no other one is.
+// A chat that was let in.
 struct Runtime::Chat {
-  Chat(bool& is_chatting, sdk::AgentSpec spec, std::vector<std::shared_ptr<sdk::Tool>> available)
-      : busy(is_chatting), agent(std::move(spec)), tools(std::move(available), agent.tools) {
-    busy = true;
+  Chat(std::list<Chat*>& chats, sdk::AgentSpec spec, std::vector<std::shared_ptr<sdk::Tool>> available)
+      : all(chats), agent(std::move(spec)), tools(std::move(available), agent.tools) {
+    all.push_back(this);
   }
   Chat(const Chat&) = delete;
   ~Chat() {
     end();
     ::malloc_trim(0);  // A sandbox waits for its user most of the time: give back what the chat needed.
   }
-  void end() {
-    if (!std::exchange(has_ended, true)) busy = false;
-  }
+  void end() { all.remove(this); }
 
-  bool& busy;
-  bool has_ended = false;
+  std::list<Chat*>& all;
   sdk::AgentSpec agent;
   sdk::ToolBox tools;
-  std::vector<sdk::Message> history;
-  std::string message;
+  sdk::TurnInput input;
+  std::string run_id;
+  std::shared_ptr<sdk::Steering> steering = std::make_shared<sdk::Steering>();
   TraceContext trace;
   bool wants_stream = true;
 };
@@ -161,32 +161,50 @@ Result<std::vector<std::shared_ptr<sdk::Tool>>> Runtime::tools() {
   return tools_;
 }
 
-Result<std::shared_ptr<Runtime::Chat>> Runtime::begin_chat(const std::string& body) {
+Result<std::shared_ptr<Runtime::Chat>> Runtime::begin_chat(sdk::RuntimeChat from) {
   if (!bound_)
     return conflict("this sandbox is not bound yet; POST /init first").with_code("not_initialized");
-  if (is_chatting_) {
+  if (chats_.size() >= kChatsMax)
     return conflict(
-               "this sandbox answers another message; wait for its end, or drop its connection to cancel it")
+               "this sandbox answers {} messages already, its limit; wait for the end of one, or drop its "
+               "connection to cancel it",
+               kChatsMax)
         .with_code("chat_in_progress");
-  }
-  ISA_TRY(auto from, json::parse_as<sdk::RuntimeChat>(body));
   if (!from.agent) return validation_error("/agent: this field is required").with_param("/agent");
-  std::vector<sdk::Message> history;
-  for (const auto& item : from.history.value_or(json::array())) {
-    ISA_TRY(auto message, sdk::message_from_json(item));
-    history.push_back(std::move(message));
+  sdk::TurnInput input;
+  ISA_TRY(input.history, sdk::messages_from_json(from.history.value_or(json::array())));
+  if (from.resumption) {
+    auto& resumption = input.resumption.emplace();
+    ISA_TRY(resumption.new_messages, sdk::messages_from_json(from.resumption->new_messages));
+    resumption.answers = std::move(from.resumption->answers);
+    resumption.progress = from.resumption->progress;
   }
   ISA_TRY(auto available, tools());
-  auto chat = std::make_shared<Chat>(is_chatting_, *std::move(from.agent), std::move(available));
-  chat->history = std::move(history);
-  chat->message = std::move(from.message);
+  auto chat = std::make_shared<Chat>(chats_, *std::move(from.agent), std::move(available));
+  input.message = std::move(from.message);
+  input.steering = chat->steering;
+  for (auto& said : from.steering.value_or(std::vector<std::string>()))
+    chat->steering->offer(std::move(said));
+  chat->input = std::move(input);
+  chat->run_id = from.run_id.value_or("");
   chat->wants_stream = from.stream.value_or(true);
   return chat;
 }
 
+Result<net::Response> Runtime::steer(sdk::RuntimeChat from) {
+  const auto found = std::ranges::find_if(
+      chats_, [&](const Chat* chat) { return !chat->run_id.empty() && chat->run_id == from.run_id; });
+  if (found == chats_.end() || !(*found)->steering->offer(std::move(from.message)))
+    return conflict("no turn of this run is under way here").with_code("turn_not_running");
+  const json::object answer{{"status", "taken"}};
+  return net::Response::json(200, answer);
+}
+
 Task<Result<net::Response>> Runtime::chat(net::Request& request) {
+  ISA_CO_TRY(auto from, json::parse_as<sdk::RuntimeChat>(request.body));
+  if (from.steer.value_or(false)) co_return steer(std::move(from));
   ISA_CO_TRYV(co_await learn_environment());
-  ISA_CO_TRY(auto chat, begin_chat(request.body));
+  ISA_CO_TRY(auto chat, begin_chat(std::move(from)));
   chat->trace = net::trace_of(request.headers);
   if (!chat->wants_stream) co_return co_await answer(std::move(chat));
   auto body = [this, chat = std::move(chat)](net::BodyWriter& to) { return stream(chat, to); };
@@ -198,8 +216,8 @@ Task<Result<net::Response>> Runtime::chat(net::Request& request) {
 Task<void> Runtime::converse(Chat& chat, EventWriter& writer, std::exception_ptr& failure) {
   try {
     sdk::EventSink sink = [&writer](sdk::Event event) { return writer.send(std::move(event)); };
-    auto outcome = co_await sdk::run_turn(chat.agent, std::move(chat.history), std::move(chat.message),
-                                          *model_, chat.tools, std::move(sink), chat.trace);
+    auto outcome = co_await sdk::run_turn(chat.agent, std::move(chat.input), *model_, chat.tools,
+                                          std::move(sink), chat.trace);
     chat.end();  // Before the caller learns of it and sends the next message.
     std::ignore = co_await writer.send_history(std::move(outcome));  // A reader that left needs none.
   } catch (...) {
@@ -219,9 +237,10 @@ Task<net::Response> Runtime::answer(std::shared_ptr<Chat> chat) {
   const auto begin = Deadline::Clock::now();
   Summary summary;
   sdk::EventSink sink = [&summary](sdk::Event event) { return keep_last(std::move(event), summary); };
-  const auto outcome = co_await sdk::run_turn(chat->agent, std::move(chat->history), std::move(chat->message),
-                                              *model_, chat->tools, std::move(sink), chat->trace);
-  summary.usage = json::write(outcome.usage);
+  const auto outcome = co_await sdk::run_turn(chat->agent, std::move(chat->input), *model_, chat->tools,
+                                              std::move(sink), chat->trace);
+  if (!outcome.pending.empty()) summary.status = "suspended";
+  summary.usage = json::write(outcome.progress.usage);
   summary.duration_ms =
       std::chrono::duration_cast<std::chrono::milliseconds>(Deadline::Clock::now() - begin).count();
   chat->end();

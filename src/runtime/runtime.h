@@ -10,6 +10,7 @@
 #include "sdk/tools/process_table.h"
 
 #include <exception>
+#include <list>
 #include <memory>
 
 namespace isa::runtime {
@@ -22,7 +23,8 @@ struct RuntimeOptions {
   ForwarderPorts ports;   // Where programs reach the broker.
 };
 
-// Lives on one event loop. Serves one conversation at a time: a sandbox belongs to one session.
+// Lives on one event loop. A sandbox belongs to one session, whose turns the platform puts in order; those of
+// the members of a team may run side by side.
 class Runtime {
  public:
   Runtime(RuntimeOptions options, std::shared_ptr<sdk::ProcessTable> processes);
@@ -38,7 +40,8 @@ class Runtime {
   Task<Result<net::Response>> chat(net::Request& request);
   Task<Result<void>> learn_environment();
   std::map<std::string, std::string> environment() const;
-  Result<std::shared_ptr<Chat>> begin_chat(const std::string& body);
+  Result<std::shared_ptr<Chat>> begin_chat(sdk::RuntimeChat from);
+  Result<net::Response> steer(sdk::RuntimeChat from);
   Result<std::vector<std::shared_ptr<sdk::Tool>>> tools();
   Task<void> converse(Chat& chat, EventWriter& writer, std::exception_ptr& failure);
   Task<void> stream(std::shared_ptr<Chat> chat, net::BodyWriter& to);
@@ -51,8 +54,8 @@ class Runtime {
   std::optional<sdk::RuntimeInit> bound_;           // Set by init.
   std::map<std::string, std::string> from_broker_;  // What programs need to reach the outside.
   std::vector<std::shared_ptr<sdk::Tool>>
-      tools_;  // Made by the first chat, and when their environment changes.
-  bool is_chatting_ = false;
+      tools_;               // Made by the first chat, and when their environment changes.
+  std::list<Chat*> chats_;  // Those that are under way.
 };
 
 // The environment of tools: this process's own, what init binds, and who it was bound for. The later ones

@@ -41,7 +41,7 @@ std::vector<Part> Message::tool_calls() const {
 }
 
 Message Message::make(ChatRole role, std::string text) {
-  Message message{role, {}};
+  Message message{.role = role, .parts = {}};
   message.parts.push_back(Part::make_text(std::move(text)));
   return message;
 }
@@ -68,11 +68,27 @@ json::object to_json(const Message& message) {
   json::object to;
   to["role"] = json::name_of(message.role);
   to["parts"] = std::move(parts);
+  if (message.summarises) to["summarises"] = *message.summarises;
   return to;
 }
 
 Result<Message> message_from_json(const json::value& from) {
   return json::read<Message>(from);
+}
+
+json::array to_json(const std::vector<Message>& messages) {
+  json::array to;
+  for (const auto& message : messages) to.push_back(to_json(message));
+  return to;
+}
+
+Result<std::vector<Message>> messages_from_json(const json::array& from) {
+  std::vector<Message> messages;
+  for (const auto& item : from) {
+    ISA_TRY(auto message, message_from_json(item));
+    messages.push_back(std::move(message));
+  }
+  return messages;
 }
 
 Usage& Usage::operator+=(const Usage& other) {

@@ -42,22 +42,28 @@ BOOST_DESCRIBE_STRUCT(Part, (), (kind, text, id, name, arguments, is_error, sign
 struct Message {
   ChatRole role = ChatRole::user;
   std::vector<Part> parts;
+  // Set in a summary: it stands for so many messages from the beginning of the conversation, which a model is
+  // no longer shown. Its own place is behind all of them (sdk/context.h).
+  std::optional<std::int64_t> summarises = std::nullopt;
 
   std::string text() const;  // The text parts, joined.
   std::vector<Part> tool_calls() const;
   static Message make(ChatRole role, std::string text);
 };
-BOOST_DESCRIBE_STRUCT(Message, (), (role, parts))
+BOOST_DESCRIBE_STRUCT(Message, (), (role, parts, summarises))
 
 // Messages as the session store and the runtime's protocol hold them: empty fields of parts left out.
 json::object to_json(const Message& message);
 Result<Message> message_from_json(const json::value& from);
+json::array to_json(const std::vector<Message>& messages);
+Result<std::vector<Message>> messages_from_json(const json::array& from);
 
 struct ToolSpec {
   std::string name;  // [a-zA-Z0-9_-]{1,64}
   std::string description;
   json::object parameters;  // JSON Schema of an object.
 };
+BOOST_DESCRIBE_STRUCT(ToolSpec, (), (name, description, parameters))
 
 enum class ToolChoice { auto_, none, required, named };
 

@@ -2,8 +2,10 @@
 
 #include "base/log.h"
 #include "net/event_loop.h"
+#include "sdk/context.h"
 #include "sdk/loop_events.h"
-#include "sdk/tool_batch.h"
+#include "sdk/structured_output.h"
+#include "sdk/tool_phase.h"
 
 #include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/error.hpp>
@@ -17,7 +19,7 @@ namespace isa::sdk {
 namespace {
 
 constexpr std::chrono::seconds kSecondsMax = std::chrono::days(7);  // More would pass the end of the clock.
-constexpr int kRepeatsMax = 3;  // The same call so often in a row is a model that goes in circles.
+constexpr int kOutputRetriesMax = 2;  // How often a model may mend an answer that does not fit its schema.
 
 struct Limit {
   std::string_view subtype;
@@ -26,8 +28,8 @@ struct Limit {
 
 class Turn {
  public:
-  Turn(const AgentSpec& agent, std::vector<Message> history, std::string message, ChatModel& model,
-       ToolBox& tools, EventSink sink, TraceContext trace);
+  Turn(const AgentSpec& agent, TurnInput input, ChatModel& model, ToolBox& tools, EventSink sink,
+       TraceContext trace);
 
   // Never throws for a cancellation: the outcome is the answer then, too.
   Task<TurnOutcome> run();
@@ -36,19 +38,25 @@ class Turn {
   // An error of these is the sink's: nobody listens any more.
   Task<Result<void>> emit(Event event);
   Task<Result<void>> loop();
+  Task<Result<void>> begin();
+  Task<Result<void>> run_tools(std::vector<Part> calls);
+  Task<Result<void>> resume_tools();
+  Task<Result<void>> hear_user();
+  Task<Result<void>> trim();
+  Task<Result<void>> retry_output(const Error& problem);
+  Task<Result<void>> end_of_answer();
+  Task<Result<void>> end_of_failed_call(Error error);
   Task<Result<void>> finish(std::string_view subtype, json::object more = {});
   Task<Result<void>> finish_failed(Error error);
   Task<Result<void>> on_delta(const ChatDelta& delta);
-  Task<Result<void>> on_tool_done(const Part& call, Part& answer, ToolRun run);
-  Task<Result<void>> run_tools(std::vector<Part> calls);
-  Task<Result<void>> run_one(const Part& call, Part& answer);
-  Task<Result<void>> run_together(std::span<const Part> calls, std::span<Part> answers);
 
   Task<Result<ChatResult>> ask_model();
+  Task<std::string> ask_for_summary(std::size_t count);
+  std::vector<Message> shown_to_model() const;
   std::vector<Part> add_answer(ChatResult result);  // Its tool calls.
   void keep_partial_answer();
   std::optional<Limit> limit_met() const;
-  bool repeats(const Part& call);
+  std::chrono::milliseconds active() const;
   TurnOutcome outcome() &&;
 
   const AgentSpec& agent_;
@@ -56,34 +64,56 @@ class Turn {
   ToolBox& tools_;
   EventSink sink_;
   TraceContext trace_;
-  std::vector<Message> conversation_;  // System prompt, history, and from first_new_ on what this turn adds.
+  std::shared_ptr<Steering> steering_;
+  std::vector<CallAnswer> answers_;    // Of a turn that is resumed.
+  std::vector<Message> conversation_;  // The history, and from first_new_ on what this turn adds.
   std::size_t first_new_;
-  Usage usage_;
+  std::string system_prompt_;
+  TurnProgress progress_;
   Deadline::Clock::time_point begin_ = Deadline::Clock::now();
   Deadline deadline_;
-  std::int64_t turns_ = 0;
+  ToolPhase phase_;
+  std::vector<PendingCall> pending_;
   std::string partial_answer_;  // Text of the model call that is under way.
   std::string last_answer_;
   FinishReason finish_reason_ = FinishReason::stop;
-  std::pair<std::string, std::string> last_call_;
-  int repeats_ = 0;
-  bool is_finished_ = false;  // The terminal event was given to the sink.
-  bool is_deaf_ = false;      // The sink failed.
+  int output_retries_ = 0;
+  bool is_resumed_;
+  bool is_shortened_ = false;  // Old results are shown shortened from now on.
+  bool is_finished_ = false;   // The terminal event was given to the sink.
+  bool is_deaf_ = false;       // The sink failed.
 };
 
-Turn::Turn(const AgentSpec& agent, std::vector<Message> history, std::string message, ChatModel& model,
-           ToolBox& tools, EventSink sink, TraceContext trace)
+Deadline deadline_of(const AgentSpec& agent, const TurnInput& input) {
+  const auto whole = std::min(std::chrono::seconds(agent.limits.max_seconds), kSecondsMax);
+  const auto used = std::chrono::milliseconds(input.resumption ? input.resumption->progress.active_ms : 0);
+  return Deadline::after(std::max<std::chrono::milliseconds>(whole - used, std::chrono::milliseconds(0)));
+}
+
+Turn::Turn(const AgentSpec& agent, TurnInput input, ChatModel& model, ToolBox& tools, EventSink sink,
+           TraceContext trace)
     : agent_(agent),
       model_(model),
       tools_(tools),
       sink_(std::move(sink)),
       trace_(std::move(trace)),
-      conversation_(std::move(history)),
-      deadline_(Deadline::after(std::min(std::chrono::seconds(agent.limits.max_seconds), kSecondsMax))) {
-  if (!agent.system_prompt.empty())
-    conversation_.insert(conversation_.begin(), Message::make(ChatRole::system, agent.system_prompt));
-  first_new_ = conversation_.size();
-  conversation_.push_back(Message::make(ChatRole::user, std::move(message)));
+      steering_(input.steering ? std::move(input.steering) : std::make_shared<Steering>()),
+      conversation_(std::move(input.history)),
+      first_new_(conversation_.size()),
+      system_prompt_(agent.system_prompt),
+      deadline_(deadline_of(agent, input)),
+      phase_(
+          agent, tools, [this](Event event) { return emit(std::move(event)); }, deadline_),
+      is_resumed_(input.resumption.has_value()) {
+  if (agent.output_schema)
+    system_prompt_ += (system_prompt_.empty() ? "" : "\n\n") + structured_output_prompt(*agent.output_schema);
+  if (!is_resumed_) {
+    conversation_.push_back(Message::make(ChatRole::user, std::move(input.message)));
+    return;
+  }
+  std::ranges::move(input.resumption->new_messages, std::back_inserter(conversation_));
+  answers_ = std::move(input.resumption->answers);
+  progress_ = input.resumption->progress;
 }
 
 Task<TurnOutcome> Turn::run() {
@@ -116,37 +146,44 @@ Task<Result<void>> Turn::emit(Event event) {
   co_return sent;
 }
 
+Task<Result<void>> Turn::begin() {
+  if (is_resumed_) co_return co_await resume_tools();
+  auto event = context_complete_event(tools_, agent_.platform_tools.size());
+  co_return co_await emit(std::move(event));
+}
+
 Task<Result<void>> Turn::loop() {
-  ISA_CO_TRYV(co_await emit(context_complete_event(tools_)));
-  for (;;) {
+  ISA_CO_TRYV(co_await begin());
+  while (!is_finished_) {
     if (const auto limit = limit_met()) {
       json::object more{{"limit", limit->name}};
       co_return co_await finish(limit->subtype, std::move(more));
     }
-    ++turns_;
+    ISA_CO_TRYV(co_await hear_user());
+    ISA_CO_TRYV(co_await trim());
+    ++progress_.num_turns;
     auto result = co_await ask_model();
     if (is_deaf_) co_return cancelled("nobody listens to this run any more");
-    if (!result) {
-      keep_partial_answer();
-      if (!deadline_.passed()) co_return co_await finish_failed(std::move(result).error());
-      json::object more{{"limit", "max_seconds"}};
-      co_return co_await finish("error_budget", std::move(more));
-    }
+    if (!result) co_return co_await end_of_failed_call(std::move(result).error());
     auto calls = add_answer(*std::move(result));
-    if (calls.empty()) break;
-    ISA_CO_TRYV(co_await run_tools(std::move(calls)));
+    if (!calls.empty()) {
+      ISA_CO_TRYV(co_await run_tools(std::move(calls)));
+      if (!pending_.empty()) break;
+    } else if (steering_->empty()) {
+      ISA_CO_TRYV(co_await end_of_answer());
+    }
   }
-  json::object more;
-  if (finish_reason_ == FinishReason::length) more["finish_reason"] = json::name_of(finish_reason_);
-  const bool is_filtered = finish_reason_ == FinishReason::content_filter;
-  co_return co_await finish(is_filtered ? "error_model" : "success", std::move(more));
+  steering_->close();
+  co_return ok();
 }
 
 Task<Result<ChatResult>> Turn::ask_model() {
   ChatRequest request;
   request.model = agent_.model;
-  request.messages = conversation_;
+  if (!system_prompt_.empty()) request.messages.push_back(Message::make(ChatRole::system, system_prompt_));
+  std::ranges::move(shown_to_model(), std::back_inserter(request.messages));
   request.tools = tools_.specs();
+  request.tools.insert(request.tools.end(), agent_.platform_tools.begin(), agent_.platform_tools.end());
   request.trace = trace_;
   ChatSink sink = [this](const ChatDelta& delta) { return on_delta(delta); };
   partial_answer_.clear();
@@ -168,7 +205,7 @@ Task<Result<void>> Turn::on_delta(const ChatDelta& delta) {
 
 std::vector<Part> Turn::add_answer(ChatResult result) {
   partial_answer_.clear();
-  usage_ += result.usage;
+  progress_.usage += result.usage;
   last_answer_ = result.message.text();
   finish_reason_ = result.finish_reason;
   for (auto& part : result.message.parts) {
@@ -188,105 +225,159 @@ void Turn::keep_partial_answer() {
 
 Task<Result<void>> Turn::run_tools(std::vector<Part> calls) {
   // The results stand in the history from the start, so that no call is without one however the run ends.
-  Message results{ChatRole::tool, {}};
+  Message results{.role = ChatRole::tool, .parts = {}};
   for (const auto& call : calls)
     results.parts.push_back(Part::make_tool_result(call.id, "[interrupted]", true));
   conversation_.push_back(std::move(results));
-  const std::span<Part> answers = conversation_.back().parts;
+  ISA_CO_TRY(pending_, co_await phase_.run(calls, conversation_.back().parts));
+  if (!phase_.goes_in_circles()) co_return ok();
+  json::object more{{"limit", "repeated_calls"}};
+  co_return co_await finish("error_tool", std::move(more));
+}
 
-  for (std::size_t at = 0; at < calls.size();) {
-    const auto rest = std::span<const Part>(calls).subspan(at);
-    const auto writer =
-        std::ranges::find_if(rest, [&](const Part& call) { return !tools_.is_read_only(call.name); });
-    const auto readers = static_cast<std::size_t>(writer - rest.begin());
-    if (readers > 1) {
-      ISA_CO_TRYV(co_await run_together(rest.first(readers), answers.subspan(at, readers)));
-    } else {
-      ISA_CO_TRYV(co_await run_one(rest.front(), answers[at]));
-    }
-    at += std::max<std::size_t>(readers, 1);
+Task<Result<void>> Turn::resume_tools() {
+  const auto count = conversation_.size();
+  if (count < first_new_ + 2 || conversation_.back().role != ChatRole::tool)
+    co_return co_await finish_failed(
+        invalid_request("the turn cannot be resumed: its messages do not end with results of tools"));
+  const auto calls = conversation_[count - 2].tool_calls();
+  if (calls.size() != conversation_.back().parts.size())
+    co_return co_await finish_failed(
+        invalid_request("the turn cannot be resumed: not every call has a result"));
+  last_answer_ = conversation_[count - 2].text();
+  co_return co_await phase_.resume(calls, conversation_.back().parts, answers_);
+}
+
+// What the user says while the agent works is heard between two model calls, when no tool call is open.
+Task<Result<void>> Turn::hear_user() {
+  for (auto& said : steering_->take()) {
+    auto event = system_event("steered", said);
+    conversation_.push_back(Message::make(ChatRole::user, std::move(said)));
+    ISA_CO_TRYV(co_await emit(std::move(event)));
   }
   co_return ok();
 }
 
-Task<Result<void>> Turn::run_one(const Part& call, Part& answer) {
-  ISA_CO_TRYV(co_await emit(tool_use_event(call)));
-  ToolRun run;
-  if (repeats(call)) {
-    run.output.is_error = true;
-    run.output.text = fmt::format(
-        "{} was called {} times in a row with the same arguments; it was not run again. Try something else "
-        "or answer.",
-        call.name, repeats_);
-  } else {
-    run = co_await run_tool(tools_, call, deadline_);
+std::vector<Message> Turn::shown_to_model() const {
+  return is_shortened_ ? shown_shortened(conversation_, agent_.limits.context_tokens / 2)
+                       : shown(conversation_);
+}
+
+Task<Result<void>> Turn::trim() {
+  const auto limit = agent_.limits.context_tokens;
+  if (estimated_tokens(conversation_) <= limit) co_return ok();
+  const auto is_too_long = [&] { return estimated_tokens(shown_to_model()) > limit; };
+  if (!is_too_long()) co_return ok();
+  is_shortened_ = true;
+  if (!is_too_long()) co_return ok();
+  const auto cut = cut_for_summary(conversation_, limit / 3);
+  if (!cut) co_return ok();  // One message alone is too long; the provider says what it thinks of that.
+  auto text = co_await ask_for_summary(*cut);
+  auto event =
+      system_event("context.trimmed", "The conversation became too long; its beginning was summarised.");
+  if (text.empty())
+    event.content =
+        "The conversation became too long and could not be summarised; its beginning was left out.";
+  event.metadata["summarised_messages"] = *cut;
+  event.metadata["is_summarised"] = !text.empty();
+  conversation_.push_back(make_summary(conversation_, *cut, std::move(text)));
+  co_return co_await emit(std::move(event));
+}
+
+// "" when the model cannot say: the turn goes on without.
+Task<std::string> Turn::ask_for_summary(std::size_t count) {
+  auto request = summary_request(conversation_, count, agent_.limits.context_tokens / 2);
+  request.model = agent_.model;
+  request.trace = trace_;
+  ChatSink deaf = [](const ChatDelta&) -> Task<Result<void>> { co_return ok(); };
+  auto result = co_await model_.chat(std::move(request), std::move(deaf), deadline_);
+  if (!result) {
+    log::warn("turn.not_summarised", {{"trace_id", trace_.id()}, {"detail", result.error().message()}});
+    co_return "";
   }
-  co_return co_await on_tool_done(call, answer, std::move(run));
+  progress_.usage += result->usage;
+  co_return result->message.text();
 }
 
-Task<Result<void>> Turn::run_together(std::span<const Part> calls, std::span<Part> answers) {
-  for (const auto& call : calls) ISA_CO_TRYV(co_await emit(tool_use_event(call)));
-  ToolRunSink sink = [this, calls, answers](std::size_t position, ToolRun run) {
-    return on_tool_done(calls[position], answers[position], std::move(run));
-  };
-  last_call_ = {};
-  repeats_ = 0;
-  co_return co_await run_tools_together(tools_, calls, deadline_, std::move(sink));
+Task<Result<void>> Turn::end_of_answer() {
+  json::object more;
+  if (finish_reason_ == FinishReason::length) more["finish_reason"] = json::name_of(finish_reason_);
+  if (finish_reason_ == FinishReason::content_filter)
+    co_return co_await finish("error_model", std::move(more));
+  if (!agent_.output_schema) co_return co_await finish("success", std::move(more));
+  auto output = structured_output(*agent_.output_schema, last_answer_);
+  if (output) {
+    more["structured_output"] = *std::move(output);
+    co_return co_await finish("success", std::move(more));
+  }
+  if (output_retries_++ < kOutputRetriesMax) co_return co_await retry_output(output.error());
+  more["problem"] = "structured_output: " + output.error().message();
+  co_return co_await finish("error_model", std::move(more));
 }
 
-Task<Result<void>> Turn::on_tool_done(const Part& call, Part& answer, ToolRun run) {
-  auto event = tool_result_event(call, run.output, run.duration);
-  answer.text = std::move(run.output.text);
-  answer.is_error = run.output.is_error;
-  return emit(std::move(event));
+Task<Result<void>> Turn::retry_output(const Error& problem) {
+  conversation_.push_back(
+      Message::make(ChatRole::user,
+                    fmt::format("Your answer cannot be used: {}. Answer again with the corrected JSON alone.",
+                                problem.message())));
+  auto event = system_event("output.retried", problem.message());
+  co_return co_await emit(std::move(event));
 }
 
-bool Turn::repeats(const Part& call) {
-  std::pair<std::string, std::string> key{call.name, call.arguments};
-  repeats_ = key == last_call_ ? repeats_ + 1 : 1;
-  last_call_ = std::move(key);
-  return repeats_ >= kRepeatsMax;
+Task<Result<void>> Turn::end_of_failed_call(Error error) {
+  keep_partial_answer();
+  if (!deadline_.passed()) co_return co_await finish_failed(std::move(error));
+  json::object more{{"limit", "max_seconds"}};
+  co_return co_await finish("error_budget", std::move(more));
+}
+
+std::chrono::milliseconds Turn::active() const {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(Deadline::Clock::now() - begin_) +
+         std::chrono::milliseconds(progress_.active_ms);
 }
 
 std::optional<Limit> Turn::limit_met() const {
   const LoopLimits& limits = agent_.limits;
-  if (turns_ >= limits.max_turns) return Limit{"error_max_turns", "max_turns"};
+  if (progress_.num_turns >= limits.max_turns) return Limit{"error_max_turns", "max_turns"};
   if (deadline_.passed()) return Limit{"error_budget", "max_seconds"};
-  if (limits.max_tokens && usage_.input_tokens + usage_.output_tokens >= *limits.max_tokens)
+  const auto& usage = progress_.usage;
+  if (limits.max_tokens && usage.input_tokens + usage.output_tokens >= *limits.max_tokens)
     return Limit{"error_budget", "max_tokens"};
   return std::nullopt;
 }
 
 Task<Result<void>> Turn::finish(std::string_view subtype, json::object more) {
   if (std::exchange(is_finished_, true)) co_return ok();
-  const auto duration =
-      std::chrono::duration_cast<std::chrono::milliseconds>(Deadline::Clock::now() - begin_);
+  steering_->close();
   Event event{EventType::result, last_answer_, std::move(more)};
   event.metadata["subtype"] = subtype;
-  event.metadata["usage"] = json::write(usage_);
-  event.metadata["duration_ms"] = duration.count();
-  event.metadata["num_turns"] = turns_;
+  event.metadata["usage"] = json::write(progress_.usage);
+  event.metadata["duration_ms"] = active().count();
+  event.metadata["num_turns"] = progress_.num_turns;
   co_return co_await emit(std::move(event));
 }
 
 Task<Result<void>> Turn::finish_failed(Error error) {
   if (std::exchange(is_finished_, true)) co_return ok();
+  steering_->close();
   log::warn("turn.failed", {{"trace_id", trace_.id()}, {"code", error.code()}, {"detail", error.detail()}});
   auto event = error_event(std::string(error.code()), error.message(), is_retryable(error.kind()));
   co_return co_await emit(std::move(event));
 }
 
 TurnOutcome Turn::outcome() && {
+  progress_.active_ms = active().count();
   conversation_.erase(conversation_.begin(), conversation_.begin() + static_cast<std::ptrdiff_t>(first_new_));
-  return {std::move(conversation_), usage_};
+  if (is_finished_) pending_.clear();
+  return {std::move(conversation_), std::move(pending_), progress_};
 }
 
 }  // namespace
 
-Task<TurnOutcome> run_turn(const AgentSpec& agent, std::vector<Message> history, std::string message,
-                           ChatModel& model, ToolBox& tools, EventSink sink, TraceContext trace) {
+Task<TurnOutcome> run_turn(const AgentSpec& agent, TurnInput input, ChatModel& model, ToolBox& tools,
+                           EventSink sink, TraceContext trace) {
   // On a thread of execution of its own, whose cancellation it may use up and still answer.
-  Turn turn(agent, std::move(history), std::move(message), model, tools, std::move(sink), std::move(trace));
+  Turn turn(agent, std::move(input), model, tools, std::move(sink), std::move(trace));
   auto task = turn.run();
   auto executor = co_await asio::this_coro::executor;
   co_return co_await net::call_on(std::move(executor), std::move(task));

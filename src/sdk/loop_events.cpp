@@ -33,9 +33,13 @@ json::object shown_arguments(const Part& call) {
 
 }  // namespace
 
-Event context_complete_event(const ToolBox& tools) {
-  Event event{EventType::system, "the context is complete", {{"event", "context.complete"}}};
-  event.metadata["tools_count"] = tools.specs().size();
+Event system_event(std::string_view name, std::string content) {
+  return {EventType::system, std::move(content), {{"event", name}}};
+}
+
+Event context_complete_event(const ToolBox& tools, std::size_t platform_tools) {
+  auto event = system_event("context.complete", "the context is complete");
+  event.metadata["tools_count"] = tools.specs().size() + platform_tools;
   if (!tools.unavailable().empty()) event.metadata["unavailable_tools"] = json::write(tools.unavailable());
   return event;
 }

@@ -11,7 +11,9 @@ namespace isa::sdk {
 inline constexpr std::size_t kPreviewMax = 4096;   // Of a tool's output in an event; bytes.
 inline constexpr std::size_t kArgumentMax = 1000;  // Of one string among the arguments in an event; bytes.
 
-Event context_complete_event(const ToolBox& tools);
+Event context_complete_event(const ToolBox& tools, std::size_t platform_tools);
+// {"event": name}
+Event system_event(std::string_view name, std::string content);
 Event tool_use_event(const Part& call);
 Event tool_result_event(const Part& call, const ToolOutput& output, std::chrono::milliseconds duration);
 

@@ -25,21 +25,35 @@ struct RuntimeInit {
 };
 BOOST_DESCRIBE_STRUCT(RuntimeInit, (), (session_id, user_id, hostname, env))
 
+// sdk/suspension.h, Resumption
+struct RuntimeResumption {
+  json::array new_messages;
+  std::vector<CallAnswer> answers;
+  TurnProgress progress;
+};
+BOOST_DESCRIBE_STRUCT(RuntimeResumption, (), (new_messages, answers, progress))
+
 struct RuntimeChat {
   std::string message;
   std::optional<bool> stream;
   std::optional<std::string> session_id;
   std::optional<std::string> run_id;
   std::optional<AgentSpec> agent;
-  std::optional<json::array> history;  // Of messages (sdk/chat.h, to_json), oldest first.
+  std::optional<json::array> history;           // Of messages (sdk/chat.h, to_json), oldest first.
+  std::optional<RuntimeResumption> resumption;  // Then `message` is not looked at.
+  // `message` is for the turn of run_id that is under way (sdk/steering.h): 200, or 409 turn_not_running.
+  std::optional<bool> steer;
   TraceContext trace;
 };
-BOOST_DESCRIBE_STRUCT(RuntimeChat, (), (message, stream, session_id, run_id, agent, history))
+BOOST_DESCRIBE_STRUCT(RuntimeChat, (),
+                      (message, stream, session_id, run_id, agent, history, resumption, steer))
 
 struct RuntimeHistory {
   json::array new_messages;
   Usage usage;
+  std::optional<std::vector<PendingCall>> pending;  // Not empty: the turn is suspended.
+  std::optional<TurnProgress> progress;
 };
-BOOST_DESCRIBE_STRUCT(RuntimeHistory, (), (new_messages, usage))
+BOOST_DESCRIBE_STRUCT(RuntimeHistory, (), (new_messages, usage, pending, progress))
 
 }  // namespace isa::sdk

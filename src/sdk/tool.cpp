@@ -48,6 +48,11 @@ std::vector<ToolSpec> ToolBox::specs() const {
   return specs;
 }
 
+std::string ToolBox::subject(std::string_view name) const {
+  const Tool* tool = find(name);
+  return tool ? tool->subject() : std::string(name);
+}
+
 bool ToolBox::is_read_only(std::string_view name) const {
   const Tool* tool = find(name);
   return tool && tool->is_read_only();

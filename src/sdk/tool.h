@@ -25,6 +25,8 @@ class Tool {
  public:
   virtual ~Tool() = default;
   virtual const ToolSpec& spec() const = 0;
+  // What approval patterns (sdk/approval_pattern.h) know it by.
+  virtual std::string subject() const { return spec().name; }
   virtual bool is_read_only() const { return false; }  // Read-only calls of one turn run in parallel.
   // A failure is an output with is_error: it goes back to the model. Cancelling the task stops the work,
   // child processes included.
@@ -39,6 +41,8 @@ class ToolBox {
 
   std::vector<ToolSpec> specs() const;
   const std::vector<std::string>& unavailable() const { return unavailable_; }
+  bool has(std::string_view name) const { return find(name) != nullptr; }
+  std::string subject(std::string_view name) const;
   bool is_read_only(std::string_view name) const;
   // A name that is not allowed, arguments that are no JSON object: an error output that says so.
   Task<ToolOutput> call(const Part& tool_call, Deadline deadline);

@@ -5,6 +5,7 @@
 #include "base/testing.h"
 #include "store/agent_config.h"
 #include "store/agent_template.h"
+#include "store/approval.h"
 #include "store/idempotency_store.h"
 #include "store/pool_store.h"
 #include "store/run.h"
@@ -29,6 +30,7 @@ class Engine {
   virtual TemplateStore& templates() = 0;
   virtual SessionStore& sessions() = 0;
   virtual RunStore& runs() = 0;
+  virtual ApprovalStore& approvals() = 0;
   virtual PoolStore& pool() = 0;
   virtual IdempotencyStore& idempotency() = 0;
   virtual SecretStore& secrets() = 0;
@@ -41,6 +43,7 @@ class SqliteEngine final : public Engine {
   TemplateStore& templates() override { return store_->templates(); }
   SessionStore& sessions() override { return store_->sessions(); }
   RunStore& runs() override { return store_->runs(); }
+  ApprovalStore& approvals() override { return store_->approvals(); }
   PoolStore& pool() override { return store_->pool(); }
   IdempotencyStore& idempotency() override { return store_->idempotency(); }
   SecretStore& secrets() override { return store_->secrets(); }

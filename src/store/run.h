@@ -4,13 +4,15 @@
 
 #include "base/identity.h"
 #include "base/json.h"
+#include "store/approval.h"
 #include "store/event_log.h"
 #include "store/session.h"
 
 namespace isa::store {
 
-enum class RunState { queued, running, succeeded, failed, cancelled };
-BOOST_DESCRIBE_ENUM(RunState, queued, running, succeeded, failed, cancelled)
+// waiting: for a person's decision. Nothing of it need be in memory, and it survives a restart.
+enum class RunState { queued, running, waiting, succeeded, failed, cancelled };
+BOOST_DESCRIBE_ENUM(RunState, queued, running, waiting, succeeded, failed, cancelled)
 
 struct Run {
   RunId id;
@@ -38,13 +40,23 @@ class RunStore {
   virtual Task<Result<Run>> find(Identity scope, RunId id) = 0;
   virtual Task<Result<std::vector<Run>>> list(Identity scope, SessionId session) = 0;  // Oldest first.
   virtual Task<Result<void>> mark_running(RunId id, Timestamp at) = 0;
+  // Of a run that is queued; conflict otherwise.
+  virtual Task<Result<void>> edit_message(RunId id, std::string message) = 0;
+  // The run waits: its state, the questions, and all that is needed to go on (`continuation`, which only the
+  // caller understands) in one transaction. conflict unless it is running.
+  virtual Task<Result<void>> suspend(RunId id, json::object continuation,
+                                     std::vector<Approval> questions) = 0;
+  // It goes on: whatever is done from here on was begun once. conflict unless it is waiting.
+  virtual Task<Result<void>> resume(RunId id) = 0;
+  virtual Task<Result<std::optional<json::object>>> continuation(RunId id) = 0;
   // The end of a run in one transaction: its row, all its events, and what the turn added to the session's
-  // history. Idempotent: a run that has ended already keeps its first end.
+  // history; questions that nobody answered are cancelled. Idempotent: a run that has ended already keeps its
+  // first end.
   virtual Task<Result<void>> finish(Run run, std::vector<LoggedEvent> events,
                                     std::vector<SessionMessage> new_messages) = 0;
   // Events with seq > after of an ended run, in order. Not scoped: find() comes first.
   virtual Task<Result<std::vector<LoggedEvent>>> events(RunId id, std::int64_t after) = 0;
-  // Runs that a crash cut off: queued or running.
+  // Runs that a crash cut off: queued, running or waiting.
   virtual Task<Result<std::vector<Run>>> unfinished() = 0;
 };
 

@@ -1,10 +1,11 @@
 // The client commands of the program, as a person in a shell meets them.
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 
-import { createAgent, noSandbox, Platform, run, temporaryFolder } from './harness.mjs';
+import { createAgent, noSandbox, Platform, run, temporaryFolder, until } from './harness.mjs';
 
 const skip = noSandbox;
 
@@ -237,4 +238,45 @@ test('help and version are there', async () => {
   for (const command of ['up', 'serve', 'chat', 'agents', 'pools', 'doctor', 'config'])
     assert.match(help, new RegExp(`^  ${command}\\b`, 'm'));
   assert.match(expectDone(await run(['--version'])), /\d+\.\d+\.\d+/);
+});
+
+describe('one shot from a manifest, and questions', { skip }, () => {
+  const manifest = (text) => {
+    const file = path.join(temporaryFolder(), 'clerk.yaml');
+    fs.writeFileSync(file, text);
+    return file;
+  };
+
+  test('an agent runs once and leaves nothing behind', async () => {
+    const file = manifest('model_id: builtin/demo\nenv: cloud_shared\nmessage: say "from a file"\n');
+    assert.match(expectDone(await isaAs('eve', ['run', file])), /from a file/);
+    assert.match(expectDone(await isaAs('eve', ['run', file, 'say "from the shell"'])), /from the shell/);
+    const lines = expectDone(await isaAs('eve', ['run', file, '--json'])).trim().split('\n').map((line) => JSON.parse(line));
+    assert.equal(lines.at(-1).type, 'session_end');
+    assert.deepEqual(JSON.parse(expectDone(await isaAs('eve', ['agents', 'list', '--json']))), []);
+  });
+
+  test('a manifest that cannot be read, or says nothing, is said', async () => {
+    expectRefusal(await isaAs('eve', ['run', manifest('a: [1')]), /clerk\.yaml|line/);
+    expectRefusal(await isaAs('eve', ['run', manifest('model_id: builtin/demo\n')]), /message/);
+    expectRefusal(await isaAs('eve', ['run', manifest('colour: blue\nmessage: hi\n')]), /colour/);
+  });
+
+  test('a question is listed and answered from another shell', async () => {
+    const file = manifest(
+      'model_id: builtin/demo\nenv: cloud_shared\nmode: COLLABORATIVE\ntools: [ask_human]\n' +
+        `message: 'Call the tool ask_human with {"question":"Which colour?"}'\n`,
+    );
+    const asked = isaAs('eve', ['run', file]);
+    const [question] = await until('the question', async () => {
+      const list = JSON.parse(expectDone(await isaAs('eve', ['approvals', 'list', '--json'])));
+      return list.length > 0 && list;
+    });
+    assert.match(expectDone(await isaAs('eve', ['approvals', 'list'])), /Which colour\?/);
+    expectRefusal(await isaAs('mallory', ['approvals', 'approve', question.request_id, '--text', 'x']), /no question/);
+    expectRefusal(await isaAs('eve', ['approvals', 'approve', question.request_id]), /\/text/);
+    expectDone(await isaAs('eve', ['approvals', 'approve', question.request_id, '--text', 'blue']));
+    assert.match(expectDone(await asked), /blue/);
+    assert.match(expectDone(await isaAs('eve', ['approvals', 'list'])), /Nothing waits/);
+  });
 });

@@ -18,18 +18,46 @@ sdk::Event tools_unavailable(const std::vector<std::string>& names) {
   return event;
 }
 
+using Listeners = std::map<RunId, std::shared_ptr<sdk::Steering>>;
+
+// A turn's place among those that can be spoken to.
+class Listening {
+ public:
+  Listening(Listeners& all, const RunId& run, std::shared_ptr<sdk::Steering> steering)
+      : all_(all), place_(all.insert_or_assign(run, std::move(steering)).first) {}
+  Listening(const Listening&) = delete;
+  ~Listening() { all_.erase(place_); }
+
+ private:
+  Listeners& all_;
+  Listeners::iterator place_;
+};
+
 }  // namespace
 
 Task<Result<void>> InProcessExecutor::run(Turn turn, sdk::EventSink sink, TurnRecord& record) {
   sdk::ToolBox tools(sdk::plain_tools(), turn.agent.tools);
-  if (!tools.unavailable().empty()) {
+  if (!tools.unavailable().empty() && !turn.resumption) {
     auto notice = tools_unavailable(tools.unavailable());
     ISA_CO_TRYV(co_await sink(std::move(notice)));
   }
-  auto outcome = co_await sdk::run_turn(turn.agent, std::move(turn.history), std::move(turn.message), model_,
-                                        tools, std::move(sink), std::move(turn.trace));
+  auto steering = std::make_shared<sdk::Steering>();
+  const Listening entry(listening_, turn.run, steering);
+  sdk::TurnInput input{std::move(turn.history), std::move(turn.message), std::move(turn.resumption),
+                       std::move(steering)};
+  auto outcome = co_await sdk::run_turn(turn.agent, std::move(input), model_, tools, std::move(sink),
+                                        std::move(turn.trace));
   record.new_messages = std::move(outcome.new_messages);
-  record.usage = outcome.usage;
+  record.usage = outcome.progress.usage;
+  record.pending = std::move(outcome.pending);
+  record.progress = outcome.progress;
+  co_return ok();
+}
+
+Task<Result<void>> InProcessExecutor::steer(SessionId, RunId run, std::string message) {
+  const auto found = listening_.find(run);
+  if (found == listening_.end() || !found->second->offer(std::move(message)))
+    co_return conflict("no turn of this run is under way").with_code("turn_not_running");
   co_return ok();
 }
 

@@ -3,6 +3,9 @@
 #include "agent/turn_executor.h"
 #include "model/client.h"
 
+#include <map>
+#include <memory>
+
 namespace isa::agent {
 
 // env cloud_shared: the agent loop in this very process. There is no sandbox here, so file and shell tools
@@ -11,9 +14,11 @@ class InProcessExecutor : public TurnExecutor {
  public:
   explicit InProcessExecutor(model::ModelClient& model) : model_(model) {}
   Task<Result<void>> run(Turn turn, sdk::EventSink sink, TurnRecord& record) override;
+  Task<Result<void>> steer(SessionId session, RunId run, std::string message) override;
 
  private:
   model::ModelClient& model_;
+  std::map<RunId, std::shared_ptr<sdk::Steering>> listening_;
 };
 
 }  // namespace isa::agent

@@ -48,13 +48,10 @@ bool is_gone(const Error& error) {
 
 Result<void> keep_history(std::string_view text, TurnRecord& record) {
   ISA_TRY(auto history, json::parse_as<sdk::RuntimeHistory>(text));
-  std::vector<sdk::Message> messages;
-  for (const auto& item : history.new_messages) {
-    ISA_TRY(auto message, sdk::message_from_json(item));
-    messages.push_back(std::move(message));
-  }
-  record.new_messages = std::move(messages);
+  ISA_TRY(record.new_messages, sdk::messages_from_json(history.new_messages));
   record.usage = history.usage;
+  record.pending = std::move(history.pending).value_or(std::vector<sdk::PendingCall>());
+  record.progress = history.progress.value_or(sdk::TurnProgress{.num_turns = 0, .usage = history.usage});
   return ok();
 }
 
@@ -90,6 +87,18 @@ Task<Result<void>> PooledExecutor::run(Turn turn, sdk::EventSink sink, TurnRecor
   co_return relayed;
 }
 
+Task<Result<void>> PooledExecutor::steer(SessionId session, RunId run, std::string message) {
+  const auto held = held_.find(session);
+  if (held == held_.end())
+    co_return conflict("no turn of this run is under way").with_code("turn_not_running");
+  const auto at = held->second;
+  sdk::RuntimeChat chat{.message = std::move(message), .run_id = run.value(), .steer = true};
+  ISA_CO_TRY(auto answer, co_await pool_.stream(pool_type_, at.instance, at.fencing_token, std::move(chat)));
+  const auto body = co_await net::read_all(*answer.body, kErrorBodyMax);
+  if (answer.status == 200) co_return ok();
+  co_return net::error_of(answer.status, body ? *body : std::string());
+}
+
 Task<void> PooledExecutor::forget(SessionId session) {
   const auto held = held_.extract(session);
   if (!held) co_return;
@@ -115,10 +124,16 @@ Task<Result<pool::Acquired>> PooledExecutor::acquire(const Turn& turn, const sdk
 }
 
 Task<Result<net::OpenResponse>> PooledExecutor::open(const pool::Acquired& at, const Turn& turn) {
-  json::array history;
-  for (const auto& message : turn.history) history.push_back(sdk::to_json(message));
-  sdk::RuntimeChat chat{turn.message,       true,      turn.session.value(), turn.run.value(), turn.agent,
-                        std::move(history), turn.trace};
+  sdk::RuntimeChat chat{.message = turn.message,
+                        .stream = true,
+                        .session_id = turn.session.value(),
+                        .run_id = turn.run.value(),
+                        .agent = turn.agent,
+                        .history = sdk::to_json(turn.history),
+                        .trace = turn.trace};
+  if (turn.resumption)
+    chat.resumption = sdk::RuntimeResumption{sdk::to_json(turn.resumption->new_messages),
+                                             turn.resumption->answers, turn.resumption->progress};
   ISA_CO_TRY(auto answer,
              co_await pool_.stream(pool_type_, at.instance_id, at.lease.fencing_token, std::move(chat)));
   if (answer.status == 200) co_return answer;
@@ -156,7 +171,8 @@ Task<Result<void>> PooledExecutor::relay(net::SseReader& events, const sdk::Even
     is_finished = is_finished || event->is_terminal();
     ISA_CO_TRYV(co_await sink(*std::move(event)));
   }
-  if (!is_finished) co_return sandbox_lost("the stream ended without a result");
+  if (is_finished) record.pending.clear();
+  if (!is_finished && record.pending.empty()) co_return sandbox_lost("the stream ended without a result");
   co_return ok();
 }
 

@@ -17,6 +17,7 @@ class PooledExecutor : public TurnExecutor {
       : pool_(pool), pool_type_(std::move(pool_type)), acquire_timeout_(acquire_timeout) {}
 
   Task<Result<void>> run(Turn turn, sdk::EventSink sink, TurnRecord& record) override;
+  Task<Result<void>> steer(SessionId session, RunId run, std::string message) override;
   // Releases the session's sandbox, if this process leased one for it.
   Task<void> forget(SessionId session) override;
 

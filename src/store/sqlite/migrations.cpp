@@ -213,9 +213,44 @@ CREATE TRIGGER sandbox_audit_is_append_only BEFORE UPDATE ON sandbox_audit
 BEGIN SELECT RAISE(ABORT, 'entries of the audit trail are never changed'); END;
 )sql";
 
+constexpr const char* kApprovals = R"sql(
+DROP INDEX runs_unfinished;
+CREATE INDEX runs_unfinished ON runs (created_at, id) WHERE state IN ('queued', 'running', 'waiting');
+
+CREATE TABLE run_continuations (
+  run_id TEXT PRIMARY KEY NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+  document TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE approvals (
+  id TEXT PRIMARY KEY NOT NULL,
+  run_id TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+  owner_id TEXT NOT NULL,
+  state TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  decided_at INTEGER,
+  decided_by TEXT,
+  edited_args TEXT,
+  decision_text TEXT,
+  document TEXT NOT NULL
+) STRICT;
+CREATE INDEX approvals_by_run ON approvals (run_id, created_at, id);
+CREATE INDEX approvals_by_owner ON approvals (owner_id, created_at DESC, id DESC);
+CREATE INDEX approvals_by_state ON approvals (owner_id, state, created_at DESC, id DESC);
+
+CREATE TABLE allowances (
+  id TEXT PRIMARY KEY NOT NULL,
+  owner_id TEXT NOT NULL,
+  agent_config_id TEXT,
+  pattern TEXT NOT NULL,
+  created_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX allowances_by_owner ON allowances (owner_id, created_at, id);
+)sql";
+
 // Version n is the n-th entry. Entries are never changed once released: a change is a new entry.
-constexpr std::array kVersions{kAgents,          kSessions,        kPool,        kAudit,
-                               kIdempotencyKeys, kDeletedSessions, kSharedPools, kBroker};
+constexpr std::array kVersions{kAgents,          kSessions,    kPool,   kAudit,    kIdempotencyKeys,
+                               kDeletedSessions, kSharedPools, kBroker, kApprovals};
 
 Result<std::int64_t> integer(Database& db, std::string_view sql) {
   ISA_TRY(const auto value, find_one(db, take_one<std::int64_t>, sql));

@@ -1,5 +1,6 @@
 #include "store/event_codec.h"
 #include "store/scope.h"
+#include "store/sqlite/approvals.h"
 #include "store/sqlite/engine.h"
 #include "store/sqlite/sessions.h"
 #include "store/sqlite/stores.h"
@@ -21,7 +22,7 @@ Error no_such(const RunId& id) {
 }
 
 bool has_ended(RunState state) {
-  return state != RunState::queued && state != RunState::running;
+  return state != RunState::queued && state != RunState::running && state != RunState::waiting;
 }
 
 Result<std::optional<RunState>> state_of(Database& db, const RunId& id) {
@@ -67,10 +68,31 @@ Result<void> end_run(Database& db, const Run& r, const Blob& events,
                    "RETURNING session_id",
                    r.id, r.state, r.response, r.error_code, r.usage, r.started_at, r.ended_at));
   if (!session) return no_such(r.id);
+  ISA_TRYV(run(db, "DELETE FROM run_continuations WHERE run_id = ?1", r.id));
+  ISA_TRYV(run(
+      db, "UPDATE approvals SET state = 'cancelled', decided_at = ?2 WHERE run_id = ?1 AND state = 'pending'",
+      r.id, r.ended_at));
   ISA_TRYV(run(db, "INSERT INTO run_events (run_id, events) VALUES (?1, ?2)", r.id, events));
   ISA_TRYV(add_messages(db, *session, messages));
   ISA_TRYV(
       run(db, "UPDATE sessions SET updated_at = max(updated_at, ?2) WHERE id = ?1", *session, r.ended_at));
+  return ok();
+}
+
+Result<void> step(Database& db, const RunId& id, RunState from, RunState to) {
+  ISA_TRY(const auto state, state_of(db, id));
+  if (!state) return no_such(id);
+  if (*state != from)
+    return conflict("run {} is {}, not {}", id.value(), json::name_of(*state), json::name_of(from));
+  return run(db, "UPDATE runs SET state = ?2 WHERE id = ?1", id, to);
+}
+
+Result<void> suspend_run(Database& db, const RunId& id, const json::object& continuation,
+                         const std::vector<Approval>& questions) {
+  ISA_TRYV(step(db, id, RunState::running, RunState::waiting));
+  ISA_TRYV(run(db, "INSERT OR REPLACE INTO run_continuations (run_id, document) VALUES (?1, ?2)", id,
+               continuation));
+  for (const auto& question : questions) ISA_TRYV(insert_approval(db, question));
   return ok();
 }
 
@@ -119,6 +141,33 @@ class Runs final : public RunStore {
     });
   }
 
+  Task<Result<void>> edit_message(RunId id, std::string message) override {
+    return engine_.write<void>(
+        [id = std::move(id), message = std::move(message)](Database& db) -> Result<void> {
+          ISA_TRYV(step(db, id, RunState::queued, RunState::queued));
+          return run(db, "UPDATE runs SET message = ?2 WHERE id = ?1", id, message);
+        });
+  }
+
+  Task<Result<void>> suspend(RunId id, json::object continuation, std::vector<Approval> questions) override {
+    return engine_.write<void>([id = std::move(id), continuation = std::move(continuation),
+                                questions = std::move(questions)](Database& db) {
+      return suspend_run(db, id, continuation, questions);
+    });
+  }
+
+  Task<Result<void>> resume(RunId id) override {
+    return engine_.write<void>(
+        [id = std::move(id)](Database& db) { return step(db, id, RunState::waiting, RunState::running); });
+  }
+
+  Task<Result<std::optional<json::object>>> continuation(RunId id) override {
+    return engine_.read<std::optional<json::object>>([id = std::move(id)](Database& db) {
+      return find_one(db, take_one<json::object>, "SELECT document FROM run_continuations WHERE run_id = ?1",
+                      id);
+    });
+  }
+
   Task<Result<void>> finish(Run run, std::vector<LoggedEvent> events,
                             std::vector<SessionMessage> new_messages) override {
     if (!run.ended_at) run.ended_at = now();
@@ -143,7 +192,7 @@ class Runs final : public RunStore {
           db, read_run,
           "SELECT id, session_id, owner_id, agent_config_id, agent_version, state, message, response, "
           "error_code, usage, created_at, started_at, ended_at FROM runs "
-          "WHERE state IN ('queued', 'running') ORDER BY created_at, id");
+          "WHERE state IN ('queued', 'running', 'waiting') ORDER BY created_at, id");
     });
   }
 

@@ -22,6 +22,7 @@ class Store final : public SqliteStore {
   TemplateStore& templates() override { return *templates_; }
   SessionStore& sessions() override { return *sessions_; }
   RunStore& runs() override { return *runs_; }
+  ApprovalStore& approvals() override { return *approvals_; }
   PoolStore& pool() override { return *pool_; }
   IdempotencyStore& idempotency() override { return *idempotency_; }
   SecretStore& secrets() override { return *secrets_; }
@@ -34,6 +35,7 @@ class Store final : public SqliteStore {
   std::unique_ptr<TemplateStore> templates_ = make_template_store(engine_);
   std::unique_ptr<SessionStore> sessions_ = make_session_store(engine_);
   std::unique_ptr<RunStore> runs_ = make_run_store(engine_);
+  std::unique_ptr<ApprovalStore> approvals_ = make_approval_store(engine_);
   std::unique_ptr<PoolStore> pool_ = make_pool_store(engine_);
   std::unique_ptr<IdempotencyStore> idempotency_ = make_idempotency_store(engine_);
   std::unique_ptr<SecretStore> secrets_ = make_secret_store(engine_);

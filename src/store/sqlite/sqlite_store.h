@@ -3,6 +3,7 @@
 
 #include "store/agent_config.h"
 #include "store/agent_template.h"
+#include "store/approval.h"
 #include "store/event_log.h"
 #include "store/idempotency_store.h"
 #include "store/pool_store.h"
@@ -36,6 +37,7 @@ class SqliteStore {
   virtual TemplateStore& templates() = 0;
   virtual SessionStore& sessions() = 0;
   virtual RunStore& runs() = 0;
+  virtual ApprovalStore& approvals() = 0;
   virtual PoolStore& pool() = 0;
   virtual IdempotencyStore& idempotency() = 0;
   virtual SecretStore& secrets() = 0;

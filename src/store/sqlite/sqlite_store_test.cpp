@@ -196,7 +196,14 @@ TEST(SqliteStore, ListsReadAnIndexInsteadOfSortingATable) {
         "EXPLAIN QUERY PLAN SELECT id FROM sessions WHERE owner_id = 'a' AND (updated_at, id) < (9, 'b') "
         "ORDER BY updated_at DESC, id DESC LIMIT 10",
         "EXPLAIN QUERY PLAN SELECT id FROM runs WHERE session_id = 'a' ORDER BY created_at, id",
-        "EXPLAIN QUERY PLAN SELECT id FROM runs WHERE state IN ('queued', 'running') ORDER BY created_at, id",
+        "EXPLAIN QUERY PLAN SELECT id FROM runs WHERE state IN ('queued', 'running', 'waiting') ORDER BY "
+        "created_at, id",
+        "EXPLAIN QUERY PLAN SELECT document FROM approvals WHERE run_id = 'a' ORDER BY created_at, id",
+        "EXPLAIN QUERY PLAN SELECT document FROM approvals WHERE owner_id = 'a' AND (created_at, id) < (9, "
+        "'b') "
+        "ORDER BY created_at DESC, id DESC LIMIT 10",
+        "EXPLAIN QUERY PLAN SELECT document FROM approvals WHERE owner_id = 'a' AND state = 'pending' AND "
+        "(created_at, id) < (9, 'b') ORDER BY created_at DESC, id DESC LIMIT 10",
         "EXPLAIN QUERY PLAN SELECT message FROM session_messages WHERE session_id = 'a' ORDER BY number",
         "EXPLAIN QUERY PLAN SELECT id FROM pool_instances WHERE pool = 'a' AND state = 'warm' "
         "ORDER BY created_at, id LIMIT 1"}) {

@@ -3,6 +3,7 @@
 
 #include "store/agent_config.h"
 #include "store/agent_template.h"
+#include "store/approval.h"
 #include "store/idempotency_store.h"
 #include "store/pool_store.h"
 #include "store/run.h"
@@ -20,6 +21,7 @@ std::unique_ptr<AgentConfigStore> make_agent_config_store(Engine& engine);
 std::unique_ptr<TemplateStore> make_template_store(Engine& engine);
 std::unique_ptr<SessionStore> make_session_store(Engine& engine);
 std::unique_ptr<RunStore> make_run_store(Engine& engine);
+std::unique_ptr<ApprovalStore> make_approval_store(Engine& engine);
 std::unique_ptr<PoolStore> make_pool_store(Engine& engine);
 std::unique_ptr<IdempotencyStore> make_idempotency_store(Engine& engine);
 std::unique_ptr<SecretStore> make_secret_store(Engine& engine);

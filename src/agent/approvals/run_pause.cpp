@@ -1,0 +1,121 @@
+#include "agent/approvals/run_pause.h"
+
+#include "agent/run_continuation.h"
+#include "store/scope.h"
+
+#include <algorithm>
+#include <map>
+
+namespace isa::agent {
+namespace {
+
+using store::Approval;
+using store::ApprovalState;
+
+Identity the_platform() {
+  return {.user = UserId(std::string(store::kPlatformUser)), .orgs = {}, .is_internal = true};
+}
+
+// Those of the run's questions that speak of these calls.
+std::vector<Approval> about(std::vector<Approval> questions, const std::vector<sdk::PendingCall>& pending) {
+  std::erase_if(questions, [&](const Approval& question) {
+    return std::ranges::none_of(
+        pending, [&](const sdk::PendingCall& call) { return call.tool_use_id == question.tool_use_id; });
+  });
+  return questions;
+}
+
+bool is_open(const Approval& question) {
+  return question.state == ApprovalState::pending;
+}
+
+}  // namespace
+
+Task<Result<std::vector<sdk::CallAnswer>>> RunPause::settle(LiveRun& run,
+                                                            std::vector<sdk::PendingCall> pending,
+                                                            bool is_stored) {
+  auto inquiries = inquiries_of(run.order, pending, now());
+  const bool asks = std::ranges::any_of(inquiries, [](const Inquiry& i) { return i.question.has_value(); });
+  std::map<std::string, sdk::CallAnswer> decided;
+  if (asks) {
+    std::vector<Approval> questions;
+    if (is_stored) {
+      ISA_CO_TRY(auto stored, co_await approvals_.of_run(run.id));
+      questions = about(std::move(stored), pending);
+    } else {
+      ISA_CO_TRY(questions, co_await ask(run, pending, inquiries));
+    }
+    run.row.state = store::RunState::waiting;
+    for (const auto& question : questions) {
+      if (run.asked.contains(question.request_id)) continue;
+      auto event = hil_request(question);
+      ISA_CO_TRYV(co_await run.stream.push(std::move(event)));
+      run.asked.insert(question.request_id);
+    }
+    run.changed.notify();
+    ISA_CO_TRY(questions, co_await wait(run, std::move(questions)));
+    ISA_CO_TRYV(co_await runs_.resume(run.id));
+    run.row.state = store::RunState::running;
+    for (const auto& question : questions) {
+      auto event = hil_decided(question);
+      ISA_CO_TRYV(co_await run.stream.push(std::move(event)));
+      decided[question.tool_use_id] = answer_of(question);
+    }
+  }
+  std::vector<sdk::CallAnswer> answers;
+  for (auto& inquiry : inquiries) {
+    const auto found = decided.find(inquiry.call.tool_use_id);
+    if (found != decided.end())
+      answers.push_back(std::move(found->second));
+    else if (inquiry.answer)
+      answers.push_back(*std::move(inquiry.answer));
+    else
+      co_return internal_error("a question of run {} is not in the store", run.id.value());
+  }
+  co_return answers;
+}
+
+Task<Result<std::vector<Approval>>> RunPause::ask(LiveRun& run, const std::vector<sdk::PendingCall>& pending,
+                                                  const std::vector<Inquiry>& inquiries) {
+  std::vector<Approval> questions;
+  for (const auto& inquiry : inquiries)
+    if (inquiry.question) questions.push_back(*inquiry.question);
+  auto continuation = write_continuation(run.order, run.record, pending);
+  ISA_CO_TRYV(co_await runs_.suspend(run.id, std::move(continuation), questions));
+  co_return questions;
+}
+
+Task<Result<std::vector<Approval>>> RunPause::wait(LiveRun& run, std::vector<Approval> questions) {
+  for (;;) {
+    const auto changes = run.changed.changes();
+    ISA_CO_TRY(auto stored, co_await approvals_.of_run(run.id));
+    for (auto& question : questions)
+      for (const auto& one : stored)
+        if (one.request_id == question.request_id) question = one;
+    if (std::ranges::none_of(questions, is_open)) co_return questions;
+    ISA_CO_TRY(const bool has_expired, co_await expire(questions));
+    if (has_expired) continue;
+    auto next = Timestamp::max();
+    for (const auto& question : questions)
+      if (is_open(question)) next = std::min(next, question.expires_at);
+    const auto deadline = Deadline::after(std::max(next - now(), std::chrono::milliseconds(1)));
+    if (run.changed.changes() == changes) co_await run.changed.wait(deadline);
+  }
+}
+
+// To the safe side: what that is, answer_of() knows.
+Task<Result<bool>> RunPause::expire(const std::vector<Approval>& questions) {
+  bool has_expired = false;
+  for (const auto& question : questions) {
+    if (!is_open(question) || question.expires_at > now()) continue;
+    store::ApprovalDecision decision{.state = ApprovalState::expired, .at = now()};
+    auto decided =
+        co_await approvals_.decide(the_platform(), question.run_id, question.request_id, std::move(decision));
+    // Somebody was faster: the next look sees what they decided.
+    if (!decided && decided.error().kind() != ErrorKind::conflict) co_return std::move(decided).error();
+    has_expired = true;
+  }
+  co_return has_expired;
+}
+
+}  // namespace isa::agent

@@ -1,0 +1,121 @@
+#include "app/run_commands.h"
+
+#include "app/client_commands.h"
+#include "base/yaml/yaml.h"
+
+#include <cstdio>
+#include <filesystem>
+
+namespace isa::app {
+namespace {
+
+constexpr std::string_view kConfigs = "/api/v1/agents/configs";
+
+std::string text_of(const json::object& from, std::string_view key) {
+  const auto* value = from.if_contains(key);
+  return value && value->is_string() ? std::string(value->get_string()) : "";
+}
+
+struct Manifest {
+  json::object agent;
+  std::string message;
+};
+
+Result<Manifest> read_manifest(const RunCommand& command) {
+  ISA_TRY(auto document, read_yaml(command.file));
+  if (!document.is_object())
+    return validation_error("the manifest {} is no object with the fields of an agent", command.file);
+  Manifest manifest{std::move(document.get_object()), {}};
+  manifest.message = command.message.value_or(text_of(manifest.agent, "message"));
+  manifest.agent.erase("message");
+  if (manifest.message.empty())
+    return validation_error("nothing to say to the agent: give a message, or write one as `message:` into {}",
+                            command.file);
+  if (!manifest.agent.contains("name"))
+    manifest.agent["name"] = std::filesystem::path(command.file).stem().string();
+  return manifest;
+}
+
+// Every page of the questions in that state.
+Task<Result<json::array>> questions(ApiClient& api, std::string state) {
+  json::array all;
+  std::string cursor;
+  do {
+    auto path = fmt::format("/api/v1/agents/approvals?limit=200&state={}", net::percent_encode(state));
+    if (!cursor.empty()) path += "&cursor=" + net::percent_encode(cursor);
+    ISA_CO_TRY(const auto page, co_await api.call(net::Method::get, path));
+    for (const auto& one : page.at("approvals").as_array()) all.push_back(one);
+    cursor = text_of(page.as_object(), "next_cursor");
+  } while (!cursor.empty());
+  co_return all;
+}
+
+}  // namespace
+
+Task<Result<void>> run_manifest(ApiClient& api, RunCommand command) {
+  ISA_CO_TRY(auto manifest, read_manifest(command));
+  ISA_CO_TRY(const auto agent,
+             co_await api.call(net::Method::post, std::string(kConfigs), std::move(manifest.agent)));
+  const auto id = text_of(agent.as_object(), "id");
+  ChatCommand message{
+      .agent = id, .message = std::move(manifest.message), .session = {}, .json = command.json};
+  auto chatted = co_await chat(api, std::move(message));
+  if (command.keep) {
+    std::fprintf(stderr, "Kept the agent %s.\n", id.c_str());
+    co_return chatted;
+  }
+  const auto path = fmt::format("{}/{}", kConfigs, net::percent_encode(id));
+  auto gone = co_await api.call(net::Method::del, path);
+  if (chatted && !gone) co_return std::move(gone).error();
+  co_return chatted;
+}
+
+Task<Result<void>> list_approvals(ApiClient& api, std::string state, bool as_json) {
+  ISA_CO_TRY(const auto found, co_await questions(api, state));
+  if (as_json) {
+    std::printf("%s\n", json::serialize(found).c_str());
+    co_return ok();
+  }
+  if (found.empty()) {
+    std::printf("Nothing waits for you.\n");
+    co_return ok();
+  }
+  for (const auto& item : found) {
+    const auto& one = item.as_object();
+    std::printf("%s  %s  %s, until %s\n  %s asks: %s\n", text_of(one, "request_id").c_str(),
+                text_of(one, "state").c_str(), text_of(one, "kind").c_str(),
+                text_of(one, "expires_at").c_str(), text_of(one, "agent").c_str(),
+                text_of(one, "question").c_str());
+    if (text_of(one, "kind") != "input" && text_of(one, "kind") != "choice")
+      std::printf("  %s %s\n", text_of(one, "tool").c_str(), json::serialize(one.at("args")).c_str());
+    if (text_of(one, "kind") == "choice")
+      std::printf("  one of %s\n", json::serialize(one.at("options")).c_str());
+  }
+  if (state == "pending") std::printf("\nAnswer with: isa approvals approve|deny|edit ID\n");
+  co_return ok();
+}
+
+Task<Result<void>> decide_approval(ApiClient& api, DecideCommand command) {
+  ISA_CO_TRY(const auto found, co_await questions(api, "all"));
+  std::string run;
+  for (const auto& item : found)
+    if (text_of(item.as_object(), "request_id") == command.request) run = text_of(item.as_object(), "run_id");
+  if (run.empty())
+    co_return not_found("there is no question '{}'; `isa approvals list` shows those that wait for you",
+                        command.request);
+  json::object body{{"decision", command.decision}};
+  if (command.text) body["text"] = *command.text;
+  if (command.always) body["always"] = *command.always;
+  if (command.args) {
+    auto args = json::parse(*command.args);
+    if (!args) co_return validation_error("--args is no JSON: {}", args.error().message());
+    body["args"] = *std::move(args);
+  }
+  const auto path = fmt::format("/api/v1/agents/runs/{}/approvals/{}", net::percent_encode(run),
+                                net::percent_encode(command.request));
+  ISA_CO_TRY(const auto decided, co_await api.call(net::Method::post, path, std::move(body)));
+  std::printf("%s: %s\n", command.request.c_str(), text_of(decided.as_object(), "state").c_str());
+  co_return ok();
+}
+
+}  // namespace isa::app

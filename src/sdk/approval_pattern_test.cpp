@@ -1,0 +1,66 @@
+#include "sdk/approval_pattern.h"
+
+#include <gtest/gtest.h>
+
+namespace isa::sdk {
+namespace {
+
+json::object command(std::string_view text) {
+  return {{"command", text}};
+}
+
+bool asks(std::string_view pattern, std::string_view tool, const json::object& args) {
+  return matches_approval_pattern(pattern, tool, args, PatternUse::asks);
+}
+bool allows(std::string_view pattern, std::string_view tool, const json::object& args) {
+  return matches_approval_pattern(pattern, tool, args, PatternUse::allows);
+}
+
+TEST(ApprovalPattern, ANameMatchesEveryCallOfThatToolAndNoOther) {
+  EXPECT_TRUE(asks("bash_execute", "bash_execute", command("ls")));
+  EXPECT_FALSE(asks("bash_execute", "bash_output", command("ls")));
+  EXPECT_TRUE(asks("bash_*", "bash_output", {}));
+  EXPECT_TRUE(asks("mcp:github/*", "mcp:github/create_issue", {}));
+  EXPECT_FALSE(asks("mcp:github/*", "mcp:gitlab/create_issue", {}));
+  EXPECT_TRUE(asks("*", "anything", {}));
+}
+
+TEST(ApprovalPattern, WhatIsInParenthesesIsComparedWithWhatTheCallIsAbout) {
+  EXPECT_TRUE(asks("bash_execute(rm *)", "bash_execute", command("rm -r x")));
+  EXPECT_FALSE(asks("bash_execute(rm *)", "bash_execute", command("ls")));
+  EXPECT_TRUE(asks("write_file(docs/*)", "write_file", {{"content", "x"}, {"file_path", "docs/a/b.md"}}));
+  EXPECT_TRUE(asks(R"(memory_store({"key":"*"}))", "memory_store", {{"key", "k"}}));
+}
+
+TEST(ApprovalPattern, APatternThatAllowsACommandAllowsNoSecondOne) {
+  EXPECT_TRUE(allows("bash_execute(git *)", "bash_execute", command("git status -s")));
+  for (const auto* hostile : {"git status; rm -rf .", "git status && rm x", "git log | sh", "git $(rm x)",
+                              "git `rm x`", "git log > /etc/x", "git log\nrm x", "git <(rm x)", "git \\\nrm"})
+    EXPECT_FALSE(allows("bash_execute(git *)", "bash_execute", command(hostile))) << hostile;
+  EXPECT_TRUE(asks("bash_execute(git *)", "bash_execute", command("git status; rm -rf .")));
+  EXPECT_TRUE(allows("bash_execute(a | b *)", "bash_execute", command("a | b c")));
+}
+
+TEST(ApprovalPattern, ACallWaitsWhenItIsAskedAboutAndNotAllowed) {
+  const std::vector<std::string> asked{"bash_execute"}, allowed{"bash_execute(ls*)"};
+  EXPECT_TRUE(needs_approval(asked, {}, "bash_execute", command("ls")));
+  EXPECT_FALSE(needs_approval(asked, allowed, "bash_execute", command("ls -l")));
+  EXPECT_TRUE(needs_approval(asked, allowed, "bash_execute", command("rm x")));
+  EXPECT_FALSE(needs_approval({}, {}, "bash_execute", command("rm x")));
+}
+
+TEST(ApprovalPattern, ManyStarsTakeNoLongTime) {
+  const std::string text(20'000, 'a');
+  EXPECT_FALSE(asks("bash_execute(*a*a*a*a*a*a*a*a*a*b)", "bash_execute", command(text)));
+}
+
+TEST(ApprovalPattern, APatternThatNamesNoToolIsRefused) {
+  for (const auto* good : {"bash_execute", "mcp:a/*", "bash_execute(git *)", "*", "write_file(a b (c))"})
+    EXPECT_TRUE(check_approval_pattern(good)) << good;
+  for (const auto* bad : {"", "(x)", "rm -rf", "bash_execute(git *", "a\nb"})
+    EXPECT_FALSE(check_approval_pattern(bad)) << bad;
+  EXPECT_FALSE(check_approval_pattern(std::string(300, 'a')));
+}
+
+}  // namespace
+}  // namespace isa::sdk

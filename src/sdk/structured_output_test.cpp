@@ -1,0 +1,48 @@
+#include "sdk/structured_output.h"
+
+#include <gtest/gtest.h>
+
+namespace isa::sdk {
+namespace {
+
+json::object schema(std::string_view text) {
+  return json::parse(text).value().get_object();
+}
+const json::object kPerson =
+    schema(R"({"type":"object","required":["name","age"],"additionalProperties":false,
+  "properties":{"name":{"type":"string"},"age":{"type":"integer","minimum":0}}})");
+
+TEST(StructuredOutput, AnAnswerThatFitsIsItsValue) {
+  EXPECT_EQ(structured_output(kPerson, R"({"name":"Ada","age":36})").value().at("age"), 36);
+  EXPECT_TRUE(structured_output(kPerson, "Here it is:\n```json\n{\"name\":\"Ada\",\"age\":36}\n```\nDone."));
+  EXPECT_TRUE(structured_output({}, "[1,2]"));
+}
+
+TEST(StructuredOutput, AnAnswerThatDoesNotFitSaysWhereAndWhy) {
+  const auto wrong = structured_output(kPerson, R"({"name":"Ada","age":-1})");
+  ASSERT_FALSE(wrong);
+  EXPECT_NE(wrong.error().message().find("age"), std::string::npos) << wrong.error().message();
+  EXPECT_FALSE(structured_output(kPerson, R"({"name":"Ada"})"));
+  EXPECT_FALSE(structured_output(kPerson, R"({"name":"Ada","age":1,"x":1})"));
+  EXPECT_FALSE(structured_output(kPerson, "I am sorry."));
+}
+
+TEST(StructuredOutput, ASchemaMayReferToItselfOnly) {
+  EXPECT_TRUE(check_output_schema(schema(
+      R"({"definitions":{"n":{"type":"object","properties":{"next":{"$ref":"#/definitions/n"}}}},
+          "$ref":"#/definitions/n"})")));
+  EXPECT_FALSE(check_output_schema(schema(R"({"$ref":"http://example.com/schema"})")));
+  EXPECT_FALSE(check_output_schema(schema(R"({"$ref":"file:///etc/passwd"})")));
+  EXPECT_FALSE(check_output_schema(schema(R"({"$ref":"#"})")));
+}
+
+TEST(StructuredOutput, ASchemaThatCannotBeCheckedIsRefused) {
+  EXPECT_FALSE(check_output_schema(schema(R"({"type":12})")));
+  EXPECT_FALSE(check_output_schema(schema(R"({"properties":{"a":{"type":"string","pattern":"(a+)+$"}}})")));
+  EXPECT_FALSE(check_output_schema(schema(R"({"$ref":"#/definitions/none"})")));
+  EXPECT_FALSE(check_output_schema(
+      schema(R"({"definitions":{"a":{"$ref":"#/definitions/a"}},"$ref":"#/definitions/a"})")));
+}
+
+}  // namespace
+}  // namespace isa::sdk

@@ -1,0 +1,145 @@
+#include "sdk/tool_phase.h"
+
+#include "sdk/approval_pattern.h"
+#include "sdk/loop_events.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+namespace isa::sdk {
+namespace {
+
+std::optional<json::object> arguments_of(const Part& call) {
+  if (call.arguments.empty()) return json::object();
+  auto parsed = json::parse(call.arguments);
+  if (!parsed || !parsed->is_object()) return std::nullopt;
+  return std::move(parsed->get_object());
+}
+
+}  // namespace
+
+Task<Result<std::vector<PendingCall>>> ToolPhase::run(std::span<const Part> calls, std::span<Part> answers) {
+  if (repeats(calls)) {
+    ISA_CO_TRYV(co_await refuse_all(calls, answers));
+    co_return std::vector<PendingCall>();
+  }
+  const auto first = std::ranges::find_if(calls, [&](const Part& call) { return waiting(call).has_value(); });
+  const auto runnable = static_cast<std::size_t>(first - calls.begin());
+  ISA_CO_TRYV(co_await run_all(calls.first(runnable), answers.first(runnable)));
+  ISA_CO_TRYV(co_await announce(calls.subspan(runnable)));
+  co_return left_open(calls.subspan(runnable));
+}
+
+Task<Result<void>> ToolPhase::announce(std::span<const Part> calls) {
+  for (const auto& call : calls) {
+    auto event = tool_use_event(call);
+    ISA_CO_TRYV(co_await emit_(std::move(event)));
+  }
+  co_return ok();
+}
+
+Task<Result<void>> ToolPhase::resume(std::span<const Part> calls, std::span<Part> answers,
+                                     const std::vector<CallAnswer>& decided) {
+  std::map<std::string_view, const CallAnswer*> by_id;
+  for (const auto& one : decided) by_id[one.tool_use_id] = &one;
+  for (std::size_t at = 0; at < calls.size(); ++at) {
+    const auto found = by_id.find(calls[at].id);
+    if (found == by_id.end()) continue;
+    const CallAnswer& answer = *found->second;
+    Part call = calls[at];
+    if (answer.args) call.arguments = json::serialize(*answer.args);
+    ToolRun run;
+    if (answer.run)
+      run = co_await run_tool(tools_, call, deadline_);
+    else
+      run.output = {.text = answer.text, .is_error = answer.is_error};
+    ISA_CO_TRYV(co_await done(call, answers[at], std::move(run)));
+  }
+  co_return ok();
+}
+
+// From the first call that waits on.
+std::vector<PendingCall> ToolPhase::left_open(std::span<const Part> calls) const {
+  std::vector<PendingCall> open;
+  for (const auto& call : calls) {
+    auto pending = waiting(call);
+    if (!pending)
+      pending = PendingCall{call.id, call.name, tools_.subject(call.name),
+                            arguments_of(call).value_or(json::object()), PendingReason::deferred};
+    open.push_back(*std::move(pending));
+  }
+  return open;
+}
+
+std::optional<PendingCall> ToolPhase::waiting(const Part& call) const {
+  auto args = arguments_of(call);
+  if (!args) return std::nullopt;  // The call fails at once; nobody needs to look at it.
+  const auto is_it = [&](const ToolSpec& spec) { return spec.name == call.name; };
+  const bool is_platforms = std::ranges::any_of(agent_.platform_tools, is_it);
+  if (!is_platforms && !tools_.has(call.name)) return std::nullopt;
+  auto subject = is_platforms ? call.name : tools_.subject(call.name);
+  const bool asks = needs_approval(agent_.approvals, agent_.always_allowed, subject, *args);
+  if (!asks && !is_platforms) return std::nullopt;
+  const auto reason = is_platforms ? PendingReason::platform_tool : PendingReason::approval;
+  return PendingCall{call.id, call.name, std::move(subject), *std::move(args), reason};
+}
+
+Task<Result<void>> ToolPhase::run_all(std::span<const Part> calls, std::span<Part> answers) {
+  for (std::size_t at = 0; at < calls.size();) {
+    const auto rest = calls.subspan(at);
+    const auto writer =
+        std::ranges::find_if(rest, [&](const Part& call) { return !tools_.is_read_only(call.name); });
+    const auto readers = static_cast<std::size_t>(writer - rest.begin());
+    if (readers > 1) {
+      ISA_CO_TRYV(co_await run_together(rest.first(readers), answers.subspan(at, readers)));
+    } else {
+      ISA_CO_TRYV(co_await announce(rest.first(1)));
+      auto run = co_await run_tool(tools_, rest.front(), deadline_);
+      ISA_CO_TRYV(co_await done(rest.front(), answers[at], std::move(run)));
+    }
+    at += std::max<std::size_t>(readers, 1);
+  }
+  co_return ok();
+}
+
+Task<Result<void>> ToolPhase::run_together(std::span<const Part> calls, std::span<Part> answers) {
+  ISA_CO_TRYV(co_await announce(calls));
+  ToolRunSink sink = [this, calls, answers](std::size_t position, ToolRun run) {
+    return done(calls[position], answers[position], std::move(run));
+  };
+  co_return co_await run_tools_together(tools_, calls, deadline_, std::move(sink));
+}
+
+Task<Result<void>> ToolPhase::refuse_all(std::span<const Part> calls, std::span<Part> answers) {
+  ++refused_;
+  ISA_CO_TRYV(co_await announce(calls));
+  for (std::size_t at = 0; at < calls.size(); ++at) {
+    ToolRun run;
+    run.output.is_error = true;
+    run.output.text = fmt::format(
+        "{} was called {} times in a row with the same arguments; it was not run again. Try something else "
+        "or answer.",
+        calls[at].name, repeats_);
+    ISA_CO_TRYV(co_await done(calls[at], answers[at], std::move(run)));
+  }
+  co_return ok();
+}
+
+Task<Result<void>> ToolPhase::done(const Part& call, Part& answer, ToolRun run) {
+  auto event = tool_result_event(call, run.output, run.duration);
+  answer.text = std::move(run.output.text);
+  answer.is_error = run.output.is_error;
+  return emit_(std::move(event));
+}
+
+bool ToolPhase::repeats(std::span<const Part> calls) {
+  std::string key;
+  for (const auto& call : calls)
+    key += fmt::format("{}:{} {}\n", call.name.size(), call.name, call.arguments);
+  repeats_ = key == last_calls_ ? repeats_ + 1 : 1;
+  last_calls_ = std::move(key);
+  return repeats_ >= kRepeatsMax;
+}
+
+}  // namespace isa::sdk

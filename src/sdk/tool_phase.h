@@ -1,0 +1,49 @@
+// The calls of one answer of the model: run, refused, or left to whoever must decide on them.
+#pragma once
+
+#include "sdk/loop.h"
+#include "sdk/tool_batch.h"
+
+#include <span>
+
+namespace isa::sdk {
+
+class ToolPhase {
+ public:
+  // All are used until the phase is over. `emit`'s error ends the turn.
+  ToolPhase(const AgentSpec& agent, ToolBox& tools, EventSink emit, Deadline deadline)
+      : agent_(agent), tools_(tools), emit_(std::move(emit)), deadline_(deadline) {}
+
+  // Read-only calls that stand together run at the same time. From the first call that has to wait on, none
+  // runs: all of them are returned. answers[i] is the result of calls[i], and stays as it is where there is
+  // none.
+  Task<Result<std::vector<PendingCall>>> run(std::span<const Part> calls, std::span<Part> answers);
+  // Goes on where run() stopped: `decided` speaks of the calls that run() returned.
+  Task<Result<void>> resume(std::span<const Part> calls, std::span<Part> answers,
+                            const std::vector<CallAnswer>& decided);
+  // The model repeats itself although it was told so.
+  bool goes_in_circles() const { return refused_ >= kRefusalsMax; }
+
+ private:
+  static constexpr int kRepeatsMax = 3;   // The same calls so often in a row are not run again.
+  static constexpr int kRefusalsMax = 5;  // So many of those in a turn end it.
+
+  Task<Result<void>> announce(std::span<const Part> calls);
+  Task<Result<void>> run_all(std::span<const Part> calls, std::span<Part> answers);
+  Task<Result<void>> run_together(std::span<const Part> calls, std::span<Part> answers);
+  Task<Result<void>> refuse_all(std::span<const Part> calls, std::span<Part> answers);
+  Task<Result<void>> done(const Part& call, Part& answer, ToolRun run);
+  std::optional<PendingCall> waiting(const Part& call) const;
+  std::vector<PendingCall> left_open(std::span<const Part> calls) const;
+  bool repeats(std::span<const Part> calls);
+
+  const AgentSpec& agent_;
+  ToolBox& tools_;
+  EventSink emit_;
+  Deadline deadline_;
+  std::string last_calls_;
+  int repeats_ = 0;
+  int refused_ = 0;
+};
+
+}  // namespace isa::sdk
