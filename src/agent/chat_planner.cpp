@@ -16,13 +16,23 @@ std::string title_of(std::string_view message) {
   return std::string(title.substr(0, end)) + "...";
 }
 
+// Whoever names a server's address means it to be reached: it counts as allowed, with its port and nothing else.
+void allow_servers(std::vector<std::string>& egress, const sdk::mcp::ServerSpecs& servers) {
+  for (const auto& [name, server] : servers) {
+    if (!server.url) continue;
+    if (const auto url = sdk::mcp::parse_server_url(*server.url))
+      egress.push_back(fmt::format("{}:{}", url->host, url->port));
+  }
+}
+
 sdk::AgentSpec spec_of(const store::AgentConfig& config) {
   const auto& limits = config.limits;
   return {config.name,
           config.model_id,
           config.system_prompt,
           config.tools,
-          {limits.max_turns, limits.max_seconds, limits.max_tokens}};
+          {limits.max_turns, limits.max_seconds, limits.max_tokens},
+          {}};
 }
 
 // A request may take tools from an agent, never give it more than its config allows.
@@ -60,6 +70,8 @@ Task<Result<RunOrder>> ChatPlanner::plan(Identity who, ChatOptions options, std:
     order.env = found.agent->env;
     order.org = found.agent->org_id;
     order.egress = found.agent->egress;
+    ISA_CO_TRY(order.agent.mcp_servers, json::read<sdk::mcp::ServerSpecs>(found.agent->mcp_servers));
+    allow_servers(order.egress, order.agent.mcp_servers);
   }
   if (options.env) order.env = *options.env;
   ISA_CO_TRYV(override_spec(order.agent, options, !found.agent));

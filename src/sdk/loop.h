@@ -3,6 +3,7 @@
 
 #include "sdk/chat_model.h"
 #include "sdk/event.h"
+#include "sdk/mcp/server_spec.h"
 #include "sdk/tool.h"
 
 #include <functional>
@@ -28,8 +29,9 @@ struct AgentSpec {
   std::string system_prompt;
   std::vector<std::string> tools;
   LoopLimits limits;
+  mcp::ServerSpecs mcp_servers = {};
 };
-BOOST_DESCRIBE_STRUCT(AgentSpec, (), (name, model, system_prompt, tools, limits))
+BOOST_DESCRIBE_STRUCT(AgentSpec, (), (name, model, system_prompt, tools, limits, mcp_servers))
 
 // Gets the events in order, one at a time. An error (nobody listens any more) ends the run.
 using EventSink = std::function<Task<Result<void>>(Event)>;
