@@ -80,12 +80,12 @@ Task<Result<void>> use_the_rest(Client& client, const CallLimits& limits) {
   if (client.offers("resources")) {
     ISA_CO_TRY(const auto listed, co_await client.list_resources(limits.deadline));
     for (const auto& resource : listed.items)
-      ISA_CO_TRYV((co_await client.read_resource(resource.uri, limits)).transform([](const auto&) {}));
+      ISA_CO_TRYV(co_await client.read_resource(resource.uri, limits));
   }
   if (client.offers("prompts")) {
     ISA_CO_TRY(const auto listed, co_await client.list_prompts(limits.deadline));
     for (const auto& prompt : listed.items)
-      ISA_CO_TRYV((co_await client.get_prompt(prompt.name, {}, limits)).transform([](const auto&) {}));
+      ISA_CO_TRYV(co_await client.get_prompt(prompt.name, {}, limits));
   }
   co_return ok();
 }
