@@ -13,9 +13,15 @@ constexpr std::chrono::milliseconds kRetryMax{30'000};
 constexpr int kResumesMax = 16;       // Of one answer; each may bring nothing.
 constexpr std::size_t kNoticesMax = 16;  // Cancellations on their way.
 constexpr std::size_t kSessionMax = 1024;
+constexpr int kAuthorizationsMax = 2;  // Of one call: a server may ask for more scopes, but not forever.
 
 bool is_event_stream(const net::Headers& headers) {
   return headers.get("Content-Type").starts_with("text/event-stream");
+}
+
+// Of status_error(), whose detail is the challenge then.
+bool wants_token(const Error& error) {
+  return error.code() == "http_401" || (error.code() == "http_403" && error.detail().contains("insufficient_scope"));
 }
 
 class HttpTransport final : public Transport {
@@ -53,6 +59,7 @@ class HttpTransport final : public Transport {
   };
 
   net::ClientRequest request_of(net::Method method, std::string body) const;
+  Task<Result<Frame>> call_once(const Call& call);
   Task<Result<void>> post_notice(std::string text, std::string method, Deadline deadline);
   void tell_cancelled(std::int64_t id);
   Task<Result<Frame>> read_answer(net::OpenResponse response, const Call& call);
@@ -89,6 +96,16 @@ net::ClientRequest HttpTransport::request_of(net::Method method, std::string bod
 }
 
 Task<Result<Frame>> HttpTransport::call(Call call) {
+  for (int authorizations = 0;; ++authorizations) {
+    auto result = co_await call_once(call);
+    if (result || !server_.authorize || authorizations >= kAuthorizationsMax || !wants_token(result.error()))
+      co_return result;
+    ISA_CO_TRY(const auto token, co_await server_.authorize(result.error().detail()));
+    server_.headers.set("Authorization", "Bearer " + token);
+  }
+}
+
+Task<Result<Frame>> HttpTransport::call_once(const Call& call) {
   auto request = request_of(net::Method::post, request_text(call.id, call.method, call.params));
   if (protocol_.era == Era::modern) {
     request.headers.set("Mcp-Method", call.method);
@@ -226,7 +243,8 @@ Error HttpTransport::status_error(int status, const net::Headers& headers, std::
   const bool is_told = headers.get("Content-Type").starts_with("application/json") && !own.message().empty();
   return upstream_error("the MCP server '{}' answered with status {}{}", server_.name, status,
                         is_told ? ": " + own.message().substr(0, 500) : std::string())
-      .with_code(code);
+      .with_code(code)
+      .with_detail(std::string(headers.get("WWW-Authenticate")));
 }
 
 Task<void> HttpTransport::close() {

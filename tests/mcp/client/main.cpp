@@ -2,6 +2,7 @@
 // that the server says it has, and uses every entry. It answers questions as a person would who takes every default.
 // MCP_CONFORMANCE_PROTOCOL_VERSION chooses the generation; MCP_CONFORMANCE_CONTEXT may hold the calls to make.
 #include "base/task_group.h"
+#include "sdk/mcp/authorization.h"
 #include "sdk/mcp/client.h"
 #include "sdk/mcp/http_transport.h"
 
@@ -60,6 +61,35 @@ Task<Result<json::object>> accept_defaults(std::string method, json::object para
   co_return json::object{{"action", "accept"}, {"content", std::move(content)}};
 }
 
+// As a browser does in which somebody agrees: the answer is where the server sends it back to.
+Task<Result<QueryFields>> agree(net::Client& http, std::string url) {
+  ISA_CO_TRY(const auto parts, parse_web_url(url));
+  net::ClientRequest request;
+  request.target = parts.target();
+  ISA_CO_TRY(const auto response, co_await http.send(parts.endpoint, std::move(request), Deadline::after(kPatience)));
+  const auto location = std::string(response.headers.get("Location"));
+  const auto query = location.find('?');
+  if (query == std::string::npos) co_return upstream_error("nobody was sent back (status {})", response.status);
+  co_return parse_query(std::string_view(location).substr(query + 1));
+}
+
+AuthorizationOptions authorization(net::Client& http) {
+  AuthorizationOptions options;
+  options.redirect_uri = "http://127.0.0.1:3000/callback";
+  options.document = "https://conformance-test.local/client-metadata.json";
+  options.visit = [&http](std::string url) { return agree(http, std::move(url)); };
+  const auto context = json::parse(variable("MCP_CONFORMANCE_CONTEXT"));
+  const auto* known = context ? context->if_object() : nullptr;
+  if (known && known->contains("client_id")) {
+    const auto text = [&](std::string_view key) {
+      const auto* value = known->if_contains(key);
+      return value && value->is_string() ? std::string(value->get_string()) : std::string();
+    };
+    options.known = {text("issuer"), text("client_id"), text("client_secret"), ""};
+  }
+  return options;
+}
+
 Task<Result<void>> use_tools(Client& client, const CallLimits& limits) {
   ISA_CO_TRY(const auto listed, co_await client.list_tools(limits.deadline));
   say(fmt::format("{} tools, {} refused", listed.items.size(), listed.refused));
@@ -110,6 +140,10 @@ Task<void> serve(std::string text, Result<void>& result) {
   server.name = "conformance";
   server.to = url->endpoint;
   server.target = url->prefix.empty() ? "/" : url->prefix;
+  Authorizer authorizer(http, authorization(http));
+  server.authorize = [&authorizer, text](std::string challenge) {
+    return authorizer.authorize(text, std::move(challenge), Deadline::after(kPatience));
+  };
   ClientOptions options;
   options.server = "conformance";
   options.capabilities = {{"elicitation", json::object()}};
