@@ -16,7 +16,8 @@ std::string title_of(std::string_view message) {
   return std::string(title.substr(0, end)) + "...";
 }
 
-// Whoever names a server's address means it to be reached: it counts as allowed, with its port and nothing else.
+// Whoever names a server's address means it to be reached: it counts as allowed, with its port and nothing
+// else.
 void allow_servers(std::vector<std::string>& egress, const sdk::mcp::ServerSpecs& servers) {
   for (const auto& [name, server] : servers) {
     if (!server.url) continue;

@@ -41,10 +41,11 @@ Result<std::unique_ptr<Transport>> reach(const asio::any_io_executor& executor, 
 
 }  // namespace
 
-sdk::mcp::Connect connect_from_sandbox(asio::any_io_executor executor, net::Client& client, std::string broker,
-                                       std::string workspace, std::shared_ptr<sdk::ProcessTable> processes) {
-  return [executor = std::move(executor), &client, broker = std::move(broker), workspace = std::move(workspace),
-          processes = std::move(processes)](
+sdk::mcp::Connect connect_from_sandbox(asio::any_io_executor executor, net::Client& client,
+                                       std::string broker, std::string workspace,
+                                       std::shared_ptr<sdk::ProcessTable> processes) {
+  return [executor = std::move(executor), &client, broker = std::move(broker),
+          workspace = std::move(workspace), processes = std::move(processes)](
              const std::string& name, const sdk::mcp::ServerSpec& spec,
              const sdk::mcp::Environment& environment) -> Result<std::unique_ptr<Transport>> {
     // What a config may hold was checked when it was saved; a request may come from elsewhere.

@@ -84,8 +84,9 @@ Runtime::Runtime(const asio::any_io_executor& executor, RuntimeOptions options,
       processes_(std::move(processes)),
       model_(
           sdk::make_http_chat_model(client_, net::Url{net::Endpoint::unix_socket(options_.broker), "/v1"})),
-      mcp_servers_(executor, connect_from_sandbox(executor, client_, options_.broker, options_.workspace,
-                                                  processes_)) {}
+      mcp_servers_(executor,
+                   connect_from_sandbox(executor, client_, options_.broker, options_.workspace, processes_)) {
+}
 
 Task<void> Runtime::stop() {
   return mcp_servers_.stop();

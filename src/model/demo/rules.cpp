@@ -119,7 +119,8 @@ std::optional<Step> tool_rule(Words words) {
   call.tool = std::string(rest.substr(0, end));
   if (const auto brace = rest.find('{'); brace != std::string_view::npos) {
     const auto last = rest.rfind('}');
-    auto arguments = json::parse(rest.substr(brace, last == std::string_view::npos ? last : last + 1 - brace));
+    auto arguments =
+        json::parse(rest.substr(brace, last == std::string_view::npos ? last : last + 1 - brace));
     if (!arguments || !arguments->is_object())
       return reply(fmt::format("The arguments of {} are no JSON object.", call.tool));
     call.arguments = std::move(arguments->get_object());

@@ -39,11 +39,13 @@ std::string block_text(const json::value& value) {
   const auto type = text_at(*block, "type");
   if (type == "text") return text_at(*block, "text");
   if (type == "image" || type == "audio")
-    return fmt::format("[{}: {}, {}, not shown]", type, shown_at(*block, "mimeType"), size_of(*block, "data"));
+    return fmt::format("[{}: {}, {}, not shown]", type, shown_at(*block, "mimeType"),
+                       size_of(*block, "data"));
   if (type == "resource_link")
     return fmt::format("[resource link {}: {}{}{}]", shown_at(*block, "uri"), shown_at(*block, "name"),
                        block->contains("description") ? ", " : "", shown_at(*block, "description"));
-  if (const auto* resource = block->if_contains("resource"); type == "resource" && resource && resource->is_object())
+  if (const auto* resource = block->if_contains("resource");
+      type == "resource" && resource && resource->is_object())
     return resource_text(resource->get_object());
   return fmt::format("[a block of the unknown type '{}']", cut_text(type, 64));
 }

@@ -152,7 +152,8 @@ Task<Result<std::optional<json::object>>> Authorizer::fetch(std::string url, Dea
 
 // RFC 9728: where the challenge says, else at the well-known places.
 Task<Result<Authorizer::Resource>> Authorizer::find_resource(const WebUrl& server, const std::string& url,
-                                                             const QueryFields& challenge, Deadline deadline) {
+                                                             const QueryFields& challenge,
+                                                             Deadline deadline) {
   std::vector<std::string> places;
   if (const auto said = challenge.find("resource_metadata"); said != challenge.end()) {
     places.push_back(said->second);
@@ -167,7 +168,8 @@ Task<Result<Authorizer::Resource>> Authorizer::find_resource(const WebUrl& serve
     Resource resource;
     resource.id = text_at(*document, "resource");
     if (!covers(resource.id, server))
-      co_return refused(fmt::format("{} describes the resource '{}', which is not {}", place, resource.id, url));
+      co_return refused(
+          fmt::format("{} describes the resource '{}', which is not {}", place, resource.id, url));
     const auto issuers = texts_at(*document, "authorization_servers");
     if (issuers.empty()) co_return refused(fmt::format("{} names no authorization server", place));
     resource.issuer = issuers.front();
@@ -199,7 +201,8 @@ Task<Result<Authorizer::Issuer>> Authorizer::find_issuer(std::string id, Deadlin
     issuer.takes_documents = flag_at(*document, "client_id_metadata_document_supported");
     const auto methods = texts_at(*document, "code_challenge_methods_supported");
     if (std::ranges::count(methods, "S256") == 0)
-      co_return refused(fmt::format("'{}' does not support PKCE with S256, without which a code can be stolen", id));
+      co_return refused(
+          fmt::format("'{}' does not support PKCE with S256, without which a code can be stolen", id));
     for (const auto& endpoint : {issuer.authorize, issuer.token}) ISA_CO_TRYV(parse_web_url(endpoint));
     co_return issuer;
   }
@@ -226,8 +229,12 @@ Task<Result<OauthClient>> Authorizer::register_at(const Issuer& issuer, Deadline
   if (issuer.registration.empty())
     co_return refused(fmt::format("'{}' registers no clients; register one there and name it", issuer.id));
   ISA_CO_TRY(const auto url, parse_web_url(issuer.registration));
-  const auto supports = [&](std::string_view method) { return std::ranges::count(issuer.auth_methods, method) > 0; };
-  const auto* method = supports("none") ? "none" : supports("client_secret_post") ? "client_secret_post" : "client_secret_basic";
+  const auto supports = [&](std::string_view method) {
+    return std::ranges::count(issuer.auth_methods, method) > 0;
+  };
+  const auto* method = supports("none")                 ? "none"
+                       : supports("client_secret_post") ? "client_secret_post"
+                                                        : "client_secret_basic";
   const json::object body{{"client_name", "isA"},
                           {"redirect_uris", json::array{options_.redirect_uri}},
                           {"grant_types", json::array{"authorization_code"}},
@@ -244,7 +251,8 @@ Task<Result<OauthClient>> Authorizer::register_at(const Issuer& issuer, Deadline
   ISA_CO_TRY(const auto text, co_await net::read_all(*response.body, kDocumentMax));
   const auto document = json::parse(text);
   if (response.status / 100 != 2 || !document || !document->is_object())
-    co_return refused(fmt::format("'{}' refused to register a client (status {})", issuer.id, response.status));
+    co_return refused(
+        fmt::format("'{}' refused to register a client (status {})", issuer.id, response.status));
   const auto& got = document->get_object();
   OauthClient client{issuer.id, text_at(got, "client_id"), text_at(got, "client_secret"),
                      text_at(got, "token_endpoint_auth_method")};
@@ -267,7 +275,8 @@ Task<Result<std::string>> Authorizer::ask_person(const Issuer& issuer, const Oau
                            {"scope", scope}});
   const auto* joint = issuer.authorize.contains('?') ? "&" : "?";
   ISA_CO_TRY(auto answer, co_await options_.visit(issuer.authorize + joint + query));
-  if (answer["state"] != state) co_return refused("the answer of the authorization server is not to this question");
+  if (answer["state"] != state)
+    co_return refused("the answer of the authorization server is not to this question");
   // RFC 9207, letter by letter: a mix-up of two servers shows here.
   const auto iss = answer.find("iss");
   if (iss == answer.end() && issuer.says_iss)
@@ -286,7 +295,8 @@ Task<Result<std::string>> Authorizer::redeem(const Issuer& issuer, const OauthCl
   auto method = client.auth_method;
   const bool knows_basic =
       issuer.auth_methods.empty() || std::ranges::count(issuer.auth_methods, "client_secret_basic") > 0;
-  if (method.empty()) method = client.secret.empty() ? "none" : knows_basic ? "client_secret_basic" : "client_secret_post";
+  if (method.empty())
+    method = client.secret.empty() ? "none" : knows_basic ? "client_secret_basic" : "client_secret_post";
   net::ClientRequest request;
   request.method = net::Method::post;
   request.target = url.target();
@@ -309,18 +319,22 @@ Task<Result<std::string>> Authorizer::redeem(const Issuer& issuer, const OauthCl
     co_return refused(fmt::format("'{}' gave no token (status {})", issuer.id, response.status));
   auto token = text_at(document->get_object(), "access_token");
   auto type = text_at(document->get_object(), "token_type");
-  std::ranges::transform(type, type.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-  if (token.empty() || type != "bearer") co_return refused(fmt::format("'{}' gave no bearer token", issuer.id));
+  std::ranges::transform(type, type.begin(),
+                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  if (token.empty() || type != "bearer")
+    co_return refused(fmt::format("'{}' gave no bearer token", issuer.id));
   co_return token;
 }
 
-Task<Result<std::string>> Authorizer::authorize(std::string url, std::string www_authenticate, Deadline deadline) {
+Task<Result<std::string>> Authorizer::authorize(std::string url, std::string www_authenticate,
+                                                Deadline deadline) {
   ISA_CO_TRY(const auto server, parse_web_url(url));
   const auto challenge = parse_challenge(www_authenticate);
   ISA_CO_TRY(auto resource, co_await find_resource(server, url, challenge, deadline));
   ISA_CO_TRY(const auto issuer, co_await find_issuer(resource.issuer, deadline));
   ISA_CO_TRY(const auto client, co_await client_of(issuer, deadline));
-  if (const auto wanted = challenge.find("scope"); wanted != challenge.end()) resource.scopes = words_of(wanted->second);
+  if (const auto wanted = challenge.find("scope"); wanted != challenge.end())
+    resource.scopes = words_of(wanted->second);
   auto& asked = asked_[resource.id];
   for (const auto& scope : asked)
     if (std::ranges::count(resource.scopes, scope) == 0) resource.scopes.push_back(scope);

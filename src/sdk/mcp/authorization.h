@@ -1,5 +1,6 @@
-// How a client gets a token for an MCP server: as an OAuth 2.1 client (MCP 2026-07-28 and 2025-11-25, "Authorization").
-// For programs outside of sandboxes: inside there are no tokens, the broker adds them (docs/decisions/0013-mcp.md).
+// How a client gets a token for an MCP server: as an OAuth 2.1 client (MCP 2026-07-28 and 2025-11-25,
+// "Authorization"). For programs outside of sandboxes: inside there are no tokens, the broker adds them
+// (docs/decisions/0013-mcp.md).
 #pragma once
 
 #include "base/async.h"
@@ -28,9 +29,9 @@ using QueryFields = std::map<std::string, std::string>;
 using Visit = std::function<Task<Result<QueryFields>>(std::string url)>;
 
 struct AuthorizationOptions {
-  std::string redirect_uri;                   // http://127.0.0.1:<port>/... of whoever waits in `visit`.
-  std::optional<OauthClient> known;           // Registered beforehand.
-  std::optional<std::string> document;        // URL of this client's metadata document, where there is one.
+  std::string redirect_uri;             // http://127.0.0.1:<port>/... of whoever waits in `visit`.
+  std::optional<OauthClient> known;     // Registered beforehand.
+  std::optional<std::string> document;  // URL of this client's metadata document, where there is one.
   Visit visit;
 };
 
@@ -55,8 +56,9 @@ class Authorizer {
  public:
   Authorizer(net::Client& http, AuthorizationOptions options) : http_(http), options_(std::move(options)) {}
 
-  // A token for the server at `url`, which answered with this WWW-Authenticate. The scopes of earlier calls are asked
-  // for again, with what is new. Errors: unauthorized, with the rule that was broken or what the server said.
+  // A token for the server at `url`, which answered with this WWW-Authenticate. The scopes of earlier calls
+  // are asked for again, with what is new. Errors: unauthorized, with the rule that was broken or what the
+  // server said.
   Task<Result<std::string>> authorize(std::string url, std::string www_authenticate, Deadline deadline);
 
  private:
@@ -73,13 +75,13 @@ class Authorizer {
     bool takes_documents = false;
   };
 
-  Task<Result<Resource>> find_resource(const WebUrl& server, const std::string& url, const QueryFields& challenge,
-                                       Deadline deadline);
+  Task<Result<Resource>> find_resource(const WebUrl& server, const std::string& url,
+                                       const QueryFields& challenge, Deadline deadline);
   Task<Result<Issuer>> find_issuer(std::string id, Deadline deadline);
   Task<Result<OauthClient>> client_of(const Issuer& issuer, Deadline deadline);
   Task<Result<OauthClient>> register_at(const Issuer& issuer, Deadline deadline);
-  Task<Result<std::string>> ask_person(const Issuer& issuer, const OauthClient& client, const Resource& resource,
-                                       const std::string& challenge);
+  Task<Result<std::string>> ask_person(const Issuer& issuer, const OauthClient& client,
+                                       const Resource& resource, const std::string& challenge);
   Task<Result<std::string>> redeem(const Issuer& issuer, const OauthClient& client, const Resource& resource,
                                    std::string code, std::string verifier, Deadline deadline);
   // Nothing when it answered with something other than 200 and JSON.
@@ -87,7 +89,7 @@ class Authorizer {
 
   net::Client& http_;
   AuthorizationOptions options_;
-  std::map<std::string, OauthClient> clients_;            // By issuer.
+  std::map<std::string, OauthClient> clients_;             // By issuer.
   std::map<std::string, std::vector<std::string>> asked_;  // Scopes, by resource.
 };
 

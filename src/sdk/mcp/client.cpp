@@ -327,7 +327,8 @@ Task<Result<json::array>> Client::read_resource(std::string uri, CallLimits limi
                                                   std::move(limits)));
   auto* contents = result.if_contains("contents");
   if (!contents || !contents->is_array())
-    co_return upstream_error("the MCP server '{}' answered resources/read without 'contents'", options_.server);
+    co_return upstream_error("the MCP server '{}' answered resources/read without 'contents'",
+                             options_.server);
   co_return std::move(contents->get_array());
 }
 
@@ -335,8 +336,8 @@ Task<Result<json::array>> Client::get_prompt(std::string name, json::object argu
   HeaderFields headers{{"Mcp-Name", header_value(name)}};
   json::object params{{"name", std::move(name)}};
   if (!arguments.empty()) params["arguments"] = std::move(arguments);
-  ISA_CO_TRY(auto result,
-             co_await ask_with_input("prompts/get", std::move(params), std::move(headers), std::move(limits)));
+  ISA_CO_TRY(auto result, co_await ask_with_input("prompts/get", std::move(params), std::move(headers),
+                                                  std::move(limits)));
   auto* messages = result.if_contains("messages");
   if (!messages || !messages->is_array())
     co_return upstream_error("the MCP server '{}' answered prompts/get without 'messages'", options_.server);

@@ -1,5 +1,6 @@
-// The client side of one MCP server (https://modelcontextprotocol.io/specification), revisions 2026-07-28 and,
-// for servers that do not know it, 2025-11-25 and older. No schema is followed to a place outside of itself.
+// The client side of one MCP server (https://modelcontextprotocol.io/specification), revisions 2026-07-28
+// and, for servers that do not know it, 2025-11-25 and older. No schema is followed to a place outside of
+// itself.
 #pragma once
 
 #include "sdk/mcp/transport.h"
@@ -68,8 +69,8 @@ using InputHandler = std::function<Task<Result<json::object>>(std::string method
 InputHandler decline_input();
 
 struct ClientOptions {
-  std::string server;        // Its name, for errors.
-  std::optional<Era> only;   // Otherwise found out.
+  std::string server;         // Its name, for errors.
+  std::optional<Era> only;    // Otherwise found out.
   json::object capabilities;  // Declared, e.g. {"elicitation":{}}: only what `input` can answer.
   InputHandler input = decline_input();
   std::chrono::milliseconds probe{10'000};     // For an answer to the first question of the modern era.

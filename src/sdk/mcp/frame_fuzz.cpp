@@ -1,7 +1,9 @@
-// What an MCP server writes: lines, each a message or not. What is read as one is written and read again the same,
-// and a tool or resource that it lists is taken or refused, whatever it is.
+// What an MCP server writes: lines, each a message or not. What is read as one is written and read again the
+// same, and a tool or resource that it lists is taken or refused, whatever it is.
+#include "sdk/mcp/authorization.h"
 #include "sdk/mcp/json_rpc.h"
 #include "sdk/mcp/listings.h"
+#include "sdk/mcp/server_spec.h"
 #include "sdk/mcp/tool_name.h"
 
 #include <cstdint>
@@ -33,6 +35,11 @@ void check_list(const isa::json::object& result) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   LineSplitter lines(64 << 10);
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);
+  (void)parse_challenge(bytes);
+  (void)parse_query(bytes);
+  (void)parse_web_url(bytes);
+  if (const auto url = parse_server_url(bytes); url && !parse_server_url(url->origin() + url->target))
+    std::abort();
   const auto half = bytes.size() / 2;
   if (!lines.feed(bytes.substr(0, half)) || !lines.feed(bytes.substr(half))) return 0;
   if (!lines.feed("\n")) return 0;

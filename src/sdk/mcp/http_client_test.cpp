@@ -1,11 +1,10 @@
 // The client against servers over HTTP, each scripted by its test.
-#include "net/server.h"
-#include "sdk/mcp/client.h"
-#include "sdk/mcp/http_transport.h"
-
 #include "base/signal.h"
 #include "base/task_group.h"
 #include "base/testing.h"
+#include "net/server.h"
+#include "sdk/mcp/client.h"
+#include "sdk/mcp/http_transport.h"
 
 #include <gtest/gtest.h>
 
@@ -19,7 +18,9 @@ struct Seen {
   net::Headers headers;
   json::object body;
 
-  std::string rpc() const { return body.contains("method") ? std::string(body.at("method").as_string()) : ""; }
+  std::string rpc() const {
+    return body.contains("method") ? std::string(body.at("method").as_string()) : "";
+  }
 };
 
 // Answers as the test's script says, and remembers what it was asked.
@@ -30,7 +31,9 @@ class Fake {
   Fake(asio::any_io_executor executor, Script script) : script_(std::move(script)) {
     std::vector<net::Route> routes;
     for (const auto method : {Method::post, Method::get, Method::del})
-      routes.push_back({method, "/mcp", [this, method](net::Request& request) { return answer(method, request); },
+      routes.push_back({method,
+                        "/mcp",
+                        [this, method](net::Request& request) { return answer(method, request); },
                         {.is_public = true, .cancel_on_disconnect = true}});
     net::ServerOptions options;
     options.name = "mcp";
@@ -64,15 +67,17 @@ net::Response result(const Seen& to, json::object of) {
 }
 
 net::Response error(const Seen& to, int status, std::int64_t code, json::object data = {}) {
-  return net::Response::json(status, {{"jsonrpc", "2.0"},
-                                      {"id", to.body.at("id")},
-                                      {"error", {{"code", code}, {"message", "no"}, {"data", std::move(data)}}}});
+  return net::Response::json(status,
+                             {{"jsonrpc", "2.0"},
+                              {"id", to.body.at("id")},
+                              {"error", {{"code", code}, {"message", "no"}, {"data", std::move(data)}}}});
 }
 
 net::Response legacy_basics(const Seen& to) {
   if (to.method == Method::del) return {.status = 204};
   if (to.rpc() == "initialize") {
-    auto response = result(to, {{"protocolVersion", "2025-11-25"}, {"capabilities", {{"tools", json::object()}}}});
+    auto response =
+        result(to, {{"protocolVersion", "2025-11-25"}, {"capabilities", {{"tools", json::object()}}}});
     response.headers.set("MCP-Session-Id", "session-1");
     return response;
   }
@@ -251,7 +256,8 @@ TEST(HttpClient, AStreamThatEndsWithoutAnAnswerIsAnError) {
   with_fake(script, [](Scene& s) -> Task<void> {
     EXPECT_TRUE(co_await s.client.connect(soon().deadline));
     const auto answer = co_await s.client.call_tool(tool("t"), {}, soon());
-    EXPECT_EQ(answer.error().message(), "the MCP server 'test' ended its stream before it answered tools/call");
+    EXPECT_EQ(answer.error().message(),
+              "the MCP server 'test' ended its stream before it answered tools/call");
   });
 }
 
@@ -262,7 +268,8 @@ TEST(HttpClient, WhoIsNotLetInIsToldWhatToDo) {
   with_fake(script, [](Scene& s) -> Task<void> {
     const auto connected = co_await s.client.connect(soon().deadline);
     EXPECT_EQ(connected.error().kind(), ErrorKind::unauthorized);
-    EXPECT_NE(connected.error().message().find("headers_secret"), std::string::npos) << connected.error().message();
+    EXPECT_NE(connected.error().message().find("headers_secret"), std::string::npos)
+        << connected.error().message();
     EXPECT_EQ(s.fake.seen.size(), 1u);
   });
 }
@@ -271,7 +278,8 @@ TEST(HttpClient, AnswersThatAreNoneAreErrors) {
   const auto script = [](const Seen& seen, std::size_t count) -> Task<Result<net::Response>> {
     if (seen.rpc() == "server/discover") co_return result(seen, discovery());
     if (count == 2) co_return net::Response::text(200, "text/html", "<html>");
-    if (count == 3) co_return net::Response::json(200, {{"jsonrpc", "2.0"}, {"id", 99}, {"result", json::object()}});
+    if (count == 3)
+      co_return net::Response::json(200, {{"jsonrpc", "2.0"}, {"id", 99}, {"result", json::object()}});
     if (count == 4) co_return stream("data: {nonsense\n\n");
     if (count == 5) co_return net::Response::text(200, "application/json", std::string(5 << 20, ' '));
     co_return net::Response{.status = 500};

@@ -10,7 +10,7 @@ namespace {
 constexpr std::chrono::seconds kGoodbye{2};
 constexpr std::chrono::milliseconds kRetryDefault{1'000};
 constexpr std::chrono::milliseconds kRetryMax{30'000};
-constexpr int kResumesMax = 16;       // Of one answer; each may bring nothing.
+constexpr int kResumesMax = 16;          // Of one answer; each may bring nothing.
 constexpr std::size_t kNoticesMax = 16;  // Cancellations on their way.
 constexpr std::size_t kSessionMax = 1024;
 constexpr int kAuthorizationsMax = 2;  // Of one call: a server may ask for more scopes, but not forever.
@@ -21,7 +21,8 @@ bool is_event_stream(const net::Headers& headers) {
 
 // Of status_error(), whose detail is the challenge then.
 bool wants_token(const Error& error) {
-  return error.code() == "http_401" || (error.code() == "http_403" && error.detail().contains("insufficient_scope"));
+  return error.code() == "http_401" ||
+         (error.code() == "http_403" && error.detail().contains("insufficient_scope"));
 }
 
 class HttpTransport final : public Transport {
@@ -86,8 +87,8 @@ net::ClientRequest HttpTransport::request_of(net::Method method, std::string bod
   request.origin = server_.origin;
   request.peer = fmt::format("the MCP server '{}'", server_.name);
   request.headers = server_.headers;
-  request.headers.set("Accept", method == net::Method::post ? "application/json, text/event-stream"
-                                                            : "text/event-stream");
+  request.headers.set(
+      "Accept", method == net::Method::post ? "application/json, text/event-stream" : "text/event-stream");
   if (method == net::Method::post) request.headers.set("Content-Type", "application/json");
   if (!protocol_.version.empty()) request.headers.set("MCP-Protocol-Version", protocol_.version);
   if (!session_.empty()) request.headers.set("MCP-Session-Id", session_);
@@ -218,7 +219,8 @@ void HttpTransport::tell_cancelled(std::int64_t id) {
   const auto tell = [](HttpTransport& self, std::int64_t call) -> Task<void> {
     json::object params{{"requestId", call}, {"reason", "the caller stopped waiting"}};
     auto text = notification_text("notifications/cancelled", params);
-    const auto told = co_await self.post_notice(std::move(text), "notifications/cancelled", Deadline::after(kGoodbye));
+    const auto told =
+        co_await self.post_notice(std::move(text), "notifications/cancelled", Deadline::after(kGoodbye));
     if (!told) log::debug("mcp.cancel_not_told", {{"message", told.error().message()}});
   };
   tasks_.spawn("mcp cancel", tell(*this, id));
@@ -232,9 +234,10 @@ Error HttpTransport::status_error(int status, const net::Headers& headers, std::
   if (status == 401) {
     const auto what = server_.secret.empty() ? std::string("name a secret in `headers_secret`")
                                              : fmt::format("check the secret '{}'", server_.secret);
-    return unauthorized("the MCP server '{}' wants credentials: {}, and set it with PUT /api/v1/secrets/<name> "
-                        "for that host, with a header such as \"Authorization: Bearer {{}}\"",
-                        server_.name, what)
+    return unauthorized(
+               "the MCP server '{}' wants credentials: {}, and set it with PUT /api/v1/secrets/<name> "
+               "for that host, with a header such as \"Authorization: Bearer {{}}\"",
+               server_.name, what)
         .with_code(code)
         .with_detail(std::string(headers.get("WWW-Authenticate")));
   }

@@ -17,8 +17,8 @@ struct HttpServer {
   std::string target = "/";   // Path and query.
   std::string secret;         // Named where the server asks for credentials. May be empty.
   net::Headers headers = {};  // Sent with every request.
-  // Gets a token for the server, which answered 401, or 403 for want of a scope, with this WWW-Authenticate; the call
-  // is then made again (authorization.h). Empty where others add credentials.
+  // Gets a token for the server, which answered 401, or 403 for want of a scope, with this WWW-Authenticate;
+  // the call is then made again (authorization.h). Empty where others add credentials.
   std::function<Task<Result<std::string>>(std::string www_authenticate)> authorize = {};
 };
 

@@ -57,9 +57,11 @@ Result<ToolInfo> read_tool(const json::value& from, bool needs_headers) {
   tool.description = text_at(*object, "description", kDescriptionMax);
   if (tool.description.empty()) tool.description = text_at(*object, "title", kDescriptionMax);
   const auto* schema = object->if_contains("inputSchema");
-  if (!schema || !schema->is_object()) return validation_error("the tool '{}' has no input schema", tool.name);
+  if (!schema || !schema->is_object())
+    return validation_error("the tool '{}' has no input schema", tool.name);
   if (json::serialize(*schema).size() > kSchemaMax)
-    return validation_error("the tool '{}' has an input schema of more than {} kB", tool.name, kSchemaMax >> 10);
+    return validation_error("the tool '{}' has an input schema of more than {} kB", tool.name,
+                            kSchemaMax >> 10);
   tool.input_schema = schema->get_object();
   if (const auto* annotations = object->if_contains("annotations"); annotations && annotations->is_object())
     tool.is_read_only = flag_at(annotations->get_object(), "readOnlyHint");

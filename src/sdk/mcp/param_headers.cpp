@@ -52,8 +52,10 @@ class Collector {
     const auto broken = [&](std::string_view why) {
       return validation_error("the {} of the parameter '{}' {}", kAnnotation, path_.back(), why);
     };
-    if (!annotation->is_string() || !is_token(annotation->get_string())) return broken("is no name of a header");
-    if (!is_mirrored_type(property)) return broken("stands at something other than a string, integer or boolean");
+    if (!annotation->is_string() || !is_token(annotation->get_string()))
+      return broken("is no name of a header");
+    if (!is_mirrored_type(property))
+      return broken("stands at something other than a string, integer or boolean");
     std::string name(annotation->get_string());
     std::string lower(name);
     std::ranges::transform(lower, lower.begin(),

@@ -161,8 +161,8 @@ ToolSpec named(std::string name, std::string_view what, const Choice& choice, st
 }  // namespace
 
 const std::vector<std::string>& resource_tool_names() {
-  static const std::vector<std::string> names = {"mcp_list_resources", "mcp_read_resource", "mcp_list_prompts",
-                                                 "mcp_get_prompt"};
+  static const std::vector<std::string> names = {"mcp_list_resources", "mcp_read_resource",
+                                                 "mcp_list_prompts", "mcp_get_prompt"};
   return names;
 }
 
@@ -174,7 +174,9 @@ Task<void> add_resource_tools(std::vector<std::shared_ptr<Server>> servers, std:
     if (client && (*client)->offers("resources")) with_resources.push_back(server);
     if (client && (*client)->offers("prompts")) with_prompts.push_back(server);
   }
-  const auto is_allowed = [&](std::size_t i) { return std::ranges::count(allowed, resource_tool_names()[i]) > 0; };
+  const auto is_allowed = [&](std::size_t i) {
+    return std::ranges::count(allowed, resource_tool_names()[i]) > 0;
+  };
   const auto& names = resource_tool_names();
   const auto resources = std::make_shared<Choice>(std::move(with_resources));
   const auto prompts = std::make_shared<Choice>(std::move(with_prompts));

@@ -80,7 +80,8 @@ Task<Result<std::vector<ToolInfo>>> Server::tools(Deadline deadline) {
   if (!asked->offers("tools")) co_return tools_;
   ISA_CO_TRY(auto listed, co_await asked->list_tools(deadline.tightened(limits_.start)));
   if (listed.refused > 0 || listed.is_cut)
-    log::warn("mcp.tools_left_out", {{"server", name_}, {"refused", listed.refused}, {"is_cut", listed.is_cut}});
+    log::warn("mcp.tools_left_out",
+              {{"server", name_}, {"refused", listed.refused}, {"is_cut", listed.is_cut}});
   tools_ = std::move(listed.items);
   co_return tools_;
 }

@@ -53,7 +53,8 @@ Result<void> check_address(const std::string& pointer, const ServerSpec& server)
   if (!url) return broken(pointer + "/url", url.error().message());
   if (!server.headers_secret) return ok();
   const auto& name = *server.headers_secret;
-  if (name.empty() || name.size() > 64) return broken(pointer + "/headers_secret", "expected a secret's name");
+  if (name.empty() || name.size() > 64)
+    return broken(pointer + "/headers_secret", "expected a secret's name");
   if (!url->tls) return broken(pointer + "/url", "a server with a secret needs https://");
   return ok();
 }

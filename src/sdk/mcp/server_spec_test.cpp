@@ -1,5 +1,6 @@
-#include "sdk/mcp/param_headers.h"
 #include "sdk/mcp/server_spec.h"
+
+#include "sdk/mcp/param_headers.h"
 
 #include <gtest/gtest.h>
 
@@ -27,12 +28,13 @@ TEST(ServerSpec, WhatCannotWorkIsRefusedWhereItStands) {
             "/mcp_servers/s/env/LD_PRELOAD: variables of the dynamic linker cannot be set");
   EXPECT_EQ(refusal(R"({"command":"a","env":{"1A":"x"}})"),
             "/mcp_servers/s/env/1A: is no name of an environment variable");
-  EXPECT_EQ(refusal(R"({"command":"a","headers_secret":"x"})"), "/mcp_servers/s: 'headers_secret' goes with 'url'");
+  EXPECT_EQ(refusal(R"({"command":"a","headers_secret":"x"})"),
+            "/mcp_servers/s: 'headers_secret' goes with 'url'");
   EXPECT_EQ(refusal(R"({"url":"http://a.example","headers_secret":"x"})"),
             "/mcp_servers/s/url: a server with a secret needs https://");
-  for (const char* url : {"a.example", "ftp://a.example", "https://127.0.0.1/", "https://localhost/", "https://",
-                          "https://u:p@a.example/", "https://a.example/#f", "https://a.example/ b",
-                          "https://a.example:0/", "https://a.example\\r\\nX: y/"})
+  for (const char* url : {"a.example", "ftp://a.example", "https://127.0.0.1/", "https://localhost/",
+                          "https://", "https://u:p@a.example/", "https://a.example/#f",
+                          "https://a.example/ b", "https://a.example:0/", "https://a.example\\r\\nX: y/"})
     EXPECT_NE(refusal(fmt::format(R"({{"url":"{}"}})", url)), "accepted") << url;
 }
 
@@ -55,7 +57,8 @@ TEST(ParamHeaders, AnnotatedParametersAreMirrored) {
       "in":{"type":"object","properties":{"deep":{"type":"string","x-mcp-header":"Deep"}}}})"));
   ASSERT_TRUE(headers);
   const auto fields = header_fields(
-      *headers, {{"region", " h\xC3\xA9 "}, {"n", 42}, {"b", nullptr}, {"plain", "p"}, {"in", {{"deep", "d"}}}});
+      *headers,
+      {{"region", " h\xC3\xA9 "}, {"n", 42}, {"b", nullptr}, {"plain", "p"}, {"in", {{"deep", "d"}}}});
   const HeaderFields expected = {
       {"Mcp-Param-Region", "=?base64?IGjDqSA=?="}, {"Mcp-Param-N", "42"}, {"Mcp-Param-Deep", "d"}};
   EXPECT_EQ(fields, expected);
@@ -66,7 +69,8 @@ TEST(ParamHeaders, MalformedAnnotationsAreRefused) {
        {R"({"a":{"type":"string","x-mcp-header":""}})", R"({"a":{"type":"string","x-mcp-header":1}})",
         R"({"a":{"type":"number","x-mcp-header":"A"}})", R"({"a":{"type":"object","x-mcp-header":"A"}})",
         R"({"a":{"x-mcp-header":"A"}})", R"({"a":{"type":"string","x-mcp-header":"A B"}})",
-        R"({"a":{"type":"string","x-mcp-header":"A:B"}})", R"({"a":{"type":"string","x-mcp-header":"A\r\nB"}})",
+        R"({"a":{"type":"string","x-mcp-header":"A:B"}})",
+        R"({"a":{"type":"string","x-mcp-header":"A\r\nB"}})",
         R"({"a":{"type":"string","x-mcp-header":"A"},"b":{"type":"string","x-mcp-header":"a"}})"})
     EXPECT_FALSE(param_headers(schema(properties))) << properties;
 }
@@ -75,7 +79,8 @@ TEST(ParamHeaders, AHeaderCannotEndALine) {
   EXPECT_EQ(header_value("us west"), "us west");
   EXPECT_EQ(header_value(""), "");
   EXPECT_EQ(header_value("a\r\nX: y"), "=?base64?YQ0KWDogeQ==?=");
-  EXPECT_EQ(header_value("=?base64?YQ==?="), "=?base64?PT9iYXNlNjQ/WVE9PT89?=");  // Not taken for an encoded one.
+  EXPECT_EQ(header_value("=?base64?YQ==?="),
+            "=?base64?PT9iYXNlNjQ/WVE9PT89?=");  // Not taken for an encoded one.
 }
 
 }  // namespace

@@ -48,7 +48,9 @@ void Servers::retire(std::shared_ptr<Server> server) {
 
 void Servers::take_over(const ServerSpecs& wanted, const Environment& environment,
                         const std::vector<std::string>& allowed) {
-  const auto is_wanted = [&](const std::string& name) { return wanted.contains(name) && is_named(name, allowed); };
+  const auto is_wanted = [&](const std::string& name) {
+    return wanted.contains(name) && is_named(name, allowed);
+  };
   for (auto at = servers_.begin(); at != servers_.end();) {
     const auto spec = wanted.find(at->first);
     if (is_wanted(at->first) && at->second->is_made_of(spec->second, environment)) {
@@ -60,11 +62,11 @@ void Servers::take_over(const ServerSpecs& wanted, const Environment& environmen
   }
   for (const auto& [name, spec] : wanted)
     if (is_wanted(name) && !servers_.contains(name))
-      servers_.emplace(name,
-                       std::make_shared<Server>(executor_, name, spec, environment, connect_, limits_));
+      servers_.emplace(name, std::make_shared<Server>(executor_, name, spec, environment, connect_, limits_));
 }
 
-Task<Equipment> Servers::equip(ServerSpecs wanted, Environment environment, std::vector<std::string> allowed) {
+Task<Equipment> Servers::equip(ServerSpecs wanted, Environment environment,
+                               std::vector<std::string> allowed) {
   take_over(wanted, environment, allowed);
   for (const auto& [name, server] : servers_) server->wake();
   Equipment equipment;

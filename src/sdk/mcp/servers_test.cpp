@@ -1,5 +1,6 @@
 // The servers of an agent, from one chat to the next.
 #include "sdk/mcp/servers.h"
+
 #include "sdk/mcp/test_server.h"
 
 #include <gtest/gtest.h>
@@ -69,7 +70,8 @@ Task<ToolOutput> run(ToolBox& box, std::string name, std::string arguments = "{}
 TEST(Servers, OnlyWhatTheAllowListNamesIsShownAndRun) {
   with_servers([](Scene& s) -> Task<void> {
     const std::vector<std::string> allowed = {"mcp:one/echo", "mcp:two/write*", "mcp:three/*"};
-    auto equipment = co_await s.servers.equip({{"one", s.spec("legacy")}, {"two", s.spec("modern")}}, kEnvironment, allowed);
+    auto equipment = co_await s.servers.equip({{"one", s.spec("legacy")}, {"two", s.spec("modern")}},
+                                              kEnvironment, allowed);
     EXPECT_TRUE(equipment.unavailable.empty());
     ToolBox box(std::move(equipment.tools), allowed);
     EXPECT_EQ(names(box).front(), "mcp__one__echo");
@@ -91,7 +93,8 @@ TEST(Servers, TheyLiveOnFromOneChatToTheNextAndGoWhenNobodyNamesThem) {
   with_servers([](Scene& s) -> Task<void> {
     const std::vector<std::string> allowed = {"mcp:one/*"};
     for (int i = 0; i < 3; ++i)
-      std::ignore = co_await s.servers.equip({{"one", s.spec("legacy")}, {"idle", s.spec("legacy")}}, kEnvironment, allowed);
+      std::ignore = co_await s.servers.equip({{"one", s.spec("legacy")}, {"idle", s.spec("legacy")}},
+                                             kEnvironment, allowed);
     EXPECT_EQ(s.script.noted("started"), 1u);  // Neither again nor the one that no tool is named of.
     EXPECT_EQ(s.script.noted("listed"), 2u);   // Two pages, once.
     std::ignore = co_await s.servers.equip({}, kEnvironment, allowed);
@@ -130,7 +133,8 @@ TEST(Servers, OneThatDiedIsStartedAgainByTheNextCall) {
 TEST(Servers, OneThatCannotBeStartedCostsTheOthersNothing) {
   with_servers([](Scene& s) -> Task<void> {
     const std::vector<std::string> allowed = {"mcp:dead/*", "mcp:good/echo"};
-    auto equipment = co_await s.servers.equip({{"dead", s.spec("dead")}, {"good", s.spec("modern")}}, kEnvironment, allowed);
+    auto equipment = co_await s.servers.equip({{"dead", s.spec("dead")}, {"good", s.spec("modern")}},
+                                              kEnvironment, allowed);
     EXPECT_EQ(equipment.unavailable.size(), 1u);
     EXPECT_EQ(equipment.unavailable.at(0).server, "dead");
     EXPECT_EQ(equipment.unavailable.at(0).message,
@@ -142,7 +146,8 @@ TEST(Servers, OneThatCannotBeStartedCostsTheOthersNothing) {
 
 TEST(Servers, ResourcesAndPromptsAreOfferedWhereAServerHasThem) {
   with_servers([](Scene& s) -> Task<void> {
-    const std::vector<std::string> allowed = {"mcp_list_resources", "mcp_read_resource", "mcp_list_prompts", "mcp_get_prompt"};
+    const std::vector<std::string> allowed = {"mcp_list_resources", "mcp_read_resource", "mcp_list_prompts",
+                                              "mcp_get_prompt"};
     auto without = co_await s.servers.equip({{"one", s.spec("modern")}}, kEnvironment, allowed);
     EXPECT_EQ(ToolBox(std::move(without.tools), allowed).unavailable(), allowed);
     auto equipment = co_await s.servers.equip({{"one", s.spec("legacy")}}, kEnvironment, allowed);

@@ -1,8 +1,7 @@
 // The client against a server that is a real child process.
+#include "base/task_group.h"
 #include "sdk/mcp/answer_text.h"
 #include "sdk/mcp/test_server.h"
-
-#include "base/task_group.h"
 
 #include <gtest/gtest.h>
 
@@ -112,7 +111,8 @@ TEST(StdioClient, AToolsErrorIsItsAnswerAndAnUnknownToolIsNone) {
     const auto failed = co_await call(s.client, "write.it");
     EXPECT_TRUE(failed->is_error);
     const auto unknown = co_await call(s.client, "nothing");
-    EXPECT_EQ(unknown.error().message(), "the MCP server 'test' refused tools/call: unknown tool (code -32602)");
+    EXPECT_EQ(unknown.error().message(),
+              "the MCP server 'test' refused tools/call: unknown tool (code -32602)");
   });
 }
 
@@ -161,7 +161,8 @@ TEST(StdioClient, ATaskThatIsCancelledTellsTheServer) {
 TEST(StdioClient, AServerThatDiesSaysWhyToWhoeverWaits) {
   with_server("legacy", [](Scene& s) -> Task<void> {
     const auto answer = co_await call(s.client, "die");
-    EXPECT_EQ(answer.error().message(), "the MCP server 'test' ended with exit code 3; it said: out of cheese");
+    EXPECT_EQ(answer.error().message(),
+              "the MCP server 'test' ended with exit code 3; it said: out of cheese");
     EXPECT_TRUE(s.client.failure());
   });
   with_server("dead", [](Scene& s) -> Task<void> {
@@ -188,9 +189,11 @@ TEST(StdioClient, AProgramThatIsNotThereIsNamed) {
     Script script;
     auto server = script.server("legacy");
     server.command = "no-such-program";
-    const auto started = start_stdio(co_await asio::this_coro::executor, std::make_shared<ProcessTable>(), server);
-    EXPECT_EQ(started.error().message(),
-              "there is no program 'no-such-program' in PATH; install it in the sandbox's image or workspace");
+    const auto started =
+        start_stdio(co_await asio::this_coro::executor, std::make_shared<ProcessTable>(), server);
+    EXPECT_EQ(
+        started.error().message(),
+        "there is no program 'no-such-program' in PATH; install it in the sandbox's image or workspace");
   };
   isa::testing::run(body());
 }
@@ -243,10 +246,12 @@ TEST(AnswerText, LongAnswersAreCutWithAMarkAndPicturesAreNoted) {
   ToolAnswer answer;
   answer.content = json::parse(R"([{"type":"image","mimeType":"image/png","data":"AAAAAAAA"},
       {"type":"resource_link","uri":"file:///a","name":"a"},{"type":"resource","resource":{"uri":"b:1","text":"inside"}},
-      {"type":"hologram"},7])")->as_array();
-  EXPECT_EQ(to_output(answer).text,
-            "[image: image/png, about 6 bytes, not shown]\n[resource link file:///a: a]\n[resource b:1]\ninside\n"
-            "[a block of the unknown type 'hologram']\n[a block that cannot be read]");
+      {"type":"hologram"},7])")
+                       ->as_array();
+  EXPECT_EQ(
+      to_output(answer).text,
+      "[image: image/png, about 6 bytes, not shown]\n[resource link file:///a: a]\n[resource b:1]\ninside\n"
+      "[a block of the unknown type 'hologram']\n[a block that cannot be read]");
   ToolAnswer structured;
   structured.structured = json::object{{"n", 1}};
   EXPECT_EQ(to_output(structured).text, R"({"n":1})");

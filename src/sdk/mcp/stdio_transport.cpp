@@ -17,10 +17,10 @@
 namespace isa::sdk::mcp {
 namespace {
 
-constexpr std::size_t kQueueMax = 16 << 20;    // Bytes that wait for a server which does not read.
-constexpr std::size_t kStderrMax = 2 << 10;    // Of what it says before it dies.
-constexpr std::size_t kStrayLinesMax = 1'000;  // Lines of its output that are no message.
-constexpr std::size_t kRequestsMax = 16;       // Of the server that are being answered.
+constexpr std::size_t kQueueMax = 16 << 20;           // Bytes that wait for a server which does not read.
+constexpr std::size_t kStderrMax = 2 << 10;           // Of what it says before it dies.
+constexpr std::size_t kStrayLinesMax = 1'000;         // Lines of its output that are no message.
+constexpr std::size_t kRequestsMax = 16;              // Of the server that are being answered.
 constexpr std::chrono::milliseconds kLastWords{200};  // For what is in the pipes of a child that has ended.
 
 // As execvp would find it.
@@ -244,8 +244,7 @@ Task<void> StdioTransport::watch() {
     if (size > 0) errors_.add({piece.data(), static_cast<std::size_t>(size)});
     if (errors_.is_cut()) break;
   }
-  if (!failure_)
-    failure_ = upstream_error("the MCP server '{}' {}{}", server_.name, how, last_words());
+  if (!failure_) failure_ = upstream_error("the MCP server '{}' {}{}", server_.name, how, last_words());
   changed_.notify();
 }
 

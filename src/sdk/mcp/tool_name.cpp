@@ -28,8 +28,8 @@ bool looks_hashed(std::string_view name) {
 
 // The first "__" after the prefix must be the one between server and tool.
 bool can_be_read_back(const ToolRef& tool, std::string_view whole) {
-  const bool server_is_plain =
-      tool.server.find("__") == std::string::npos && !tool.server.starts_with('_') && !tool.server.ends_with('_');
+  const bool server_is_plain = tool.server.find("__") == std::string::npos && !tool.server.starts_with('_') &&
+                               !tool.server.ends_with('_');
   return server_is_plain && whole.size() <= kNameMax && std::ranges::all_of(whole, is_allowed) &&
          !tool.tool.starts_with('_') && !looks_hashed(whole);
 }
@@ -91,7 +91,8 @@ const ToolRef* ToolNames::find(std::string_view name) const {
 bool allows(std::string_view pattern, std::string_view name) {
   if (!pattern.starts_with("mcp:")) return pattern == name;
   const auto slash = pattern.find('/');
-  if (slash == std::string_view::npos || name.substr(0, slash + 1) != pattern.substr(0, slash + 1)) return false;
+  if (slash == std::string_view::npos || name.substr(0, slash + 1) != pattern.substr(0, slash + 1))
+    return false;
   return matches(pattern.substr(slash + 1), name.substr(slash + 1));
 }
 

@@ -14,13 +14,26 @@ TEST(ToolName, APlainOneIsReadable) {
 
 TEST(ToolName, EveryOneIsWhatProvidersTakeAndIsFoundAgain) {
   const std::regex allowed("[a-zA-Z0-9_-]{1,64}");
-  const std::vector<ToolRef> tools = {
-      {"files", "read"},    {"files", "read.it"},  {"files", "read_it"},  {"files", "read/it"},
-      {"a", "b__c"},        {"a__b", "c"},         {"a_", "_b"},          {"a", "__b"},
-      {"a_", "b"},          {"a", "_b"},           {"x.y", "z"},          {"x_y", "z"},
-      {"s", std::string(128, 't')},                {"s", std::string(127, 't') + "u"},
-      {std::string(64, 's'), "t"},                 {std::string(63, 's') + "x", "t"},
-      {"s", "t\xC3\xA9"},   {"s", "t"},            {"s", provider_name({"s", "t.u"}).substr(8)}, {"s", "t.u"}};
+  const std::vector<ToolRef> tools = {{"files", "read"},
+                                      {"files", "read.it"},
+                                      {"files", "read_it"},
+                                      {"files", "read/it"},
+                                      {"a", "b__c"},
+                                      {"a__b", "c"},
+                                      {"a_", "_b"},
+                                      {"a", "__b"},
+                                      {"a_", "b"},
+                                      {"a", "_b"},
+                                      {"x.y", "z"},
+                                      {"x_y", "z"},
+                                      {"s", std::string(128, 't')},
+                                      {"s", std::string(127, 't') + "u"},
+                                      {std::string(64, 's'), "t"},
+                                      {std::string(63, 's') + "x", "t"},
+                                      {"s", "t\xC3\xA9"},
+                                      {"s", "t"},
+                                      {"s", provider_name({"s", "t.u"}).substr(8)},
+                                      {"s", "t.u"}};
   ToolNames names;
   for (const auto& tool : tools) {
     const auto name = names.add(tool);

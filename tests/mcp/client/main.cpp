@@ -1,6 +1,7 @@
-// isa-mcp-client URL: does with the MCP server at URL what the conformance suite wants to see: asks for every list
-// that the server says it has, and uses every entry. It answers questions as a person would who takes every default.
-// MCP_CONFORMANCE_PROTOCOL_VERSION chooses the generation; MCP_CONFORMANCE_CONTEXT may hold the calls to make.
+// isa-mcp-client URL: does with the MCP server at URL what the conformance suite wants to see: asks for every
+// list that the server says it has, and uses every entry. It answers questions as a person would who takes
+// every default. MCP_CONFORMANCE_PROTOCOL_VERSION chooses the generation; MCP_CONFORMANCE_CONTEXT may hold
+// the calls to make.
 #include "base/task_group.h"
 #include "sdk/mcp/authorization.h"
 #include "sdk/mcp/client.h"
@@ -66,10 +67,12 @@ Task<Result<QueryFields>> agree(net::Client& http, std::string url) {
   ISA_CO_TRY(const auto parts, parse_web_url(url));
   net::ClientRequest request;
   request.target = parts.target();
-  ISA_CO_TRY(const auto response, co_await http.send(parts.endpoint, std::move(request), Deadline::after(kPatience)));
+  ISA_CO_TRY(const auto response,
+             co_await http.send(parts.endpoint, std::move(request), Deadline::after(kPatience)));
   const auto location = std::string(response.headers.get("Location"));
   const auto query = location.find('?');
-  if (query == std::string::npos) co_return upstream_error("nobody was sent back (status {})", response.status);
+  if (query == std::string::npos)
+    co_return upstream_error("nobody was sent back (status {})", response.status);
   co_return parse_query(std::string_view(location).substr(query + 1));
 }
 
@@ -94,12 +97,14 @@ Task<Result<void>> use_tools(Client& client, const CallLimits& limits) {
   ISA_CO_TRY(const auto listed, co_await client.list_tools(limits.deadline));
   say(fmt::format("{} tools, {} refused", listed.items.size(), listed.refused));
   const auto context = json::parse(variable("MCP_CONFORMANCE_CONTEXT"));
-  const auto* wanted = context && context->is_object() ? context->get_object().if_contains("toolCalls") : nullptr;
+  const auto* wanted =
+      context && context->is_object() ? context->get_object().if_contains("toolCalls") : nullptr;
   for (const auto& tool : listed.items) {
     auto arguments = examples_of(tool.input_schema);
     if (wanted && wanted->is_array())
       for (const auto& one : wanted->get_array())
-        if (one.at("name").as_string() == std::string_view(tool.name)) arguments = one.at("arguments").as_object();
+        if (one.at("name").as_string() == std::string_view(tool.name))
+          arguments = one.at("arguments").as_object();
     ISA_CO_TRY(const auto answer, co_await client.call_tool(tool, std::move(arguments), limits));
     say(fmt::format("{}: {}", tool.name, json::serialize(answer.content)));
   }
@@ -114,8 +119,7 @@ Task<Result<void>> use_the_rest(Client& client, const CallLimits& limits) {
   }
   if (client.offers("prompts")) {
     ISA_CO_TRY(const auto listed, co_await client.list_prompts(limits.deadline));
-    for (const auto& prompt : listed.items)
-      ISA_CO_TRYV(co_await client.get_prompt(prompt.name, {}, limits));
+    for (const auto& prompt : listed.items) ISA_CO_TRYV(co_await client.get_prompt(prompt.name, {}, limits));
   }
   co_return ok();
 }
