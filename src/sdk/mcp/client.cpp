@@ -124,10 +124,6 @@ void Client::adopt(const json::object& answer, std::string version) {
   transport_->speak(protocol_);
   const auto* capabilities = object_at(answer, "capabilities");
   capabilities_ = capabilities ? *capabilities : json::object();
-  const auto* info = object_at(answer, "serverInfo");
-  const auto* meta = object_at(answer, "_meta");
-  if (!info && meta) info = object_at(*meta, "io.modelcontextprotocol/serverInfo");
-  server_info_ = info ? *info : json::object();
 }
 
 json::object Client::meta() const {

@@ -98,7 +98,6 @@ class Client final : private Listener {
   Era era() const { return protocol_.era; }
   const json::object& capabilities() const { return capabilities_; }  // The server's.
   bool offers(std::string_view capability) const { return capabilities_.contains(capability); }
-  const json::object& server_info() const { return server_info_; }
   // The connection is of no more use.
   std::optional<Error> failure() const { return transport_->failure(); }
 
@@ -113,7 +112,7 @@ class Client final : private Listener {
   // The `messages`.
   Task<Result<json::array>> get_prompt(std::string name, json::object arguments, CallLimits limits);
 
-  // Grows when the server says that its tools are others now, or cannot say so and time has passed.
+  // The tools that were listed last are those of now: the server would have said otherwise, or has said until when.
   bool tools_are_fresh() const;
 
  private:
@@ -142,7 +141,6 @@ class Client final : private Listener {
   ClientOptions options_;
   Protocol protocol_;
   json::object capabilities_;
-  json::object server_info_;
   std::int64_t last_id_ = 0;
   std::map<std::int64_t, const ProgressSink*> progress_;
   bool tools_changed_ = true;

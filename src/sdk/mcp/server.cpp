@@ -48,7 +48,6 @@ Task<void> Server::make_connection() {
     } else {
       client_ = std::move(made);
       tools_.clear();
-      ++connections_;
     }
   } else {
     error_ = std::move(transport).error();

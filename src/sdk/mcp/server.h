@@ -40,8 +40,6 @@ class Server {
   Task<Result<std::shared_ptr<Client>>> client(Deadline deadline);
   // Its tools, asked for again when they may have changed.
   Task<Result<std::vector<ToolInfo>>> tools(Deadline deadline);
-  // How often it was connected.
-  std::size_t connections() const { return connections_; }
   Task<void> close();
 
  private:
@@ -57,7 +55,6 @@ class Server {
   std::optional<Error> error_;  // Of the last try.
   bool is_connecting_ = false;
   bool is_closing_ = false;
-  std::size_t connections_ = 0;
   std::vector<ToolInfo> tools_;
   Signal changed_;
   TaskGroup tasks_;
