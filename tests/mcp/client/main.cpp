@@ -101,6 +101,8 @@ Task<Result<void>> use_tools(Client& client, const CallLimits& limits) {
       context && context->is_object() ? context->get_object().if_contains("toolCalls") : nullptr;
   for (const auto& tool : listed.items) {
     auto arguments = examples_of(tool.input_schema);
+    // Wants to see what this client has kept of the schema of the other tool.
+    if (tool.name == "json_schema_echo") arguments["schema"] = listed.items.front().input_schema;
     if (wanted && wanted->is_array())
       for (const auto& one : wanted->get_array())
         if (one.at("name").as_string() == std::string_view(tool.name))
