@@ -68,8 +68,10 @@ class StdioTransport final : public Transport {
     Pending(const Pending&) = delete;
     ~Pending() {
       transport.pending_.erase(id);
-      // `initialize` must not be cancelled (2025-11-25, cancellation).
-      if (answer || transport.failure_ || method == "initialize") return;
+      // `initialize` must not be cancelled (2025-11-25, cancellation), and a server that does not know
+      // `server/discover` expects nothing before `initialize`.
+      const bool is_opening = method == "initialize" || method == "server/discover";
+      if (answer || transport.failure_ || is_opening) return;
       std::ignore = transport.enqueue(notification_text(
           "notifications/cancelled", {{"requestId", id}, {"reason", "the caller stopped waiting"}}));
     }
