@@ -199,6 +199,8 @@ TEST(HttpClient, ASessionThatTheServerForgotIsBegunAnew) {
     EXPECT_TRUE(co_await s.client.connect(soon().deadline));
     EXPECT_TRUE(co_await s.client.call_tool(tool("t"), {}, soon()));
     EXPECT_EQ(s.fake.count("initialize"), 2u);
+    for (const auto& one : s.fake.seen)
+      if (one.rpc() == "initialize") EXPECT_FALSE(one.headers.has("MCP-Session-Id"));
     EXPECT_EQ(s.fake.count("tools/call"), 2u);
   });
 }

@@ -33,7 +33,7 @@ class HttpTransport final : public Transport {
   void start(Listener& listener) override { listener_ = &listener; }
   void speak(const Protocol& protocol) override {
     protocol_ = protocol;
-    if (protocol.era == Era::modern) session_.clear();
+    if (protocol.version.empty() || protocol.era == Era::modern) session_.clear();  // A beginning.
   }
   bool is_http() const override { return true; }
   std::optional<Error> failure() const override { return std::nullopt; }
