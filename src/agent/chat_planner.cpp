@@ -18,6 +18,16 @@ std::string title_of(std::string_view message) {
   return std::string(title.substr(0, end)) + "...";
 }
 
+// Whoever names a server's address means it to be reached: it counts as allowed, with its port and nothing
+// else.
+void allow_servers(std::vector<std::string>& egress, const sdk::mcp::ServerSpecs& servers) {
+  for (const auto& [name, server] : servers) {
+    if (!server.url) continue;
+    if (const auto url = sdk::mcp::parse_server_url(*server.url))
+      egress.push_back(fmt::format("{}:{}", url->host, url->port));
+  }
+}
+
 sdk::AgentSpec spec_of(const store::AgentConfig& config) {
   const auto& limits = config.limits;
   return {
@@ -67,6 +77,8 @@ Task<Result<RunOrder>> ChatPlanner::plan(Identity who, ChatOptions options, std:
     order.egress = found.agent->egress;
     order.mode = found.agent->mode;
     order.approval_rules = found.agent->approvals;
+    ISA_CO_TRY(order.agent.mcp_servers, json::read<sdk::mcp::ServerSpecs>(found.agent->mcp_servers));
+    allow_servers(order.egress, order.agent.mcp_servers);
   }
   if (options.env) order.env = *options.env;
   ISA_CO_TRYV(override_spec(order.agent, options, !found.agent));

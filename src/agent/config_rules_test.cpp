@@ -107,6 +107,12 @@ TEST(ConfigRules, RefusalsNameThePointer) {
             "/skills/0: a skill's name is 1 to 64 letters, digits, '_' or '-'");
   EXPECT_EQ(refusal(R"({"name":"a","mcp_servers":{"s":{"command":"x","url":"y"}}})"),
             "/mcp_servers/s: expected either 'command' or 'url'");
+  EXPECT_TRUE(refusal(R"({"name":"a","mcp_servers":{"s":{"url":"https://10.0.0.1/"}}})")
+                  .starts_with("/mcp_servers/s/url: '10.0.0.1' is no name of a host"));
+  std::string many;
+  for (int i = 0; i < 17; ++i) many += fmt::format(R"({}"s{}":{{"command":"x"}})", i == 0 ? "" : ",", i);
+  EXPECT_EQ(refusal(fmt::format(R"({{"name":"a","mcp_servers":{{{}}}}})", many)),
+            "/mcp_servers: at most 16 entries");
   EXPECT_EQ(refusal(R"({"name":"a","visibility":"org"})"),
             "/org_id: visibility 'org' needs the id of an organization that you belong to");
   EXPECT_EQ(refusal(R"({"name":"a","mode":"fast"})"),

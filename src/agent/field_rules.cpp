@@ -2,6 +2,7 @@
 
 #include "net/host_pattern.h"
 #include "sdk/approval_pattern.h"
+#include "sdk/mcp/server_spec.h"
 #include "sdk/tool.h"
 
 #include <algorithm>
@@ -10,6 +11,8 @@
 namespace isa::agent {
 namespace {
 
+constexpr std::size_t kMcpToolMax = 128;    // Characters, as MCP allows.
+constexpr std::size_t kMcpServersMax = 16;  // Each may be a process.
 constexpr std::int64_t kTurnsMax = 10'000;
 constexpr std::int64_t kSecondsMax = 24L * 3'600;
 constexpr std::int64_t kApprovalSecondsMax = 30L * 24 * 3'600;
@@ -31,8 +34,8 @@ std::size_t characters(std::string_view text) {
 constexpr std::size_t kClientToolsMax = 64;
 constexpr std::size_t kClientToolMax = 32 << 10;  // Bytes of one tool's description and schema.
 
-bool is_word(std::string_view text, std::string_view extra) {
-  return !text.empty() && text.size() <= 64 && std::ranges::all_of(text, [&](char c) {
+bool is_word(std::string_view text, std::string_view extra, std::size_t max = 64) {
+  return !text.empty() && text.size() <= max && std::ranges::all_of(text, [&](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || extra.contains(c);
   });
 }
@@ -43,7 +46,7 @@ bool is_mcp_pattern(std::string_view name) {
   name.remove_prefix(4);
   const auto slash = name.find('/');
   return slash != std::string_view::npos && is_word(name.substr(0, slash), "_-.") &&
-         is_word(name.substr(slash + 1), "_-.*");
+         is_word(name.substr(slash + 1), "_-.*/", kMcpToolMax);
 }
 
 bool is_known_tool(const std::string& name) {
@@ -56,28 +59,14 @@ Result<void> check_count(std::string_view field, std::size_t count) {
   return ok();
 }
 
-struct McpServer {
-  std::optional<std::string> command;
-  std::optional<std::vector<std::string>> args;
-  std::optional<std::map<std::string, std::string>> env;
-  std::optional<std::string> url;
-  std::optional<std::string> headers_secret;
-};
-BOOST_DESCRIBE_STRUCT(McpServer, (), (command, args, env, url, headers_secret))
-
 Result<void> check_mcp_server(std::string_view name, const json::value& value) {
   const auto pointer = fmt::format("/mcp_servers/{}", name);
   if (!is_word(name, "_-."))
     return broken(pointer, "a server's name is 1 to 64 letters, digits, '_', '-' or '.'");
-  const auto server = json::read<McpServer>(value);
+  const auto server = json::read<sdk::mcp::ServerSpec>(value);
   if (!server)
     return broken(pointer + server.error().param(), "expected {command, args, env} or {url, headers_secret}");
-  if (server->command.has_value() == server->url.has_value())
-    return broken(pointer, "expected either 'command' or 'url'");
-  if (server->url && (server->args || server->env))
-    return broken(pointer, "'args' and 'env' go with 'command'");
-  if (server->command && server->headers_secret) return broken(pointer, "'headers_secret' goes with 'url'");
-  return ok();
+  return sdk::mcp::check_server(pointer, *server);
 }
 
 }  // namespace
@@ -142,7 +131,8 @@ Result<void> check_egress(const std::vector<std::string>& hosts) {
 }
 
 Result<void> check_mcp_servers(const json::object& servers) {
-  ISA_TRYV(check_count("mcp_servers", servers.size()));
+  if (servers.size() > kMcpServersMax)
+    return broken("/mcp_servers", fmt::format("at most {} entries", kMcpServersMax));
   for (const auto& entry : servers) ISA_TRYV(check_mcp_server(entry.key(), entry.value()));
   return ok();
 }

@@ -40,8 +40,13 @@ Result<std::string> render_head(const Endpoint& to, const ClientRequest& request
     return invalid_request("'{}' is no target of an HTTP request", request.target);
   std::string head;
   head.reserve(256);
-  const auto host = to.is_unix() ? "localhost" : host_of(to);
-  head.append(to_string(request.method)).append(" ").append(request.target).append(" HTTP/1.1\r\nHost: ");
+  if (!is_clean(request.origin)) return invalid_request("'{}' is no origin of a URL", request.origin);
+  const auto authority = request.origin.find("://");
+  const auto host = authority != std::string::npos ? request.origin.substr(authority + 3)
+                    : to.is_unix()                 ? "localhost"
+                                                   : host_of(to);
+  head.append(to_string(request.method)).append(" ").append(request.origin).append(request.target);
+  head.append(" HTTP/1.1\r\nHost: ");
   head.append(host).append("\r\n");
   for (const auto& [name, value] : request.headers.all()) {
     if (equals_ignoring_case(name, "Host") || equals_ignoring_case(name, "Content-Length") ||

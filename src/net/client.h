@@ -17,6 +17,9 @@ struct ClientRequest {
   // What errors call the other side, e.g. "the pool manager (agent.pool_url)": whoever sees them may have no
   // business with its address, which is in the detail then. Empty: the address.
   std::string peer;
+  // "https://api.example.com": the endpoint is a proxy, and the target is one there (the absolute form of RFC
+  // 9112, section 3.2.2). Host names it then.
+  std::string origin = {};
 };
 
 struct ClientResponse {

@@ -1,5 +1,8 @@
 #include "net/sse.h"
 
+#include <charconv>
+#include <cstdint>
+
 namespace isa::net {
 namespace {
 
@@ -14,6 +17,7 @@ void SseParser::end_line() {
     if (line.starts_with(kByteOrderMark)) line.remove_prefix(kByteOrderMark.size());
   }
   if (line.empty()) {
+    if (!current_.id.empty()) last_id_ = current_.id;
     if (has_data_) {
       current_.data.pop_back();  // The newline after the last line.
       ready_.push_back(std::move(current_));
@@ -31,6 +35,11 @@ void SseParser::end_line() {
       current_.event = value;
     } else if (field == "id" && value.find('\0') == std::string_view::npos) {
       current_.id = value;
+    } else if (field == "retry") {
+      std::uint32_t milliseconds = 0;
+      const auto [end, ec] = std::from_chars(value.data(), value.data() + value.size(), milliseconds);
+      const bool is_number = ec == std::errc() && end == value.data() + value.size();
+      if (is_number) retry_ = std::chrono::milliseconds(milliseconds);
     }
   }
   line_.clear();

@@ -3,6 +3,7 @@
 
 #include "net/http.h"
 
+#include <chrono>
 #include <deque>
 #include <optional>
 #include <string>
@@ -24,6 +25,9 @@ class SseParser {
   // payload_too_large when one event passes event_max bytes; the parser is done for then.
   Result<void> feed(std::string_view bytes);
   std::optional<SseEvent> next();
+  // What whoever reconnects goes by: of the events so far, also of those without data.
+  const std::string& last_id() const { return last_id_; }
+  std::optional<std::chrono::milliseconds> retry() const { return retry_; }
 
  private:
   void end_line();
@@ -31,6 +35,8 @@ class SseParser {
   std::size_t event_max_;
   std::string line_;
   SseEvent current_;
+  std::string last_id_;
+  std::optional<std::chrono::milliseconds> retry_;
   bool has_data_ = false;
   bool last_was_cr_ = false;
   bool at_start_ = true;
@@ -43,6 +49,7 @@ class SseReader {
   explicit SseReader(std::unique_ptr<BodyStream> body) : body_(std::move(body)) {}
   // Nothing at the end of the stream. An event that the end cuts off is dropped, as the standard says.
   Task<Result<std::optional<SseEvent>>> next();
+  const SseParser& parser() const { return parser_; }
 
  private:
   std::unique_ptr<BodyStream> body_;

@@ -64,7 +64,7 @@ Task<Result<void>> serve(const Options options) {
                              listen_at(forwarder, options.ports.proxy)};
 
   RuntimeOptions runtime_options{options.broker, options.workspace, ports};
-  Runtime runtime(std::move(runtime_options), processes);
+  Runtime runtime(executor, std::move(runtime_options), processes);
   ExecTable execs(
       executor, std::move(processes), [&runtime] { return runtime.fresh_environment(); }, options.workspace);
   FileRoutes files(options.workspace);
@@ -76,6 +76,7 @@ Task<Result<void>> serve(const Options options) {
   if (listening) co_await signals.wait_for_stop();
   co_await server.stop();
   co_await execs.stop();
+  co_await runtime.stop();
   co_await forwarder.stop();
   co_return listening;
 }

@@ -56,8 +56,8 @@ Task<Result<void>> keep_last(sdk::Event event, Summary& to) {
 
 // A chat that was let in.
 struct Runtime::Chat {
-  Chat(std::list<Chat*>& chats, sdk::AgentSpec spec, std::vector<std::shared_ptr<sdk::Tool>> available)
-      : all(chats), agent(std::move(spec)), tools(std::move(available), agent.tools) {
+  Chat(std::list<Chat*>& chats, sdk::AgentSpec spec, std::vector<std::shared_ptr<sdk::Tool>> available_tools)
+      : all(chats), agent(std::move(spec)), available(std::move(available_tools)) {
     all.push_back(this);
   }
   Chat(const Chat&) = delete;
@@ -69,7 +69,8 @@ struct Runtime::Chat {
 
   std::list<Chat*>& all;
   sdk::AgentSpec agent;
-  sdk::ToolBox tools;
+  std::vector<std::shared_ptr<sdk::Tool>> available;
+  std::optional<sdk::ToolBox> tools;  // Once it is equipped.
   sdk::TurnInput input;
   std::string run_id;
   std::shared_ptr<sdk::Steering> steering = std::make_shared<sdk::Steering>();
@@ -77,11 +78,19 @@ struct Runtime::Chat {
   bool wants_stream = true;
 };
 
-Runtime::Runtime(RuntimeOptions options, std::shared_ptr<sdk::ProcessTable> processes)
+Runtime::Runtime(const asio::any_io_executor& executor, RuntimeOptions options,
+                 std::shared_ptr<sdk::ProcessTable> processes)
     : options_(std::move(options)),
       processes_(std::move(processes)),
       model_(
-          sdk::make_http_chat_model(client_, net::Url{net::Endpoint::unix_socket(options_.broker), "/v1"})) {}
+          sdk::make_http_chat_model(client_, net::Url{net::Endpoint::unix_socket(options_.broker), "/v1"})),
+      mcp_servers_(executor,
+                   connect_from_sandbox(executor, client_, options_.broker, options_.workspace, processes_)) {
+}
+
+Task<void> Runtime::stop() {
+  return mcp_servers_.stop();
+}
 
 net::Router Runtime::routes() {
   using net::Method;
@@ -211,12 +220,24 @@ Task<Result<net::Response>> Runtime::chat(net::Request& request) {
   co_return net::Response::sse(std::move(body));
 }
 
+Task<Result<void>> Runtime::equip(Chat& chat, const sdk::EventSink& sink) {
+  auto equipment = co_await mcp_servers_.equip(chat.agent.mcp_servers, environment(), chat.agent.tools);
+  for (auto& tool : equipment.tools) chat.available.push_back(std::move(tool));
+  chat.tools.emplace(std::move(chat.available), chat.agent.tools);
+  for (const auto& one : equipment.unavailable) {
+    auto event = mcp_unavailable(one);
+    ISA_CO_TRYV(co_await sink(std::move(event)));
+  }
+  co_return ok();
+}
+
 // Runs the turn and says what came of it. What goes wrong travels as a value, because this is one side of
 // `||`.
 Task<void> Runtime::converse(Chat& chat, EventWriter& writer, std::exception_ptr& failure) {
   try {
     sdk::EventSink sink = [&writer](sdk::Event event) { return writer.send(std::move(event)); };
-    auto outcome = co_await sdk::run_turn(chat.agent, std::move(chat.input), *model_, chat.tools,
+    if (!co_await equip(chat, sink)) co_return;  // Nobody listens any more.
+    auto outcome = co_await sdk::run_turn(chat.agent, std::move(chat.input), *model_, *chat.tools,
                                           std::move(sink), chat.trace);
     chat.end();  // Before the caller learns of it and sends the next message.
     std::ignore = co_await writer.send_history(std::move(outcome));  // A reader that left needs none.
@@ -237,7 +258,8 @@ Task<net::Response> Runtime::answer(std::shared_ptr<Chat> chat) {
   const auto begin = Deadline::Clock::now();
   Summary summary;
   sdk::EventSink sink = [&summary](sdk::Event event) { return keep_last(std::move(event), summary); };
-  const auto outcome = co_await sdk::run_turn(chat->agent, std::move(chat->input), *model_, chat->tools,
+  std::ignore = co_await equip(*chat, sink);  // This sink takes everything.
+  const auto outcome = co_await sdk::run_turn(chat->agent, std::move(chat->input), *model_, *chat->tools,
                                               std::move(sink), chat->trace);
   if (!outcome.pending.empty()) summary.status = "suspended";
   summary.usage = json::write(outcome.progress.usage);

@@ -5,6 +5,7 @@
 #include "net/client.h"
 #include "net/router.h"
 #include "runtime/forwarder.h"
+#include "runtime/mcp_place.h"
 #include "sdk/loop.h"
 #include "sdk/runtime_protocol.h"
 #include "sdk/tools/process_table.h"
@@ -27,7 +28,10 @@ struct RuntimeOptions {
 // the members of a team may run side by side.
 class Runtime {
  public:
-  Runtime(RuntimeOptions options, std::shared_ptr<sdk::ProcessTable> processes);
+  Runtime(const asio::any_io_executor& executor, RuntimeOptions options,
+          std::shared_ptr<sdk::ProcessTable> processes);
+  // Ends what chats have started and left running. No chat may be under way.
+  Task<void> stop();
 
   net::Router routes();
   // Of a program that is started in the sandbox now.
@@ -43,6 +47,8 @@ class Runtime {
   Result<std::shared_ptr<Chat>> begin_chat(sdk::RuntimeChat from);
   Result<net::Response> steer(sdk::RuntimeChat from);
   Result<std::vector<std::shared_ptr<sdk::Tool>>> tools();
+  // The chat's tools, those of its MCP servers included; what of them fails is told through `sink`.
+  Task<Result<void>> equip(Chat& chat, const sdk::EventSink& sink);
   Task<void> converse(Chat& chat, EventWriter& writer, std::exception_ptr& failure);
   Task<void> stream(std::shared_ptr<Chat> chat, net::BodyWriter& to);
   Task<net::Response> answer(std::shared_ptr<Chat> chat);
@@ -56,6 +62,7 @@ class Runtime {
   std::vector<std::shared_ptr<sdk::Tool>>
       tools_;               // Made by the first chat, and when their environment changes.
   std::list<Chat*> chats_;  // Those that are under way.
+  sdk::mcp::Servers mcp_servers_;
 };
 
 // The environment of tools: this process's own, what init binds, and who it was bound for. The later ones

@@ -3,6 +3,7 @@
 
 #include "sdk/chat_model.h"
 #include "sdk/event.h"
+#include "sdk/mcp/server_spec.h"
 #include "sdk/steering.h"
 #include "sdk/suspension.h"
 #include "sdk/tool.h"
@@ -33,6 +34,7 @@ struct AgentSpec {
   std::string system_prompt;
   std::vector<std::string> tools;
   LoopLimits limits;
+  mcp::ServerSpecs mcp_servers = {};
   // Calls that wait until somebody has decided on them, and those of them that need not: patterns of
   // sdk/approval_pattern.h.
   std::vector<std::string> approvals = {};
@@ -43,7 +45,7 @@ struct AgentSpec {
   std::optional<json::object> output_schema = std::nullopt;
 };
 BOOST_DESCRIBE_STRUCT(AgentSpec, (),
-                      (name, model, system_prompt, tools, limits, approvals, always_allowed, platform_tools,
+                      (name, model, system_prompt, tools, limits, mcp_servers, approvals, always_allowed, platform_tools,
                        output_schema))
 
 // Gets the events in order, one at a time. An error (nobody listens any more) ends the run.

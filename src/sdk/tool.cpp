@@ -1,6 +1,7 @@
 #include "sdk/tool.h"
 
 #include "base/log.h"
+#include "sdk/mcp/tool_name.h"
 
 #include <boost/asio/error.hpp>
 #include <boost/system/system_error.hpp>
@@ -31,13 +32,14 @@ Result<json::object> parse_arguments(const Part& call) {
 
 ToolBox::ToolBox(std::vector<std::shared_ptr<Tool>> available, const std::vector<std::string>& allowed) {
   for (const auto& name : allowed) {
-    const auto found =
-        std::ranges::find_if(available, [&](const auto& t) { return t && t->spec().name == name; });
-    if (found == available.end()) {
-      if (!find(name)) unavailable_.push_back(name);
-    } else {
-      tools_.push_back(std::move(*found));
+    const auto fits = [&](const auto& tool) { return tool && mcp::allows(name, tool->allowed_as()); };
+    bool is_known = std::ranges::any_of(tools_, fits);
+    for (auto& tool : available) {
+      if (!fits(tool)) continue;
+      is_known = true;
+      tools_.push_back(std::move(tool));
     }
+    if (!is_known) unavailable_.push_back(name);
   }
 }
 
@@ -50,7 +52,7 @@ std::vector<ToolSpec> ToolBox::specs() const {
 
 std::string ToolBox::subject(std::string_view name) const {
   const Tool* tool = find(name);
-  return tool ? tool->subject() : std::string(name);
+  return tool ? std::string(tool->allowed_as()) : std::string(name);
 }
 
 bool ToolBox::is_read_only(std::string_view name) const {
@@ -88,10 +90,11 @@ Task<ToolOutput> ToolBox::call(const Part& tool_call, Deadline deadline) {
 
 const std::vector<std::string>& known_tool_names() {
   static const std::vector<std::string> names = {
-      "read_file",   "write_file",   "edit_file",     "multi_edit_file",       "bash_execute",
-      "bash_output", "kill_shell",   "glob_files",    "grep_search",           "ls_directory",
-      "web_search",  "web_crawl",    "ask_human",     "request_authorization", "create_plan",
-      "update_plan", "memory_store", "memory_search", "get_current_time"};
+      "read_file",         "write_file",       "edit_file",     "multi_edit_file",       "bash_execute",
+      "bash_output",       "kill_shell",       "glob_files",    "grep_search",           "ls_directory",
+      "web_search",        "web_crawl",        "ask_human",     "request_authorization", "create_plan",
+      "update_plan",       "memory_store",     "memory_search", "get_current_time",      "mcp_list_resources",
+      "mcp_read_resource", "mcp_list_prompts", "mcp_get_prompt"};
   return names;
 }
 

@@ -25,8 +25,9 @@ class Tool {
  public:
   virtual ~Tool() = default;
   virtual const ToolSpec& spec() const = 0;
-  // What approval patterns (sdk/approval_pattern.h) know it by.
-  virtual std::string subject() const { return spec().name; }
+  // What an agent's config and approval patterns call it: for a tool of an MCP server mcp:<server>/<tool>
+  // (sdk/mcp/tool_name.h).
+  virtual std::string_view allowed_as() const { return spec().name; }
   virtual bool is_read_only() const { return false; }  // Read-only calls of one turn run in parallel.
   // A failure is an output with is_error: it goes back to the model. Cancelling the task stops the work,
   // child processes included.
@@ -36,7 +37,8 @@ class Tool {
 // The tools of one run: those that are both allowed by the agent's config and available in this place.
 class ToolBox {
  public:
-  // `allowed`: names from the agent's config. What is not in `available` is listed by unavailable().
+  // `allowed`: names and mcp:<server>/<tool> patterns from the agent's config. What matches none of
+  // `available` is listed by unavailable().
   ToolBox(std::vector<std::shared_ptr<Tool>> available, const std::vector<std::string>& allowed);
 
   std::vector<ToolSpec> specs() const;

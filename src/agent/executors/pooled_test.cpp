@@ -73,8 +73,10 @@ class PoolOfOne : public pool::PoolClient {
   explicit PoolOfOne(std::string socket) : socket_(std::move(socket)) {}
   std::size_t acquired = 0, released = 0;
   bool first_is_gone = false;
+  std::string asked;  // The config of the last sandbox that was asked for.
 
-  Task<Result<pool::Acquired>> acquire(std::string pool_type, pool::AcquireRequest) override {
+  Task<Result<pool::Acquired>> acquire(std::string pool_type, pool::AcquireRequest request) override {
+    asked = request.config ? json::serialize(*request.config) : "";
     pool::Acquired at;
     at.instance_id = InstanceId("inst_" + std::to_string(++acquired));
     at.pool_type = std::move(pool_type);
@@ -251,6 +253,25 @@ TEST(Pooled, AProgramThatHangsAfterItsResultIsNotWaitedFor) {
     const auto answer = co_await s.platform.ask(chat(R"(,"stream":false)"));
     EXPECT_EQ(answer.at("response").as_string(), "4");
     co_await s.agent.wait_for_cancel();
+  });
+}
+
+TEST(Pooled, TheHostOfAnMcpServerCountsAsAllowed) {
+  with_custom_agent([](Scene& s) -> Task<void> {
+    s.agent.lines = {kText, kResult, kDone};
+    const auto agent = co_await s.platform.post(
+        "/api/v1/agents/configs",
+        R"({"name":"a","tools":["mcp:far/*"],"egress":["a.example"],"mcp_servers":{"near":{"command":"x"},
+            "far":{"url":"https://mcp.example.com/mcp"},"odd":{"url":"http://odd.example:8080/"}}})");
+    const auto id = agent.at("id").as_string();
+    Call call{
+        Method::post, "/api/v1/agents/chat",
+        fmt::format(R"({{"message":"hi","env":"cloud_pool","agent_config_id":"{}"}})", std::string_view(id))};
+    auto response = co_await s.platform.send(call);
+    std::ignore = co_await s.platform.read(std::move(response));
+    EXPECT_EQ(s.pool.asked, R"({"egress":["a.example","mcp.example.com:443","odd.example:8080"]})");
+    const auto& spec = s.agent.received.at(0).at("agent");
+    EXPECT_EQ(spec.at("mcp_servers").at("far").at("url").as_string(), "https://mcp.example.com/mcp");
   });
 }
 

@@ -181,7 +181,7 @@ Task<Result<net::OpenResponse>> Egress::send(net::Request& request, PlainTarget 
 // What is added to the request is decided before anything is sent, and only for a host that is allowed.
 Task<Result<Injection>> Egress::prepare(net::Request& request, PlainTarget& target) {
   ISA_CO_TRYV(co_await credentials_.refresh());
-  if (credentials_.concern(target.to) && target.to.port == 80) target.to.port = 443;
+  if (!target.use_tls && credentials_.concern(target.to) && target.to.port == 80) target.to.port = 443;
   ISA_CO_TRYV(check(target.to));
   co_return credentials_.inject(request, target);
 }
@@ -198,7 +198,8 @@ Task<Result<net::Response>> Egress::forward(net::Request& request) {
   entry.secret = injection->secret;
   entry.bytes_out = static_cast<std::int64_t>(request.body.size());
   const bool is_head = request.method == net::Method::head;
-  auto opened = co_await send(request, *std::move(target), injection->use_tls);
+  const bool use_tls = injection->use_tls || target->use_tls;
+  auto opened = co_await send(request, *std::move(target), use_tls);
   if (opened && injection->secret) opened = readable(*std::move(opened));
   if (!opened) co_return refused(std::move(entry), std::move(opened).error());
   net::Response response;

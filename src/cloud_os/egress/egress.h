@@ -49,7 +49,8 @@ class Egress {
 
   // Errors: invalid_request, insufficient_permissions, and what connecting gave.
   Task<Result<net::Takeover>> open_tunnel(net::Request& request);
-  // To a host that a secret is for it goes by TLS, with the secret.
+  // An https:// URL, and any URL of a host that a secret is for, goes by TLS; with the secret where there is
+  // one.
   Task<Result<net::Response>> forward(net::Request& request);
 
  private:
