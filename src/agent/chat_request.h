@@ -15,10 +15,11 @@ struct ChatOptions {
   std::optional<store::ExecutionEnv> env;
   std::optional<std::string> output_format;
   std::optional<json::object> metadata;
+  std::optional<std::string> entry_agent_override;  // Of an agent that is a team: the member that begins.
 };
 BOOST_DESCRIBE_STRUCT(ChatOptions, (),
-                      (agent_config_id, session_id, model, system_prompt, tools, env, output_format,
-                       metadata))
+                      (agent_config_id, session_id, model, system_prompt, tools, env, output_format, metadata,
+                       entry_agent_override))
 
 struct ChatBody : ChatOptions {
   std::string message;

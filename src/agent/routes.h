@@ -4,6 +4,8 @@
 #include "agent/config_routes.h"
 #include "agent/run_routes.h"
 #include "agent/session_routes.h"
+#include "agent/teams/swarm_routes.h"
+#include "agent/teams/team_routes.h"
 #include "agent/template_routes.h"
 #include "net/router.h"
 
@@ -15,6 +17,8 @@ struct Handlers {
   SessionRoutes sessions;
   RunRoutes runs;
   ChatRoutes chat;
+  TeamRoutes teams;
+  SwarmRoutes swarms;
 };
 
 // The table of api.md, "Agent service". api/agent.openapi.yaml describes the same routes; a test compares

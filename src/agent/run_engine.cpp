@@ -80,6 +80,7 @@ Task<void> RunEngine::forget_session(SessionId session) {
     while (registry_.find(run->id)) co_await run->changed.wait();
   }
   for (const auto& [env, executor] : parts_.executors) co_await executor->forget(session);
+  co_await parts_.teams.forget(session);
 }
 
 Task<void> RunEngine::stop() {
@@ -195,7 +196,8 @@ Task<Result<void>> RunEngine::execute(LiveRun& run) {
             {},
             order.message,
             order.trace,
-            order.egress};
+            order.egress,
+            order.team};
   for (const auto& one : past) {
     ISA_CO_TRY(auto message, sdk::message_from_json(one.message));
     turn.history.push_back(std::move(message));
@@ -203,8 +205,9 @@ Task<Result<void>> RunEngine::execute(LiveRun& run) {
   sdk::EventSink sink = [&run](sdk::Event event) { return run.recorder.take(std::move(event)); };
   const auto limit =
       std::chrono::seconds(order.agent.limits.max_seconds) + config_.acquire_timeout + kTurnGrace;
+  auto& executor = order.team ? parts_.teams : *place->second;
   co_return co_await with_deadline(
-      Deadline::after(limit), place->second->run(std::move(turn), std::move(sink), run.record),
+      Deadline::after(limit), executor.run(std::move(turn), std::move(sink), run.record),
       fmt::format("the agent did not finish within its limit of {} s", order.agent.limits.max_seconds));
 }
 
@@ -223,6 +226,8 @@ Task<void> RunEngine::finish(LiveRun& run) {
                   .duration_ms = millis_since(run.row.created_at)};
   auto ending = ending_of(std::move(facts));
   auto last = run.recorder.open_calls().cut_off();
+  for (auto& task : run.recorder.open_tasks().cut_off(why_cut_off(run.stop))) last.push_back(std::move(task));
+  add_report(ending, run.recorder.open_tasks());
   last.push_back(ending.terminal);
   last.push_back(ending.session_end);
   co_await run.stream.end_with(std::move(last));

@@ -9,6 +9,9 @@
 #include "agent/routes.h"
 #include "agent/run_routes.h"
 #include "agent/session_routes.h"
+#include "agent/teams/swarm_routes.h"
+#include "agent/teams/team_executor.h"
+#include "agent/teams/team_routes.h"
 #include "agent/template_routes.h"
 #include "base/log.h"
 #include "store/idempotency_keys.h"
@@ -29,22 +32,22 @@ struct Service::Impl {
         shared(parts.model),
         pooled(parts.pool, "agent", config.acquire_timeout),
         custom(parts.pool, "custom_agent", config.acquire_timeout),
-        engine(executor,
-               {parts.sessions,
-                parts.runs,
-                parts.log,
-                {{store::ExecutionEnv::cloud_shared, &shared},
-                 {store::ExecutionEnv::cloud_pool, &pooled},
-                 {store::ExecutionEnv::deployment, &custom}}},
-               config),
-        planner(parts.configs, parts.sessions, parts.model, config.default_model),
+        places{{store::ExecutionEnv::cloud_shared, &shared},
+               {store::ExecutionEnv::cloud_pool, &pooled},
+               {store::ExecutionEnv::deployment, &custom}},
+        team_executor(places),
+        engine(executor, {parts.sessions, parts.runs, parts.log, places, team_executor}, config),
+        team_planner(parts.teams, parts.configs, parts.model, config.default_model),
+        planner(parts.configs, parts.sessions, parts.model, team_planner, config.default_model),
         probe(parts.configs, parts.pool, parts.model, config.default_model),
         keys(executor, parts.keys),
-        handlers{.configs = ConfigRoutes(parts.configs, catalog, config.default_model),
+        handlers{.configs = ConfigRoutes(parts.configs, parts.teams, catalog, config.default_model),
                  .templates = TemplateRoutes(catalog, parts.guard),
                  .sessions = SessionRoutes(parts.sessions, parts.runs, parts.configs, engine),
                  .runs = RunRoutes(parts.runs, engine),
-                 .chat = ChatRoutes(planner, parts.runs, engine)},
+                 .chat = ChatRoutes(planner, parts.runs, engine),
+                 .teams = TeamRoutes(parts.teams),
+                 .swarms = SwarmRoutes(planner, team_planner, parts.runs, engine)},
         background(executor) {}
 
   Task<void> purge_deleted() {
@@ -64,7 +67,10 @@ struct Service::Impl {
   InProcessExecutor shared;
   PooledExecutor pooled;
   PooledExecutor custom;
+  std::map<store::ExecutionEnv, TurnExecutor*> places;
+  TeamExecutor team_executor;
   RunEngine engine;
+  TeamPlanner team_planner;
   ChatPlanner planner;
   HealthProbe probe;
   store::IdempotencyKeys keys;

@@ -154,6 +154,7 @@ class Platform {
     config.drain_timeout = std::chrono::milliseconds(0);
     Service::Parts parts{store->agent_configs(),
                          store->templates(),
+                         store->teams(),
                          store->sessions(),
                          store->runs(),
                          *log,

@@ -11,6 +11,7 @@
 #include "store/sandbox_audit.h"
 #include "store/secret.h"
 #include "store/session.h"
+#include "store/team_spec.h"
 #include "store/sqlite/sqlite_store.h"
 
 #include <gtest/gtest.h>
@@ -27,6 +28,7 @@ class Engine {
   virtual ~Engine() = default;
   virtual AgentConfigStore& agent_configs() = 0;
   virtual TemplateStore& templates() = 0;
+  virtual TeamSpecStore& teams() = 0;
   virtual SessionStore& sessions() = 0;
   virtual RunStore& runs() = 0;
   virtual PoolStore& pool() = 0;
@@ -39,6 +41,7 @@ class SqliteEngine final : public Engine {
  public:
   AgentConfigStore& agent_configs() override { return store_->agent_configs(); }
   TemplateStore& templates() override { return store_->templates(); }
+  TeamSpecStore& teams() override { return store_->teams(); }
   SessionStore& sessions() override { return store_->sessions(); }
   RunStore& runs() override { return store_->runs(); }
   PoolStore& pool() override { return store_->pool(); }

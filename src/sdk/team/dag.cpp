@@ -226,6 +226,10 @@ Task<DagRun::Attempt> DagRun::attempt(const TaskSpec& task) {
   const std::chrono::seconds limit(task.timeout_s);
   auto answer = co_await with_deadline(Deadline::after(limit), runner_.run(task.agent, std::move(turn), sink),
                                        fmt::format("it did not finish within its {} s", task.timeout_s));
+  // A turn that was cut off with the run still answers: it did not fail.
+  const auto cancellation = co_await asio::this_coro::cancellation_state;
+  if (cancellation.cancelled() != asio::cancellation_type::none)
+    throw boost::system::system_error(asio::error::operation_aborted);
   Attempt tried;
   if (!answer) {
     tried.failure = answer.error().message();

@@ -1,0 +1,115 @@
+#include "agent/teams/member_turns.h"
+
+#include "base/log.h"
+
+#include <algorithm>
+
+namespace isa::agent {
+namespace {
+
+constexpr std::size_t kIdMax = 128;  // Bytes of an id.
+
+// What of a member's events the team's run shows. The platform's own words are not a member's to say.
+bool is_shown(const sdk::Event& event) {
+  if (event.is_terminal() || event.type == sdk::EventType::session_start ||
+      event.type == sdk::EventType::session_end)
+    return false;
+  const auto* name = event.type == sdk::EventType::system ? event.metadata.if_contains("event") : nullptr;
+  const auto* text = name ? name->if_string() : nullptr;
+  return !text || !(text->starts_with("dag_") || text->starts_with("swarm_"));
+}
+
+void read_terminal(const sdk::Event& event, sdk::team::MemberAnswer& answer) {
+  const auto string_in = [&](std::string_view key) {
+    const auto* found = event.metadata.if_contains(key);
+    return found && found->is_string() ? std::string(found->get_string()) : std::string();
+  };
+  if (event.type == sdk::EventType::error) {
+    answer.subtype.clear();
+    auto code = string_in("code");
+    answer.error = upstream_error("{}", event.content.value_or("the agent failed without saying why"))
+                       .with_code(code.empty() ? "agent_error" : std::move(code));
+    return;
+  }
+  auto subtype = string_in("subtype");
+  answer.subtype = subtype.empty() ? "success" : std::move(subtype);
+  answer.text = event.content.value_or("");
+}
+
+}  // namespace
+
+Result<SessionId> own_session(const SessionId& session, std::string_view member) {
+  std::string name(member);
+  std::ranges::replace_if(
+      name,
+      [](char c) {
+        const bool is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        return !is_plain && c != '-' && c != '_' && c != '.';
+      },
+      '_');
+  auto id = fmt::format("{}/{}", session.value(), name);
+  // Two names may look alike by now; what tells them apart is how they were written.
+  if (name != member)
+    id += fmt::format("/{:08x}", static_cast<std::uint32_t>(std::hash<std::string_view>()(member)));
+  if (id.size() > kIdMax)
+    return validation_error(
+               "the session's id is too long for members with a sandbox of their own; choose one of "
+               "at most {} characters",
+               session.value().size() - (id.size() - kIdMax))
+        .with_param("/session_id");
+  return SessionId(std::move(id));
+}
+
+Task<Result<sdk::team::MemberAnswer>> MemberTurns::run(std::string member, sdk::team::MemberTurn turn,
+                                                       sdk::EventSink sink) {
+  sdk::team::MemberAnswer answer;
+  if (is_out_of_tokens()) {
+    answer.subtype = "error_budget";
+    co_return answer;
+  }
+  ISA_CO_TRY(auto placed, place(member, turn));
+  TurnExecutor* const executor = places_.at(team_turn_.team->places.at(member).env);
+  sdk::EventSink keep = [&](sdk::Event event) -> Task<Result<void>> {
+    if (event.is_terminal()) read_terminal(event, answer);
+    if (!is_shown(event)) co_return ok();
+    co_return co_await sink(std::move(event));
+  };
+  TurnRecord record;
+  auto ran = co_await executor->run(std::move(placed), keep, record);
+  count(record);
+  if (!ran) co_return std::move(ran).error();
+  answer.usage = record.usage.value_or(sdk::Usage{});
+  if (record.new_messages) answer.new_messages = *std::move(record.new_messages);
+  co_return answer;
+}
+
+Result<Turn> MemberTurns::place(const std::string& member, sdk::team::MemberTurn& turn) const {
+  const auto& where = team_turn_.team->places.at(member);
+  if (!places_.contains(where.env))
+    return not_implemented("this platform cannot run agents with env {}", json::name_of(where.env));
+  auto placed = team_turn_;
+  placed.team.reset();
+  if (team_turn_.team->spec.find(member)->sandbox == sdk::team::MemberSandbox::own) {
+    ISA_TRY(placed.session, own_session(team_turn_.session, member));
+  }
+  placed.agent_id = where.agent_id ? where.agent_id : team_turn_.agent_id;
+  placed.env = where.env;
+  placed.agent = std::move(turn.agent);
+  placed.history = std::move(turn.history);
+  placed.message = std::move(turn.prompt);
+  if (where.agent_id) placed.egress = where.egress;
+  return placed;
+}
+
+void MemberTurns::count(const TurnRecord& of) {
+  if (!of.usage) return;
+  if (!record_.usage) record_.usage.emplace();
+  *record_.usage += *of.usage;
+}
+
+bool MemberTurns::is_out_of_tokens() const {
+  const auto& max = team_turn_.team->max_tokens;
+  return max && record_.usage && record_.usage->input_tokens + record_.usage->output_tokens >= *max;
+}
+
+}  // namespace isa::agent
