@@ -29,8 +29,8 @@ sdk::Event result_of(const TeamOutcome& outcome) {
 Task<Result<void>> TeamExecutor::run(Turn turn, sdk::EventSink sink, TurnRecord& record) {
   const auto plan = turn.team;
   remember(turn.session, *plan);
+  sdk::team::TeamRequest request{turn.message, std::move(turn.history)};
   MemberTurns members(places_, turn, record);
-  sdk::team::TeamRequest request{turn.message, turn.history};
   ISA_CO_TRY(const auto outcome, co_await run_team(plan->spec, std::move(request), members, sink));
   std::vector<sdk::Message> said;
   said.push_back(sdk::Message::make(sdk::ChatRole::user, turn.message));
