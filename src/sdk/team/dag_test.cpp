@@ -258,6 +258,30 @@ TEST_F(Dag, EventsSayWhoseTheyAre) {
   EXPECT_FALSE(std::ranges::any_of(events, [](const Event& event) { return event.is_terminal(); }));
 }
 
+TEST_F(Dag, ATaskWithoutToolsAsksTheModelLikeAnyOther) {
+  tasks(R"([{"id":"a"}])");
+  team.members[0].agent.tools.clear();
+  model.scripts["a"] = {Say{{"thought of it"}}};
+  EXPECT_EQ(outcome().text, "thought of it");
+  EXPECT_EQ(model.requests.size(), 1U);
+}
+
+TEST_F(Dag, AsManyTasksAsThereMayBeEndInOrder) {
+  std::string list;
+  for (int i = 0; i < 100; ++i)
+    list += fmt::format(R"({}{{"id":"t{}","agent":"t{}"{}}})", i ? "," : "", i, i % 20,
+                        i ? fmt::format(R"(,"depends_on":["t{}"])", i - 1) : "");
+  std::string agents;
+  for (int i = 0; i < 20; ++i) agents += fmt::format(R"({}{{"name":"t{}"}})", i ? "," : "", i);
+  team = testing::team_of(fmt::format(R"({{"agents":[{}],"tasks":[{}]}})", agents, list));
+  state.emplace(team.tasks);
+  model.scripts["t0"] = {fails("at the very beginning")};
+
+  EXPECT_EQ(outcome().subtype, "error_task_failed");
+  EXPECT_EQ(runner.started.size(), 1U);
+  EXPECT_EQ(state->at("t99").state, TaskState::skipped);
+}
+
 TEST_F(Dag, TasksShareAState) {
   tasks(R"([{"id":"a"},{"id":"b","depends_on":["a"]}])");
   model.scripts["a"] = {
