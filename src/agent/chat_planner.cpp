@@ -18,26 +18,6 @@ std::string title_of(std::string_view message) {
   return std::string(title.substr(0, end)) + "...";
 }
 
-// Whoever names a server's address means it to be reached: it counts as allowed, with its port and nothing
-// else.
-void allow_servers(std::vector<std::string>& egress, const sdk::mcp::ServerSpecs& servers) {
-  for (const auto& [name, server] : servers) {
-    if (!server.url) continue;
-    if (const auto url = sdk::mcp::parse_server_url(*server.url))
-      egress.push_back(fmt::format("{}:{}", url->host, url->port));
-  }
-}
-
-sdk::AgentSpec spec_of(const store::AgentConfig& config) {
-  const auto& limits = config.limits;
-  return {
-      config.name,
-      config.model_id,
-      config.system_prompt,
-      config.tools,
-      {.max_turns = limits.max_turns, .max_seconds = limits.max_seconds, .max_tokens = limits.max_tokens}};
-}
-
 // A request may take tools from an agent, never give it more than its config allows.
 Result<void> check_narrower(const std::vector<std::string>& asked, const std::vector<std::string>& allowed) {
   for (std::size_t i = 0; i < asked.size(); ++i)
@@ -58,7 +38,38 @@ Result<void> override_spec(sdk::AgentSpec& spec, const ChatOptions& options, boo
   return ok();
 }
 
+// What a team's agents are is said by the team.
+Result<void> check_no_override(const ChatOptions& options) {
+  for (const auto& [is_there, field] : {std::pair(options.model.has_value(), "/model"),
+                                        std::pair(options.system_prompt.has_value(), "/system_prompt"),
+                                        std::pair(options.tools.has_value(), "/tools")})
+    if (is_there)
+      return validation_error("{}: this agent is a team, whose members have their own; leave it out", field)
+          .with_param(field);
+  return ok();
+}
+
 }  // namespace
+
+sdk::AgentSpec spec_of(const store::AgentConfig& config) {
+  const auto& limits = config.limits;
+  return {config.name,
+          config.model_id,
+          config.system_prompt,
+          config.tools,
+          {limits.max_turns, limits.max_seconds, limits.max_tokens}};
+}
+
+Result<void> add_mcp_servers(const store::AgentConfig& config, sdk::AgentSpec& agent,
+                             std::vector<std::string>& egress) {
+  ISA_TRY(agent.mcp_servers, json::read<sdk::mcp::ServerSpecs>(json::value(config.mcp_servers)));
+  for (const auto& [name, server] : agent.mcp_servers) {
+    if (!server.url) continue;
+    if (const auto url = sdk::mcp::parse_server_url(*server.url))
+      egress.push_back(fmt::format("{}:{}", url->host, url->port));
+  }
+  return ok();
+}
 
 Task<Result<RunOrder>> ChatPlanner::plan(Identity who, ChatOptions options, std::string message) {
   ISA_CO_TRY(auto found, co_await look_up(who, options));
@@ -77,13 +88,17 @@ Task<Result<RunOrder>> ChatPlanner::plan(Identity who, ChatOptions options, std:
     order.egress = found.agent->egress;
     order.mode = found.agent->mode;
     order.approval_rules = found.agent->approvals;
-    ISA_CO_TRY(order.agent.mcp_servers, json::read<sdk::mcp::ServerSpecs>(found.agent->mcp_servers));
-    allow_servers(order.egress, order.agent.mcp_servers);
+    ISA_CO_TRYV(add_mcp_servers(*found.agent, order.agent, order.egress));
   }
   if (options.env) order.env = *options.env;
-  ISA_CO_TRYV(override_spec(order.agent, options, !found.agent));
-  // A custom agent brings its own choice of model.
-  if (order.env != store::ExecutionEnv::deployment) ISA_CO_TRYV(co_await model_.check(order.agent.model));
+  ISA_CO_TRY(order.team, co_await team_of(who, found.agent ? &*found.agent : nullptr, options, order.env));
+  if (order.team) {
+    order.agent.limits.max_seconds = std::min(order.agent.limits.max_seconds, order.team->spec.max_seconds);
+  } else {
+    ISA_CO_TRYV(override_spec(order.agent, options, !found.agent));
+    // A custom agent brings its own choice of model.
+    if (order.env != store::ExecutionEnv::deployment) ISA_CO_TRYV(co_await model_.check(order.agent.model));
+  }
   order.identity = std::move(who);
   ISA_CO_TRYV(co_await add_questions(order));
   for (auto& tool : options.client_tools.value_or(std::vector<sdk::ToolSpec>())) {
@@ -111,6 +126,50 @@ Task<Result<void>> ChatPlanner::add_questions(RunOrder& order) {
     if (one.agent_config_id == order.session.agent_config_id)
       order.agent.always_allowed.push_back(one.pattern);
   co_return ok();
+}
+
+Task<Result<RunOrder>> ChatPlanner::plan_team(Identity who, TeamOptions options, std::string message) {
+  ChatOptions chat;
+  chat.session_id = options.session_id;
+  ISA_CO_TRY(auto found, co_await look_up(who, chat));
+  if (found.agent)
+    co_return conflict("session {} was begun with an agent; begin a new session for this team",
+                       found.session->id.value());
+  RunOrder order;
+  order.is_new_session = !found.session;
+  order.session =
+      found.session ? *std::move(found.session) : new_session(who, options.session_id, nullptr, message);
+  order.env = options.env;
+  order.agent.name = "team";
+  order.agent.limits.max_seconds = options.spec.max_seconds;
+  ISA_CO_TRY(order.team, co_await teams_.plan(who, std::move(options.spec), options.env));
+  order.identity = std::move(who);
+  order.message = std::move(message);
+  order.metadata = std::move(options.metadata);
+  co_return order;
+}
+
+Task<Result<std::shared_ptr<const TeamPlan>>> ChatPlanner::team_of(const Identity& who,
+                                                                   const store::AgentConfig* agent,
+                                                                   const ChatOptions& options,
+                                                                   store::ExecutionEnv env) {
+  const auto* id = agent ? agent->metadata.if_contains("multi_agent_id") : nullptr;
+  if (!id) {
+    if (options.entry_agent_override)
+      co_return validation_error("/entry_agent_override: goes with an agent that is a team")
+          .with_param("/entry_agent_override");
+    co_return nullptr;
+  }
+  if (!id->is_string())
+    co_return failed_dependency("metadata.multi_agent_id of this agent is no id of a team; change it")
+        .with_code("team_not_found");
+  ISA_CO_TRYV(check_no_override(options));
+  TeamId team(std::string(id->get_string()));
+  ISA_CO_TRY(auto spec, co_await teams_.find(who, std::move(team), options.entry_agent_override));
+  ISA_CO_TRY(const auto plan, co_await teams_.plan(who, std::move(spec), env));
+  auto limited = std::make_shared<TeamPlan>(*plan);
+  limited->max_tokens = agent->limits.max_tokens;
+  co_return limited;
 }
 
 store::Session ChatPlanner::new_session(const Identity& owner, std::optional<SessionId> id,

@@ -2,11 +2,27 @@
 
 #include "agent/chat_request.h"
 #include "agent/live_run.h"
+#include "agent/teams/team_planner.h"
 #include "model/client.h"
 #include "store/agent_config.h"
 #include "store/approval.h"
 
 namespace isa::agent {
+
+// What the loop is told of an agent.
+sdk::AgentSpec spec_of(const store::AgentConfig& config);
+// Its MCP servers. Whoever names a server's address means it to be reached: it counts as allowed, with its port and
+// nothing else.
+Result<void> add_mcp_servers(const store::AgentConfig& config, sdk::AgentSpec& agent,
+                             std::vector<std::string>& egress);
+
+// A team that a request brings itself.
+struct TeamOptions {
+  sdk::team::TeamSpec spec;
+  std::optional<SessionId> session_id;
+  store::ExecutionEnv env = store::ExecutionEnv::cloud_shared;
+  json::object metadata;
+};
 
 // Turns what a caller asked for into an order that the engine can carry out: the session found or made up,
 // the agent in the version that the session is pinned to, what the request overrides, a model that can
@@ -14,16 +30,21 @@ namespace isa::agent {
 class ChatPlanner {
  public:
   ChatPlanner(store::AgentConfigStore& configs, store::SessionStore& sessions,
-              store::ApprovalStore& approvals, model::ModelClient& model, std::string default_model)
+              store::ApprovalStore& approvals, model::ModelClient& model, TeamPlanner& teams,
+              std::string default_model)
       : configs_(configs),
         sessions_(sessions),
         approvals_(approvals),
         model_(model),
+        teams_(teams),
         default_model_(std::move(default_model)) {}
 
   // not_found for an agent or a session of somebody else; conflict when the session was begun with another
   // agent; failed_dependency when the model is not configured. Writes nothing.
   Task<Result<RunOrder>> plan(Identity who, ChatOptions options, std::string message);
+
+  // The same for an ad-hoc team.
+  Task<Result<RunOrder>> plan_team(Identity who, TeamOptions options, std::string message);
 
   // A session yet to be stored; its title is cut from `opening`.
   static store::Session new_session(const Identity& owner, std::optional<SessionId> id,
@@ -37,6 +58,9 @@ class ChatPlanner {
   Task<Result<Conversation>> look_up(const Identity& who, const ChatOptions& options);
   Task<Result<store::AgentConfig>> find_agent(const Identity& who, const AgentId& id,
                                               std::optional<std::int64_t> version);
+  // Nothing for an agent that is no team.
+  Task<Result<std::shared_ptr<const TeamPlan>>> team_of(const Identity& who, const store::AgentConfig* agent,
+                                                        const ChatOptions& options, store::ExecutionEnv env);
 
   Task<Result<void>> add_questions(RunOrder& order);
 
@@ -44,6 +68,7 @@ class ChatPlanner {
   store::SessionStore& sessions_;
   store::ApprovalStore& approvals_;
   model::ModelClient& model_;
+  TeamPlanner& teams_;
   std::string default_model_;
 };
 

@@ -18,10 +18,11 @@ struct ChatOptions {
   std::optional<json::object> output_schema;  // JSON Schema of the answer; means output_format "json".
   std::optional<std::vector<sdk::ToolSpec>> client_tools;  // The caller runs them (approvals of kind `tool`).
   std::optional<json::object> metadata;
+  std::optional<std::string> entry_agent_override;  // Of an agent that is a team: the member that begins.
 };
 BOOST_DESCRIBE_STRUCT(ChatOptions, (),
                       (agent_config_id, session_id, model, system_prompt, tools, env, output_format,
-                       output_schema, client_tools, metadata))
+                       output_schema, client_tools, metadata, entry_agent_override))
 
 struct ChatBody : ChatOptions {
   std::string message;

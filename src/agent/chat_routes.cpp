@@ -1,22 +1,10 @@
 #include "agent/chat_routes.h"
 
-#include "agent/event_feed.h"
+#include "agent/run_answers.h"
 #include "net/trace_headers.h"
 
 namespace isa::agent {
 namespace {
-
-// Ends the run when its one reader is gone before it ended.
-class ReaderBond {
- public:
-  explicit ReaderBond(std::shared_ptr<LiveRun> run) : run_(std::move(run)) {}
-  ReaderBond(const ReaderBond&) = delete;
-  ReaderBond& operator=(const ReaderBond&) = delete;
-  ~ReaderBond() { run_->request_stop(StopReason::asked); }
-
- private:
-  std::shared_ptr<LiveRun> run_;
-};
 
 // A run that is over.
 struct Ended {
@@ -27,25 +15,6 @@ struct Ended {
 
 Ended ended(const LiveRun& run) {
   return {run.id, run.order.session.id, *run.ending};
-}
-
-net::Response with_ids(net::Response response, const RunId& run, const SessionId& session) {
-  response.headers.set("X-Run-Id", run.value());
-  response.headers.set("X-Session-Id", session.value());
-  return response;
-}
-
-net::Response streamed(std::shared_ptr<LiveRun> run, std::shared_ptr<ReaderBond> bond) {
-  auto response = net::Response::sse([run, bond](net::BodyWriter& out) {
-    return follow_live(std::shared_ptr<RunStream>(run, &run->stream), 0, out);
-  });
-  return with_ids(std::move(response), run->id, run->order.session.id);
-}
-
-net::Response replayed(const store::Run& run, std::vector<store::LoggedEvent> events) {
-  auto response = net::Response::sse(
-      [id = run.id, events = std::move(events)](net::BodyWriter& out) { return replay(id, events, out); });
-  return with_ids(std::move(response), run.id, run.session_id);
 }
 
 Result<net::Response> chat_answer(const Ended& of) {

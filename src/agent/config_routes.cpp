@@ -2,6 +2,7 @@
 
 #include "agent/etag.h"
 #include "agent/paging.h"
+#include "agent/teams/team_rules.h"
 
 #include <charconv>
 
@@ -55,8 +56,27 @@ ConfigRoutes::Answer ConfigRoutes::create(net::Request& request, store::Once onc
   }
   ISA_CO_TRY(auto config, create_config(once.new_id<AgentId>(), body, from ? &*from : nullptr,
                                         request.identity, default_model_, now()));
+  if (from) ISA_CO_TRYV(co_await make_team(request.identity, *from, once.new_id<TeamId>(), config));
   ISA_CO_TRYV(co_await configs_.create(config));
   co_return answer(config);
+}
+
+Task<Result<void>> ConfigRoutes::make_team(const Identity& who, const store::AgentTemplate& from, TeamId id,
+                                           store::AgentConfig& config) {
+  if (!from.multi_agent || config.metadata.contains("multi_agent_id")) co_return ok();
+  ISA_CO_TRY(auto fields, team_in_template(*from.multi_agent, config.name));
+  ISA_CO_TRY(auto team, create_team(id, fields, who, config.created_at));
+  team.visibility = config.visibility;
+  team.org_id = config.org_id;
+  auto created = co_await teams_.create(std::move(team));
+  // The same request, which was cut off between the team and the agent, has made it already.
+  if (!created && created.error().kind() == ErrorKind::conflict) {
+    ISA_CO_TRYV(co_await teams_.find(who, id));
+  } else if (!created) {
+    co_return created;
+  }
+  config.metadata["multi_agent_id"] = id.value();
+  co_return ok();
 }
 
 ConfigRoutes::Answer ConfigRoutes::made(net::Request& request, store::Once once) {

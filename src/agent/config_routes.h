@@ -4,14 +4,16 @@
 #include "agent/templates.h"
 #include "net/http.h"
 #include "store/idempotency_keys.h"
+#include "store/team_spec.h"
 
 namespace isa::agent {
 
 // /api/v1/agents/configs
 class ConfigRoutes {
  public:
-  ConfigRoutes(store::AgentConfigStore& configs, const TemplateCatalog& templates, std::string default_model)
-      : configs_(configs), templates_(templates), default_model_(std::move(default_model)) {}
+  ConfigRoutes(store::AgentConfigStore& configs, store::TeamSpecStore& teams,
+               const TemplateCatalog& templates, std::string default_model)
+      : configs_(configs), teams_(teams), templates_(templates), default_model_(std::move(default_model)) {}
 
   using Answer = Task<Result<net::Response>>;
   Answer list(net::Request& request);
@@ -29,11 +31,15 @@ class ConfigRoutes {
   Answer audit(net::Request& request);
 
  private:
+  // The team of an agent whose template carries one, unless the body names another.
+  Task<Result<void>> make_team(const Identity& who, const store::AgentTemplate& from, TeamId id,
+                               store::AgentConfig& config);
   Task<Result<store::AgentConfig>> change(const net::Request& request, const AgentFields& body);
   Task<Result<store::AgentConfig>> find(const net::Request& request);
   Task<Result<store::AgentConfig>> find(Identity who, AgentId id);
 
   store::AgentConfigStore& configs_;
+  store::TeamSpecStore& teams_;
   const TemplateCatalog& templates_;
   std::string default_model_;
 };

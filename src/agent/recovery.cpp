@@ -30,6 +30,7 @@ struct Remains {
   std::optional<sdk::Event> terminal;
   std::string text;
   OpenCalls open_calls;
+  OpenTasks open_tasks;
 };
 
 Remains look_at(const store::Run& run, const Events& events) {
@@ -45,6 +46,7 @@ Remains look_at(const store::Run& run, const Events& events) {
     remains.has_end = remains.has_end || event->type == EventType::session_end;
     if (event->type == EventType::text && event->content) remains.text += *event->content;
     remains.open_calls.see(*event);
+    remains.open_tasks.see(*event);
     if (event->is_terminal()) remains.terminal = std::move(*event);
   }
   return remains;
@@ -81,11 +83,13 @@ class Writer {
   Events& events_;
 };
 
-void complete(const store::Run& run, const Remains& remains, const RunEnding& ending, Events& events) {
+void complete(const store::Run& run, Remains& remains, RunEnding& ending, Events& events) {
   Writer writer(run, events);
   if (!remains.has_start) writer.add(sdk::Event{sdk::EventType::session_start, "", {}});
   if (!remains.terminal) {
     for (const auto& event : remains.open_calls.cut_off()) writer.add(event);
+    for (const auto& event : remains.open_tasks.cut_off(why_cut_off(StopReason::platform))) writer.add(event);
+    add_report(ending, remains.open_tasks);
     writer.add(ending.terminal);
   }
   if (!remains.has_end) writer.add(ending.session_end);

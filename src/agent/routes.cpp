@@ -53,6 +53,17 @@ std::vector<net::Route> routes(Handlers& h, store::IdempotencyKeys& keys) {
       {post, "/api/v1/agents/chat", once(h.chat, &ChatRoutes::chat, &ChatRoutes::chat_made), kChat},
       {post, "/query", once(h.chat, &ChatRoutes::query, &ChatRoutes::query_made), kChat},
 
+      {get, "/api/v1/agents/multi-specs", on(h.teams, &TeamRoutes::list)},
+      {post, "/api/v1/agents/multi-specs", once(h.teams, &TeamRoutes::create, &TeamRoutes::made),
+       kConfigBody},
+      {get, "/api/v1/agents/multi-specs/{id}", on(h.teams, &TeamRoutes::get)},
+      {patch, "/api/v1/agents/multi-specs/{id}", on(h.teams, &TeamRoutes::patch), kConfigBody},
+      {del, "/api/v1/agents/multi-specs/{id}", on(h.teams, &TeamRoutes::remove)},
+      {post, "/api/v1/agents/swarm", once(h.swarms, &SwarmRoutes::swarm, &SwarmRoutes::made), kChat},
+      {post, "/api/v1/agents/swarm/dag", once(h.swarms, &SwarmRoutes::dag, &SwarmRoutes::made), kChat},
+      {post, "/api/v1/agents/swarm/stream", once(h.swarms, &SwarmRoutes::stream, &SwarmRoutes::stream_made),
+       kChat},
+
       {get, "/api/v1/agents/sessions", on(h.sessions, &SessionRoutes::list)},
       {post, "/api/v1/agents/sessions", once(h.sessions, &SessionRoutes::create, &SessionRoutes::made)},
       {get, "/api/v1/agents/sessions/{id}", on(h.sessions, &SessionRoutes::get)},

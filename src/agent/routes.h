@@ -6,6 +6,8 @@
 #include "agent/queue_routes.h"
 #include "agent/run_routes.h"
 #include "agent/session_routes.h"
+#include "agent/teams/swarm_routes.h"
+#include "agent/teams/team_routes.h"
 #include "agent/template_routes.h"
 #include "net/router.h"
 
@@ -19,6 +21,8 @@ struct Handlers {
   ChatRoutes chat;
   ApprovalRoutes approvals;
   QueueRoutes queues;
+  TeamRoutes teams;
+  SwarmRoutes swarms;
 };
 
 // The table of api.md, "Agent service". api/agent.openapi.yaml describes the same routes; a test compares

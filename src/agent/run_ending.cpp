@@ -25,7 +25,7 @@ ErrorKind kind_of(std::string_view code) {
     if (code == to_string(kind)) return kind;
   if (code == "model_not_configured" || code == "model_not_found") return ErrorKind::failed_dependency;
   if (code == "interrupted") return ErrorKind::service_unavailable;
-  if (code == "error_max_turns") return ErrorKind::timeout;
+  if (code == "error_max_turns" || code == "error_max_handoffs") return ErrorKind::timeout;
   if (code == "error_budget") return ErrorKind::quota_exceeded;
   return ErrorKind::upstream_error;
 }
@@ -71,8 +71,10 @@ void judge_result(RunEnding& ending, const std::string& text) {
                          .with_code("steered");
   } else {
     const auto code = subtype == "error_model" ? "upstream_error" : subtype;
-    ending.failure =
-        make_error(kind_of(code), "the agent stopped before it finished: {}", subtype).with_code(subtype);
+    ending.failure = subtype == "error_task_failed"
+                         ? make_error(kind_of(code), "{}", *event.content).with_code(subtype)
+                         : make_error(kind_of(code), "the agent stopped before it finished: {}", subtype)
+                               .with_code(subtype);
   }
 }
 
@@ -136,6 +138,18 @@ RunEnding ending_in(const std::vector<store::LoggedEvent>& events) {
     if (event->is_terminal()) facts.terminal = std::move(*event);
   }
   return ending_of(std::move(facts));
+}
+
+std::string_view why_cut_off(StopReason stop) {
+  if (stop == StopReason::asked) return "the run was cancelled before it was completed";
+  if (stop == StopReason::platform) return "the platform stopped before it was completed";
+  return "the run ended before it was completed";
+}
+
+void add_report(RunEnding& ending, const OpenTasks& tasks) {
+  auto report = tasks.report();
+  if (report && !ending.terminal.metadata.contains("tasks"))
+    ending.terminal.metadata["tasks"] = *std::move(report);
 }
 
 std::string_view failure_code(const RunEnding& ending) {

@@ -1,6 +1,7 @@
 // How a run ends: one place decides what its last two events and its row say, whatever happened.
 #pragma once
 
+#include "agent/teams/open_tasks.h"
 #include "sdk/chat.h"
 #include "sdk/event.h"
 #include "store/run.h"
@@ -40,6 +41,11 @@ struct RunEnding {
 RunEnding ending_of(TurnFacts facts);
 // The same of a run that has ended, by its events.
 RunEnding ending_in(const std::vector<store::LoggedEvent>& events);
+
+// What became of the tasks of a team whose run ended so.
+std::string_view why_cut_off(StopReason stop);
+// The report of the tasks goes into a terminal event that has none.
+void add_report(RunEnding& ending, const OpenTasks& tasks);
 
 // The code of the terminal event that says so: "interrupted", "error_max_turns", "sandbox_lost", ...
 std::string_view failure_code(const RunEnding& ending);

@@ -112,10 +112,11 @@ Task<void> RunEngine::forget_session(SessionId session) {
     while (registry_.find(run->id)) co_await run->changed.wait();
   }
   for (const auto& [env, executor] : parts_.executors) co_await executor->forget(session);
+  co_await parts_.teams.forget(session);
 }
 
 Task<Result<void>> RunEngine::steer(LiveRun& run, std::string message) {
-  const auto place = parts_.executors.find(run.order.env);
+  const auto place = run.order.team ? parts_.executors.end() : parts_.executors.find(run.order.env);
   if (place == parts_.executors.end() || run.row.state != store::RunState::running)
     co_return conflict("run {} is {}: only one that is running hears more", run.id.value(),
                        json::name_of(run.row.state))
@@ -237,12 +238,13 @@ Task<void> RunEngine::turn(LiveRun& run) {
 
 // The parts of the turn, one after the other: between two of them it waits for people.
 Task<Result<void>> RunEngine::execute(LiveRun& run) {
-  const auto place = parts_.executors.find(run.order.env);
-  if (place == parts_.executors.end())
+  const auto found = parts_.executors.find(run.order.env);
+  if (found == parts_.executors.end())
     co_return not_implemented("this platform cannot run agents with env {}", json::name_of(run.order.env));
+  TurnExecutor& place = run.order.team ? parts_.teams : *found->second;
   ISA_CO_TRY(const auto turn, co_await turn_of(run));
   bool is_stored = run.is_revived;
-  if (!is_stored) ISA_CO_TRYV(co_await execute_part(*place->second, run, turn));
+  if (!is_stored) ISA_CO_TRYV(co_await execute_part(place, run, turn));
   while (!run.record.pending.empty() && !run.recorder.terminal()) {
     auto answers = co_await pause_.settle(run, run.record.pending, std::exchange(is_stored, false));
     if (!answers) co_return std::move(answers).error();
@@ -250,7 +252,7 @@ Task<Result<void>> RunEngine::execute(LiveRun& run) {
     Turn next = turn;
     next.resumption = sdk::Resumption{run.record.new_messages.value_or(std::vector<sdk::Message>()),
                                       *std::move(answers), run.record.progress};
-    ISA_CO_TRYV(co_await execute_part(*place->second, run, std::move(next)));
+    ISA_CO_TRYV(co_await execute_part(place, run, std::move(next)));
   }
   co_return ok();
 }
@@ -269,6 +271,7 @@ Task<Result<Turn>> RunEngine::turn_of(LiveRun& run) {
             order.message,
             order.trace,
             order.egress};
+  turn.team = order.team;
   for (const auto& one : past) {
     ISA_CO_TRY(auto message, sdk::message_from_json(one.message));
     turn.history.push_back(std::move(message));
@@ -300,6 +303,8 @@ Task<void> RunEngine::finish(LiveRun& run) {
                   .duration_ms = millis_since(run.row.created_at)};
   auto ending = ending_of(std::move(facts));
   auto last = run.recorder.open_calls().cut_off();
+  for (auto& task : run.recorder.open_tasks().cut_off(why_cut_off(run.stop))) last.push_back(std::move(task));
+  add_report(ending, run.recorder.open_tasks());
   last.push_back(ending.terminal);
   last.push_back(ending.session_end);
   co_await run.stream.end_with(std::move(last));

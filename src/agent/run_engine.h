@@ -29,6 +29,7 @@ class RunEngine {
     store::ApprovalStore& approvals;
     store::EventLog& log;
     std::map<store::ExecutionEnv, TurnExecutor*> executors;
+    TurnExecutor& teams;  // For agents that are a team.
   };
   RunEngine(asio::any_io_executor executor, Parts parts, AgentServiceConfig config);
 

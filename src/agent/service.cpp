@@ -10,6 +10,9 @@
 #include "agent/run_continuation.h"
 #include "agent/run_routes.h"
 #include "agent/session_routes.h"
+#include "agent/teams/swarm_routes.h"
+#include "agent/teams/team_executor.h"
+#include "agent/teams/team_routes.h"
 #include "agent/template_routes.h"
 #include "base/log.h"
 #include "store/idempotency_keys.h"
@@ -30,25 +33,26 @@ struct Service::Impl {
         shared(parts.model),
         pooled(parts.pool, "agent", config.acquire_timeout),
         custom(parts.pool, "custom_agent", config.acquire_timeout),
-        engine(executor,
-               {parts.sessions,
-                parts.runs,
-                parts.approvals,
-                parts.log,
-                {{store::ExecutionEnv::cloud_shared, &shared},
-                 {store::ExecutionEnv::cloud_pool, &pooled},
-                 {store::ExecutionEnv::deployment, &custom}}},
+        places{{store::ExecutionEnv::cloud_shared, &shared},
+               {store::ExecutionEnv::cloud_pool, &pooled},
+               {store::ExecutionEnv::deployment, &custom}},
+        team_executor(places),
+        engine(executor, {parts.sessions, parts.runs, parts.approvals, parts.log, places, team_executor},
                config),
-        planner(parts.configs, parts.sessions, parts.approvals, parts.model, config.default_model),
+        team_planner(parts.teams, parts.configs, parts.model, config.default_model),
+        planner(parts.configs, parts.sessions, parts.approvals, parts.model, team_planner,
+                config.default_model),
         probe(parts.configs, parts.pool, parts.model, config.default_model),
         keys(executor, parts.keys),
-        handlers{.configs = ConfigRoutes(parts.configs, catalog, config.default_model),
+        handlers{.configs = ConfigRoutes(parts.configs, parts.teams, catalog, config.default_model),
                  .templates = TemplateRoutes(catalog, parts.guard),
                  .sessions = SessionRoutes(parts.sessions, parts.runs, parts.configs, engine),
                  .runs = RunRoutes(parts.runs, engine),
                  .chat = ChatRoutes(planner, parts.runs, engine),
                  .approvals = ApprovalRoutes(parts.approvals, parts.runs, engine),
-                 .queues = QueueRoutes(parts.sessions, parts.runs, engine)},
+                 .queues = QueueRoutes(parts.sessions, parts.runs, engine),
+                 .teams = TeamRoutes(parts.teams),
+                 .swarms = SwarmRoutes(planner, team_planner, parts.runs, engine)},
         background(executor) {}
 
   Task<void> purge_deleted() {
@@ -80,7 +84,10 @@ struct Service::Impl {
   InProcessExecutor shared;
   PooledExecutor pooled;
   PooledExecutor custom;
+  std::map<store::ExecutionEnv, TurnExecutor*> places;
+  TeamExecutor team_executor;
   RunEngine engine;
+  TeamPlanner team_planner;
   ChatPlanner planner;
   HealthProbe probe;
   store::IdempotencyKeys keys;

@@ -10,6 +10,7 @@
 #include "store/agent_template.h"
 #include "store/idempotency_store.h"
 #include "store/run.h"
+#include "store/team_spec.h"
 
 #include <memory>
 
@@ -25,6 +26,7 @@ class Service {
   struct Parts {
     store::AgentConfigStore& configs;
     store::TemplateStore& templates;
+    store::TeamSpecStore& teams;
     store::SessionStore& sessions;
     store::RunStore& runs;
     store::ApprovalStore& approvals;

@@ -1,6 +1,7 @@
 #include "agent/templates.h"
 
 #include "agent/field_rules.h"
+#include "agent/teams/team_rules.h"
 #include "base/yaml/yaml.h"
 
 #include <algorithm>
@@ -14,6 +15,15 @@ Error no_template(const TemplateId& id) {
   return not_found("template '{}' does not exist; GET /api/v1/agents/templates lists those that do",
                    id.value())
       .with_code("template_not_found");
+}
+
+// As it will be when something is created from the template: an error now is one less then.
+Result<void> check_team(const json::object& multi_agent, const AgentTemplate& item, const Identity& author) {
+  ISA_TRY(const auto fields, team_in_template(multi_agent, item.name));
+  auto team = create_team(TeamId("multi_of_template"), fields, author, item.created_at);
+  if (team) return ok();
+  const auto& error = team.error();
+  return validation_error("/multi_agent: {}", error.message()).with_param("/multi_agent" + error.param());
 }
 
 Result<AgentTemplate> load_template(const std::filesystem::path& file) {
@@ -50,6 +60,7 @@ Result<AgentTemplate> template_of(const TemplateFields& fields, const Identity& 
   item.mode = fields.mode.value_or(item.mode);
   item.env = fields.env.value_or(item.env);
   item.metadata = fields.metadata.value_or({});
+  if (fields.multi_agent.has_value()) item.multi_agent = *fields.multi_agent;
   item.created_at = item.updated_at = at;
   const auto org = fields.org_id.has_value() ? std::optional(*fields.org_id) : std::nullopt;
   ISA_TRY(item.org_id, owning_org(item.visibility, org, author));
@@ -60,6 +71,7 @@ Result<AgentTemplate> template_of(const TemplateFields& fields, const Identity& 
   ISA_TRYV(check_length("system_prompt", item.system_prompt, 0, kPromptMax));
   ISA_TRYV(check_tools(item.tools));
   ISA_TRYV(check_skills(item.skills));
+  if (item.multi_agent) ISA_TRYV(check_team(*item.multi_agent, item, author));
   return item;
 }
 

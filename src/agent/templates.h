@@ -20,12 +20,13 @@ struct TemplateFields {
   Presence<store::Mode> mode;
   Presence<store::ExecutionEnv> env;
   Presence<json::object> metadata;
+  Presence<json::object> multi_agent;  // A routing_spec, or what POST /multi-specs takes.
   Presence<store::Visibility> visibility;
   Presence<OrgId> org_id;
 };
 BOOST_DESCRIBE_STRUCT(TemplateFields, (),
                       (id, name, description, category, model_id, system_prompt, tools, skills, mode, env,
-                       metadata, visibility, org_id))
+                       metadata, multi_agent, visibility, org_id))
 
 // Every field that the author left out has its default; the rules are those of agent configs.
 Result<store::AgentTemplate> template_of(const TemplateFields& fields, const Identity& author, Timestamp at);

@@ -27,7 +27,8 @@ class ScriptedModel : public model::ModelClient {
   explicit ScriptedModel(asio::any_io_executor executor) : changed_(executor) {}
 
   std::vector<std::string> pieces{"Hello", ", ", "world"};
-  std::optional<Error> fails_with;     // After the pieces.
+  std::optional<Error> fails_with;                                           // After the pieces.
+  std::function<std::vector<std::string>(const sdk::ChatRequest&)> answers;  // The pieces, by what was asked.
   std::size_t pause_after = SIZE_MAX;  // Pieces; waits for resume() there.
   std::vector<sdk::ChatRequest> requests;
 
@@ -40,6 +41,7 @@ class ScriptedModel : public model::ModelClient {
   }
 
   Task<Result<sdk::ChatResult>> chat(sdk::ChatRequest request, sdk::ChatSink sink, Deadline) override {
+    if (answers) pieces = answers(request);
     requests.push_back(std::move(request));
     changed_.notify();
     sdk::ChatResult result;
@@ -154,6 +156,7 @@ class Platform {
     config.drain_timeout = std::chrono::milliseconds(0);
     Service::Parts parts{store->agent_configs(),
                          store->templates(),
+                         store->teams(),
                          store->sessions(),
                          store->runs(),
                          store->approvals(),

@@ -1,9 +1,11 @@
 #pragma once
 
+#include "agent/teams/team_plan.h"
 #include "base/identity.h"
 #include "sdk/loop.h"
 #include "store/agent_config.h"
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -24,6 +26,7 @@ struct Turn {
   TraceContext trace;
   std::vector<std::string> egress = {};                      // Hosts that its sandbox may reach.
   std::optional<sdk::Resumption> resumption = std::nullopt;  // Of a turn that was suspended.
+  std::shared_ptr<const TeamPlan> team = nullptr;  // When the agent is a team; `agent` is no member then.
 };
 
 // What is left when the turn is over. Nothing where the place could not say (a custom agent, a lost sandbox).

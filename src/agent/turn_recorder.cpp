@@ -24,10 +24,14 @@ Task<Result<void>> TurnRecorder::take(sdk::Event event) {
     co_return ok();
   }
   if (event.type == EventType::text && event.content) text_ += *event.content;
-  const bool is_call = event.type == EventType::tool_use || event.type == EventType::tool_result;
-  const auto call = is_call ? event : sdk::Event{};  // Tokens, of which there are many, are not copied.
+  const bool is_kept = event.type == EventType::tool_use || event.type == EventType::tool_result ||
+                       event.type == EventType::system;
+  const auto kept = is_kept ? event : sdk::Event{};  // Tokens, of which there are many, are not copied.
   auto pushed = co_await stream_.push(std::move(event));
-  if (pushed && is_call) open_calls_.see(call);
+  if (pushed && is_kept) {
+    open_calls_.see(kept);
+    open_tasks_.see(kept);
+  }
   if (!pushed && !failure_) failure_ = pushed.error();
   co_return pushed;
 }

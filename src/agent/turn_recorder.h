@@ -2,6 +2,7 @@
 
 #include "agent/open_calls.h"
 #include "agent/run_stream.h"
+#include "agent/teams/open_tasks.h"
 
 #include <optional>
 #include <string>
@@ -30,6 +31,7 @@ class TurnRecorder {
   // Why the stream took no more, when it did not: the log failed, or the run grew too large.
   const std::optional<Error>& failure() const { return failure_; }
   const OpenCalls& open_calls() const { return open_calls_; }
+  OpenTasks& open_tasks() { return open_tasks_; }
   // The text that was streamed so far.
   const std::string& text() const { return text_; }
 
@@ -39,6 +41,7 @@ class TurnRecorder {
   std::optional<Error> failure_;
   std::string text_;
   OpenCalls open_calls_;
+  OpenTasks open_tasks_;
   bool has_begun_ = false;
   bool is_stopped_ = false;
 };

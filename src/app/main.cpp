@@ -6,6 +6,7 @@
 #include "app/sandbox_commands.h"
 #include "app/secret_commands.h"
 #include "app/serve.h"
+#include "app/team_commands.h"
 #include "net/event_loop.h"
 
 #include <CLI/CLI.hpp>
@@ -183,6 +184,50 @@ void add_approvals(CLI::App& app, Globals& globals, std::function<int()>& action
   }
 }
 
+void add_teams(CLI::App& app, Globals& globals, std::function<int()>& action) {
+  auto* teams = app.add_subcommand("teams", "Agents that work together");
+  teams->require_subcommand(1);
+  const auto on_agent = [&globals](std::function<Task<Result<void>>(ApiClient&)> command) {
+    return with_api(globals, "agent", kAgentPort, std::move(command));
+  };
+  auto* list = teams->add_subcommand("list", "Your teams and those shared with you");
+  auto as_json = std::make_shared<bool>(false);
+  list->add_flag("--json", *as_json, "Print JSON");
+  list->callback([&action, on_agent, as_json] {
+    action = [on_agent, as_json] {
+      return on_agent([as_json](ApiClient& api) { return list_teams(api, *as_json); });
+    };
+  });
+  const auto on_one = [&](const char* name, const char* help, const char* what,
+                          Task<Result<void>> (*act)(ApiClient&, std::string)) {
+    auto* one = teams->add_subcommand(name, help);
+    auto team = std::make_shared<std::string>();
+    one->add_option("team", *team, what)->required();
+    one->callback([&action, on_agent, team, act] {
+      action = [on_agent, team, act] {
+        return on_agent([team, act](ApiClient& api) { return act(api, *team); });
+      };
+    });
+  };
+  on_one("show", "One team as JSON", "Id or name", show_team);
+  on_one("create", "Keep the team of a manifest", "FILE.yaml: a name, agents, tasks", create_team);
+  on_one("delete", "Delete a team", "Id or name", delete_team);
+
+  auto* run = teams->add_subcommand("run", "Give a team something to do and print its answer");
+  auto command = std::make_shared<RunTeamCommand>();
+  run->add_option("team", command->team, "Id or name of a team, or FILE.yaml")->required();
+  run->add_option("prompt", command->prompt, "What to do")->required();
+  run->add_option("--session", command->session, "Continue this session");
+  run->add_option("--env", command->env,
+                  "cloud_shared (the default) or cloud_pool, of agents that the team defines");
+  run->add_flag("--json", command->json, "Print the events as JSON lines");
+  run->callback([&action, on_agent, command] {
+    action = [on_agent, command] {
+      return on_agent([command](ApiClient& api) { return run_team(api, *command); });
+    };
+  });
+}
+
 void add_chat(CLI::App& app, Globals& globals, std::function<int()>& action) {
   auto* sub = app.add_subcommand("chat", "Send a message to an agent and print its answer as it comes");
   auto command = std::make_shared<ChatCommand>();
@@ -350,6 +395,7 @@ int run(int argc, char** argv) {
   add_run(app, globals, action);
   add_agents(app, globals, action);
   add_approvals(app, globals, action);
+  add_teams(app, globals, action);
   add_pools(app, globals, action);
   add_secrets(app, globals, action);
   try {

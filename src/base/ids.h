@@ -38,6 +38,7 @@ class Id {
   using Name = Id<Name##Tag>
 ISA_ID(AgentId, "agent_");
 ISA_ID(TemplateId, "");
+ISA_ID(TeamId, "multi_");
 ISA_ID(SessionId, "sess_");
 ISA_ID(RunId, "run_");
 ISA_ID(UserId, "");

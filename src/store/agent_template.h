@@ -21,13 +21,14 @@ struct AgentTemplate {
   Mode mode = Mode::COLLABORATIVE;
   ExecutionEnv env = ExecutionEnv::cloud_pool;
   json::object metadata;
+  std::optional<json::object> multi_agent;  // A team: what is created from the template gets one of its own.
   std::int64_t version = 1;
   Timestamp created_at;
   Timestamp updated_at;
 };
 BOOST_DESCRIBE_STRUCT(AgentTemplate, (),
                       (id, owner_id, org_id, visibility, name, description, category, model_id, system_prompt,
-                       tools, skills, mode, env, metadata, version, created_at, updated_at))
+                       tools, skills, mode, env, metadata, multi_agent, version, created_at, updated_at))
 
 // The same rules of scope, atomicity and errors as AgentConfigStore.
 class TemplateStore {

@@ -12,6 +12,7 @@
 #include "store/sandbox_audit.h"
 #include "store/secret.h"
 #include "store/session.h"
+#include "store/team_spec.h"
 #include "store/sqlite/sqlite_store.h"
 
 #include <gtest/gtest.h>
@@ -28,6 +29,7 @@ class Engine {
   virtual ~Engine() = default;
   virtual AgentConfigStore& agent_configs() = 0;
   virtual TemplateStore& templates() = 0;
+  virtual TeamSpecStore& teams() = 0;
   virtual SessionStore& sessions() = 0;
   virtual RunStore& runs() = 0;
   virtual ApprovalStore& approvals() = 0;
@@ -41,6 +43,7 @@ class SqliteEngine final : public Engine {
  public:
   AgentConfigStore& agent_configs() override { return store_->agent_configs(); }
   TemplateStore& templates() override { return store_->templates(); }
+  TeamSpecStore& teams() override { return store_->teams(); }
   SessionStore& sessions() override { return store_->sessions(); }
   RunStore& runs() override { return store_->runs(); }
   ApprovalStore& approvals() override { return store_->approvals(); }

@@ -88,6 +88,22 @@ test('templates', { skip }, async () => {
   await good(ada.put(`${path}/researcher`, { name: 'Not mine' }), 403);
 });
 
+test('teams', { skip }, async () => {
+  const ada = platform.as('ada');
+  const path = '/api/v1/agents/multi-specs';
+  const agents = [{ name: 'a', model_id: 'builtin/demo', limits: { max_turns: 3 } }, { name: 'b', description: 'B' }];
+  const tasks = [{ id: 't', agent: 'a', title: 'What is 2+2?', timeout_s: 60, retries: 1 }];
+  const { id } = await good(ada.post(path, { name: 'Mine', routing_spec: { agents, tasks, max_parallel: 2 } }));
+  await good(ada.get(`${path}?limit=1`));
+  await good(ada.get(`${path}/${id}`));
+  await good(ada.patch(`${path}/${id}`, { description: null, entry_agent_id: 'b' }));
+  await good(ada.post('/api/v1/agents/swarm', { prompt: 'What is 1+1?', agents }));
+  await good(ada.post('/api/v1/agents/swarm/dag', { prompt: 'Sum.', multi_agent_id: id }));
+  await streamed('agent', '/api/v1/agents/swarm/stream', { message: 'Sum.', agents, tasks, parallel: false });
+  await good(ada.delete(`${path}/${id}`));
+  await good(ada.get(`${path}/${id}`), 404);
+});
+
 test('chats, sessions and runs', { skip }, async () => {
   const ada = platform.as('ada');
   const { id } = await createAgent(ada, { tools: ['bash_execute'] });

@@ -1,5 +1,6 @@
 #include "model/demo/demo_model.h"
 
+#include "model/demo/phrase.h"
 #include "model/demo/rules.h"
 
 #include <algorithm>
@@ -15,17 +16,40 @@ struct Turn {
   std::vector<sdk::Part> results;    // Of the tools called since, in order.
 };
 
+// What stands between <tag ...> and </tag>.
+std::optional<std::string> inside(std::string_view text, std::string_view tag) {
+  const auto open = fmt::format("<{}", tag);
+  for (auto begin = text.find(open); begin != std::string_view::npos; begin = text.find(open, begin + 1)) {
+    const auto content = text.find('>', begin);
+    const auto after = text.substr(begin + open.size());
+    if (content == std::string_view::npos || (after.front() != '>' && after.front() != ' ')) continue;
+    const auto end = text.find(fmt::format("</{}>", tag), content);
+    if (end != std::string_view::npos) return std::string(trim(text.substr(content + 1, end - content - 1)));
+  }
+  return std::nullopt;
+}
+
+// What is asked in a message. To a member of a team it is wrapped (sdk/team/prompts.h).
+std::string asked_in(const std::string& text) {
+  if (auto task = inside(text, "task")) return *std::move(task);
+  return inside(text, "user_message").value_or(text);
+}
+
 Turn read_conversation(const std::vector<sdk::Message>& messages) {
   Turn turn;
+  std::optional<std::string> script;
   for (const auto& message : messages) {
+    if (message.role == sdk::ChatRole::system) script = inside(message.text(), "script");
     if (message.role == sdk::ChatRole::user) {
       if (!turn.request.empty()) turn.earlier.push_back(std::move(turn.request));
-      turn.request = message.text();
+      turn.request = asked_in(message.text());
       turn.results.clear();
     }
     for (const auto& part : message.parts)
       if (part.kind == sdk::PartKind::tool_result) turn.results.push_back(part);
   }
+  // An agent whose prompt says what to do does it, whatever it is asked.
+  if (script) turn.request = *std::move(script);
   return turn;
 }
 

@@ -6,6 +6,10 @@
 
 namespace isa::model::demo {
 
+// What a member of a team is asked is the <task>, or the <user_message>, of its prompt. An agent whose system
+// prompt holds <script>...</script> does what stands there, whatever it is asked: so demos of several agents
+// play their parts.
+//
 // One turn. It calls one tool per turn, in the order asked, until every step is done; then it reports. Usage
 // counts words as tokens and says that it is estimated.
 sdk::ChatResult answer(const sdk::ChatRequest& request);

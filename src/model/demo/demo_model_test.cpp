@@ -72,6 +72,32 @@ TEST(DemoModel, TurnsPlainWordsIntoToolCalls) {
   EXPECT_EQ(called("What time is it?", kAll), "get_current_time {}");
 }
 
+TEST(DemoModel, CallsAnyToolByItsName) {
+  EXPECT_EQ(
+      called("Call the tool handoff with `{\"agent\":\"b\",\"reason\":\"it. then this\"}`", {"handoff"}),
+      R"(handoff {"agent":"b","reason":"it. then this"})");
+  EXPECT_EQ(called("call the tool shared_state_list", {"shared_state_list"}), "shared_state_list {}");
+  EXPECT_NE(said("call the tool x with `no json`", {"x"}).find("JSON object"), std::string::npos);
+  EXPECT_NE(said("call the tool x").find("I would need the tool x"), std::string::npos);
+}
+
+TEST(DemoModel, AMemberOfATeamDoesItsTask) {
+  EXPECT_EQ(
+      said("<user_message>\nsay 'a'\n</user_message>\n\n<task_result id=\"x\">\nsay 'b'\n</task_result>\n\n"
+           "<task id=\"t\">\nsay 'c'\n</task>\n\nDo the task above."),
+      "c");
+  EXPECT_EQ(said("<user_message>\nsay 'a'\n</user_message>\n\n<handoff from=\"x\">\nReason: y\n</handoff>"),
+            "a");
+  EXPECT_NE(said("<task_of nobody").find("no rule"), std::string::npos);
+}
+
+TEST(DemoModel, AScriptInTheSystemPromptIsWhatItDoes) {
+  auto request = asked("say 'what I was asked'");
+  request.messages.insert(request.messages.begin(),
+                          Message::make(ChatRole::system, "Be b. <script>say 'my part'</script>"));
+  EXPECT_EQ(answer(request).message.text(), "my part");
+}
+
 TEST(DemoModel, NamesTheToolThatItWouldNeed) {
   EXPECT_NE(said("read hello.txt").find("I would need the tool read_file"), std::string::npos);
   auto request = asked("read hello.txt", kAll);

@@ -110,27 +110,6 @@ std::optional<Step> write_rule(Words words, Context& context) {
   return write_unquoted(words.rest(), context);
 }
 
-// "call the tool NAME with {json}": for tools that it has no words for.
-std::optional<Step> tool_rule(Words words) {
-  if (!words.eat_any({"call the tool", "use the tool", "call tool", "use tool"})) return std::nullopt;
-  const auto rest = trim(words.rest());
-  const auto end = rest.find_first_of(" \n");
-  ToolUse call;
-  call.tool = std::string(rest.substr(0, end));
-  if (const auto brace = rest.find('{'); brace != std::string_view::npos) {
-    const auto last = rest.rfind('}');
-    auto arguments =
-        json::parse(rest.substr(brace, last == std::string_view::npos ? last : last + 1 - brace));
-    if (!arguments || !arguments->is_object())
-      return reply(fmt::format("The arguments of {} are no JSON object.", call.tool));
-    call.arguments = std::move(arguments->get_object());
-  }
-  Step step;
-  step.kind = Step::Kind::tool;
-  step.tools.push_back(std::move(call));
-  return step;
-}
-
 std::optional<Step> list_rule(Words words) {
   words.eat_any({"what", "which"});
   const bool asked = words.eat_any({"list", "show me", "show", "ls"});
@@ -191,6 +170,27 @@ std::optional<Step> edit_rule(Words words, Context& context) {
   if (!path && words.eat("in")) path = path_of(words, context);
   if (!path) return std::nullopt;
   return use("edit_file", {{"file_path", *path}, {"old_string", *from}, {"new_string", *to}});
+}
+
+// "call the tool handoff with `{"agent":"writer"}`": whatever tool by its name.
+std::optional<Step> call_rule(Words words) {
+  if (!words.eat_any({"call the tool", "call tool", "use the tool"})) return std::nullopt;
+  auto name = words.eat_quote();
+  if (!name) {
+    const auto word = words.rest().substr(0, words.rest().find_first_of(" \t\r\n"));
+    name = std::string(word);
+    words = Words(words.rest().substr(word.size()));
+  }
+  words.skip({"with", "the", "arguments", ":"});
+  auto step = use(without_full_stop(*name), {});
+  const auto quoted = words.eat_quote();
+  const auto text = quoted ? *quoted : std::string(words.rest());
+  if (text.empty()) return step;
+  auto arguments = json::parse(text);
+  if (!arguments || !arguments->is_object())
+    return reply("The arguments of a tool are a JSON object in backticks.");
+  step.tools.front().arguments = std::move(arguments->get_object());
+  return step;
 }
 
 std::optional<Step> time_rule(std::string_view text) {
@@ -265,8 +265,8 @@ Step read_step(std::string_view text, Context& context) {
               "first",  "second",  "third",     "next",      "finally",     "afterwards",       "after that",
               "also",   "then",    "and",       ",",         "use bash to", "use the shell to", "tell me",
               "just"});
-  std::optional<Step> step = run_rule(words);
-  if (!step) step = tool_rule(words);
+  std::optional<Step> step = call_rule(words);
+  if (!step) step = run_rule(words);
   if (!step) step = list_rule(words);
   if (!step) step = edit_rule(words, context);
   if (!step) step = write_rule(words, context);

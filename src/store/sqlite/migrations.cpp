@@ -248,9 +248,25 @@ CREATE TABLE allowances (
 CREATE INDEX allowances_by_owner ON allowances (owner_id, created_at, id);
 )sql";
 
+// Teams, kept as JSON documents beside the columns that are searched by.
+constexpr const char* kTeams = R"sql(
+CREATE TABLE team_specs (
+  id TEXT PRIMARY KEY NOT NULL,
+  owner_id TEXT NOT NULL,
+  org_id TEXT,
+  visibility TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  document TEXT NOT NULL
+) STRICT;
+CREATE INDEX team_specs_by_owner ON team_specs (owner_id, updated_at DESC, id DESC);
+CREATE INDEX team_specs_by_org ON team_specs (org_id, updated_at DESC, id DESC) WHERE visibility = 'org';
+CREATE INDEX team_specs_by_update ON team_specs (updated_at DESC, id DESC);
+)sql";
+
 // Version n is the n-th entry. Entries are never changed once released: a change is a new entry.
-constexpr std::array kVersions{kAgents,          kSessions,    kPool,   kAudit,    kIdempotencyKeys,
-                               kDeletedSessions, kSharedPools, kBroker, kApprovals};
+constexpr std::array kVersions{kAgents,          kSessions,    kPool,   kAudit, kIdempotencyKeys,
+                               kDeletedSessions, kSharedPools, kBroker, kApprovals, kTeams};
 
 Result<std::int64_t> integer(Database& db, std::string_view sql) {
   ISA_TRY(const auto value, find_one(db, take_one<std::int64_t>, sql));

@@ -20,6 +20,7 @@ class Store final : public SqliteStore {
 
   AgentConfigStore& agent_configs() override { return *agent_configs_; }
   TemplateStore& templates() override { return *templates_; }
+  TeamSpecStore& teams() override { return *teams_; }
   SessionStore& sessions() override { return *sessions_; }
   RunStore& runs() override { return *runs_; }
   ApprovalStore& approvals() override { return *approvals_; }
@@ -33,6 +34,7 @@ class Store final : public SqliteStore {
   Engine engine_;
   std::unique_ptr<AgentConfigStore> agent_configs_ = make_agent_config_store(engine_);
   std::unique_ptr<TemplateStore> templates_ = make_template_store(engine_);
+  std::unique_ptr<TeamSpecStore> teams_ = make_team_spec_store(engine_);
   std::unique_ptr<SessionStore> sessions_ = make_session_store(engine_);
   std::unique_ptr<RunStore> runs_ = make_run_store(engine_);
   std::unique_ptr<ApprovalStore> approvals_ = make_approval_store(engine_);

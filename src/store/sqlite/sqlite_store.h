@@ -11,6 +11,7 @@
 #include "store/sandbox_audit.h"
 #include "store/secret.h"
 #include "store/session.h"
+#include "store/team_spec.h"
 
 #include <filesystem>
 #include <memory>
@@ -35,6 +36,7 @@ class SqliteStore {
 
   virtual AgentConfigStore& agent_configs() = 0;
   virtual TemplateStore& templates() = 0;
+  virtual TeamSpecStore& teams() = 0;
   virtual SessionStore& sessions() = 0;
   virtual RunStore& runs() = 0;
   virtual ApprovalStore& approvals() = 0;

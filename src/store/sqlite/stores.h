@@ -10,6 +10,7 @@
 #include "store/sandbox_audit.h"
 #include "store/secret.h"
 #include "store/session.h"
+#include "store/team_spec.h"
 
 #include <memory>
 
@@ -19,6 +20,7 @@ class Engine;
 
 std::unique_ptr<AgentConfigStore> make_agent_config_store(Engine& engine);
 std::unique_ptr<TemplateStore> make_template_store(Engine& engine);
+std::unique_ptr<TeamSpecStore> make_team_spec_store(Engine& engine);
 std::unique_ptr<SessionStore> make_session_store(Engine& engine);
 std::unique_ptr<RunStore> make_run_store(Engine& engine);
 std::unique_ptr<ApprovalStore> make_approval_store(Engine& engine);

@@ -1,0 +1,42 @@
+#pragma once
+
+#include "agent/teams/team_plan.h"
+#include "agent/turn_executor.h"
+#include "sdk/team/member.h"
+
+#include <map>
+
+namespace isa::agent {
+
+// The session under which the pool knows the sandbox of one member. No client can choose it: it holds a '/'.
+Result<SessionId> own_session(const SessionId& session, std::string_view member);
+
+// Runs the members of one team's turn in the places of ordinary agents. Tools of the team suspend a member's
+// turn; it goes on from there with the team's answers, until one of them ends it.
+class MemberTurns : public sdk::team::MemberRunner {
+ public:
+  // `record.usage` grows with every turn. All outlive this object.
+  MemberTurns(const std::map<store::ExecutionEnv, TurnExecutor*>& places, const Turn& team_turn,
+              TurnRecord& record)
+      : places_(places), team_turn_(team_turn), record_(record) {}
+
+  Task<Result<sdk::team::MemberAnswer>> run(std::string member, sdk::team::MemberTurn turn,
+                                            sdk::EventSink sink) override;
+
+ private:
+  Result<Turn> place(const std::string& member, sdk::team::MemberTurn& turn) const;
+  Task<Result<void>> run_parts(TurnExecutor& executor, Turn placed,
+                               const std::vector<sdk::team::RemoteTool>& tools, const sdk::EventSink& sink,
+                               sdk::team::MemberAnswer& answer);
+  Task<sdk::CallAnswer> answer_call(sdk::PendingCall call, const std::vector<sdk::team::RemoteTool>& tools,
+                                    bool& ends_turn);
+  Task<Result<void>> end_turn(sdk::Resumption at, const sdk::EventSink& sink, sdk::team::MemberAnswer& answer);
+  void count(const TurnRecord& of);
+  bool is_out_of_tokens() const;
+
+  const std::map<store::ExecutionEnv, TurnExecutor*>& places_;
+  const Turn& team_turn_;
+  TurnRecord& record_;
+};
+
+}  // namespace isa::agent

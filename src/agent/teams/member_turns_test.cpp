@@ -1,0 +1,135 @@
+#include "agent/teams/member_turns.h"
+
+#include "agent/teams/open_tasks.h"
+#include "base/testing.h"
+
+#include <gtest/gtest.h>
+
+namespace isa::agent {
+namespace {
+
+// A place that says what a test tells it to.
+class ScriptedPlace : public TurnExecutor {
+ public:
+  std::vector<sdk::Event> events;
+  std::vector<Turn> turns;
+  sdk::Usage usage;
+
+  Task<Result<void>> run(Turn turn, sdk::EventSink sink, TurnRecord& record) override {
+    turns.push_back(std::move(turn));
+    for (const auto& event : events) ISA_CO_TRYV(co_await sink(event));
+    record.usage = usage;
+    co_return ok();
+  }
+};
+
+struct MemberTurnsTest : ::testing::Test {
+  ScriptedPlace place;
+  std::map<store::ExecutionEnv, TurnExecutor*> places{{store::ExecutionEnv::cloud_pool, &place}};
+  Turn team_turn;
+  TurnRecord record;
+  std::vector<sdk::Event> shown;
+
+  void team(std::string_view agents) {
+    const auto document = json::parse(fmt::format(R"({{"agents":{}}})", agents)).value();
+    auto plan = std::make_shared<TeamPlan>();
+    plan->spec = sdk::team::read_team(document.get_object()).value();
+    for (const auto& member : plan->spec.members)
+      plan->places[member.name].env = store::ExecutionEnv::cloud_pool;
+    plan->max_tokens = 100;
+    team_turn.team = plan;
+    team_turn.session = SessionId("sess_1");
+  }
+  Result<sdk::team::MemberAnswer> turn_of(std::string member) {
+    MemberTurns members(places, team_turn, record);
+    sdk::EventSink sink = [this](sdk::Event event) -> Task<Result<void>> {
+      shown.push_back(std::move(event));
+      co_return ok();
+    };
+    return isa::testing::run(members.run(std::move(member), {.prompt = "do it"}, sink));
+  }
+};
+
+TEST_F(MemberTurnsTest, MembersShareTheSandboxOfTheSessionUnlessOneHasItsOwn) {
+  team(R"([{"name":"a"},{"name":"b","sandbox":"own"}])");
+  (void)turn_of("a");
+  (void)turn_of("b");
+  EXPECT_EQ(place.turns.at(0).session, SessionId("sess_1"));
+  EXPECT_EQ(place.turns.at(1).session, SessionId("sess_1/b"));
+  EXPECT_EQ(place.turns.at(0).team, nullptr);
+}
+
+TEST_F(MemberTurnsTest, TheSandboxesOfMembersHaveIdsThatNoClientCanChoose) {
+  EXPECT_NE(own_session(SessionId("s"), "a b").value(), own_session(SessionId("s"), "a_b").value());
+  EXPECT_NE(own_session(SessionId("s"), "a").value().value().find('/'), std::string::npos);
+  const auto too_long = own_session(SessionId(std::string(128, 's')), "a");
+  ASSERT_FALSE(too_long);
+  EXPECT_NE(too_long.error().message().find("at most 126 characters"), std::string::npos);
+}
+
+TEST_F(MemberTurnsTest, AMemberCannotSpeakForTheTeam) {
+  team(R"([{"name":"a"}])");
+  place.events = {{sdk::EventType::session_start, "", {}},
+                  {sdk::EventType::system, "", {{"event", "dag_task"}, {"state", "completed"}}},
+                  {sdk::EventType::system, "", {{"event", "swarm_handoff"}}},
+                  {sdk::EventType::system, "", {{"event", "sandbox.acquired"}}},
+                  {sdk::EventType::result, "done", {{"subtype", "success"}}},
+                  {sdk::EventType::session_end, "", {}}};
+  const auto answer = turn_of("a");
+  ASSERT_EQ(shown.size(), 1U);
+  EXPECT_EQ(shown[0].metadata.at("event").as_string(), "sandbox.acquired");
+  EXPECT_EQ(answer->text, "done");
+}
+
+TEST_F(MemberTurnsTest, AnErrorOfAMembersTurnKeepsItsCode) {
+  team(R"([{"name":"a"}])");
+  place.events = {sdk::error_event("sandbox_lost", "it is gone", true)};
+  const auto answer = turn_of("a");
+  ASSERT_TRUE(answer->error);
+  EXPECT_EQ(answer->error->code(), "sandbox_lost");
+  EXPECT_FALSE(answer->is_good());
+}
+
+TEST_F(MemberTurnsTest, TheTokensOfAllMembersTogetherHaveALimit) {
+  team(R"([{"name":"a"}])");
+  place.usage.input_tokens = 60;
+  place.events = {{sdk::EventType::result, "x", {{"subtype", "success"}}}};
+  (void)turn_of("a");
+  (void)turn_of("a");
+  EXPECT_EQ(turn_of("a")->subtype, "error_budget");
+  EXPECT_EQ(place.turns.size(), 2U);
+  EXPECT_EQ(record.usage->input_tokens, 120);
+}
+
+TEST(OpenTasks, EndsWhatIsNotOverAndReportsAll) {
+  OpenTasks tasks;
+  const auto start = json::parse(R"({"event":"dag_start","tasks":[{"task_id":"a","title":"A","agent":"x"},
+      {"task_id":"b","title":"B","agent":"x"},{"task_id":"c","title":"C","agent":"x"}]})");
+  tasks.see({sdk::EventType::system, "", start->get_object()});
+  tasks.see(
+      {sdk::EventType::system, "out", {{"event", "dag_task"}, {"task_id", "a"}, {"state", "completed"}}});
+  tasks.see({sdk::EventType::system, "", {{"event", "dag_task"}, {"task_id", "b"}, {"state", "running"}}});
+  tasks.see({sdk::EventType::system, "", {{"event", "dag_task"}, {"task_id", "z"}, {"state", "running"}}});
+
+  const auto ended = tasks.cut_off("why");
+
+  ASSERT_EQ(ended.size(), 2U);
+  EXPECT_EQ(ended[0].metadata.at("state").as_string(), "cancelled");
+  const auto report = tasks.report().value();
+  EXPECT_EQ(report.at(0).at("output").as_string(), "out");
+  EXPECT_EQ(report.at(1).at("reason").as_string(), "why");
+  EXPECT_EQ(report.as_array().size(), 3U);
+  EXPECT_TRUE(tasks.cut_off("again").empty());
+}
+
+TEST(OpenTasks, WhatIsNoTeamHasNoReportAndNobodyMakesItGrowWithoutEnd) {
+  OpenTasks tasks;
+  EXPECT_EQ(tasks.report(), std::nullopt);
+  json::array list;
+  for (int i = 0; i < 5'000; ++i) list.push_back(json::object{{"task_id", std::to_string(i)}});
+  tasks.see({sdk::EventType::system, "", {{"event", "dag_start"}, {"tasks", list}}});
+  EXPECT_EQ(tasks.report()->as_array().size(), sdk::team::kTasksMax);
+}
+
+}  // namespace
+}  // namespace isa::agent
