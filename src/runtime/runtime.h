@@ -8,6 +8,7 @@
 #include "sdk/loop.h"
 #include "sdk/runtime_protocol.h"
 #include "sdk/tools/process_table.h"
+#include "sdk/tools/shell_table.h"
 
 #include <exception>
 #include <memory>
@@ -25,7 +26,9 @@ struct RuntimeOptions {
 // Lives on one event loop. Serves one conversation at a time: a sandbox belongs to one session.
 class Runtime {
  public:
-  Runtime(RuntimeOptions options, std::shared_ptr<sdk::ProcessTable> processes);
+  // `shells`: outlive the tools, which are made anew when their environment changes.
+  Runtime(RuntimeOptions options, std::shared_ptr<sdk::ProcessTable> processes,
+          std::shared_ptr<sdk::ShellTable> shells);
 
   net::Router routes();
   // Of a program that is started in the sandbox now.
@@ -46,6 +49,7 @@ class Runtime {
 
   RuntimeOptions options_;
   std::shared_ptr<sdk::ProcessTable> processes_;
+  std::shared_ptr<sdk::ShellTable> shells_;
   net::Client client_;
   std::unique_ptr<sdk::ChatModel> model_;
   std::optional<sdk::RuntimeInit> bound_;           // Set by init.

@@ -48,9 +48,15 @@ struct PlainAnswer {
   store::SandboxAuditEntry entry;
   Egress::Report report;
   bool is_complete = false;
+  bool has_begun = false;
+  bool is_cut = false;  // By whoever reads it.
 
   ~PlainAnswer() {
-    if (!is_complete) {
+    if (is_cut) {
+      entry.reason = kAnswerCut;
+    } else if (!is_complete && !has_begun) {
+      entry.reason = "not_read";  // Its head said enough.
+    } else if (!is_complete) {
       entry.verdict = AuditVerdict::failed;
       entry.reason = "broken";
     }
@@ -59,6 +65,7 @@ struct PlainAnswer {
 };
 
 Task<void> relay(std::shared_ptr<PlainAnswer> answer, net::BodyWriter& to) {
+  answer->has_begun = true;
   for (bool has_more = true; has_more;) {
     auto piece = co_await answer->body->read();
     // Its end is missing, and so must ours be.
@@ -66,7 +73,10 @@ Task<void> relay(std::shared_ptr<PlainAnswer> answer, net::BodyWriter& to) {
     has_more = !piece->empty();
     answer->entry.bytes_in += static_cast<std::int64_t>(piece->size());
     auto clean = has_more ? answer->redactor.feed(*std::move(piece)) : answer->redactor.finish();
-    if (auto written = co_await to.write(std::move(clean)); !written) co_return;
+    if (auto written = co_await to.write(std::move(clean)); !written) {
+      answer->is_cut = written.error().code() == kAnswerCut;
+      co_return;
+    }
   }
   answer->is_complete = true;
 }
@@ -192,13 +202,31 @@ Task<Result<net::Response>> Egress::forward(net::Request& request) {
     auto entry = entry_of(AuditKind::http, request.target.substr(0, kTargetMax), "");
     co_return refused(std::move(entry), std::move(target).error());
   }
-  auto injection = co_await prepare(request, *target);
-  auto entry = entry_of(AuditKind::http, target->to.to_string(), rule_of(target->to));
+  co_return co_await pass(request, *std::move(target), false);
+}
+
+Task<Result<net::Response>> Egress::get(net::Request& request, const sdk::WebUrl& url) {
+  auto host = net::normal_host(url.host);
+  if (!host) {
+    auto entry =
+        entry_of(AuditKind::http, fmt::format("{}:{}", url.host, url.port).substr(0, kTargetMax), "");
+    co_return refused(std::move(entry), invalid_request("{}", host.error().message()).with_code("bad_host"));
+  }
+  request.target = url.text;  // Where placeholders are looked for.
+  const auto path = url.path.substr(0, url.path.find('?'));
+  request.path = net::percent_decode(path);
+  PlainTarget target{{*std::move(host), url.port}, url.path};
+  co_return co_await pass(request, std::move(target), url.is_tls);
+}
+
+Task<Result<net::Response>> Egress::pass(net::Request& request, PlainTarget target, bool use_tls) {
+  auto injection = co_await prepare(request, target);
+  auto entry = entry_of(AuditKind::http, target.to.to_string(), rule_of(target.to));
   if (!injection) co_return refused(std::move(entry), std::move(injection).error());
   entry.secret = injection->secret;
   entry.bytes_out = static_cast<std::int64_t>(request.body.size());
   const bool is_head = request.method == net::Method::head;
-  auto opened = co_await send(request, *std::move(target), injection->use_tls);
+  auto opened = co_await send(request, std::move(target), use_tls || injection->use_tls);
   if (opened && injection->secret) opened = readable(*std::move(opened));
   if (!opened) co_return refused(std::move(entry), std::move(opened).error());
   net::Response response;
