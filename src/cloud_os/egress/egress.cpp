@@ -191,7 +191,7 @@ Task<Result<net::OpenResponse>> Egress::send(net::Request& request, PlainTarget 
 // What is added to the request is decided before anything is sent, and only for a host that is allowed.
 Task<Result<Injection>> Egress::prepare(net::Request& request, PlainTarget& target) {
   ISA_CO_TRYV(co_await credentials_.refresh());
-  if (credentials_.concern(target.to) && target.to.port == 80) target.to.port = 443;
+  if (!target.use_tls && credentials_.concern(target.to) && target.to.port == 80) target.to.port = 443;
   ISA_CO_TRYV(check(target.to));
   co_return credentials_.inject(request, target);
 }
@@ -202,31 +202,14 @@ Task<Result<net::Response>> Egress::forward(net::Request& request) {
     auto entry = entry_of(AuditKind::http, request.target.substr(0, kTargetMax), "");
     co_return refused(std::move(entry), std::move(target).error());
   }
-  co_return co_await pass(request, *std::move(target), false);
-}
-
-Task<Result<net::Response>> Egress::get(net::Request& request, const sdk::WebUrl& url) {
-  auto host = net::normal_host(url.host);
-  if (!host) {
-    auto entry =
-        entry_of(AuditKind::http, fmt::format("{}:{}", url.host, url.port).substr(0, kTargetMax), "");
-    co_return refused(std::move(entry), invalid_request("{}", host.error().message()).with_code("bad_host"));
-  }
-  request.target = url.text;  // Where placeholders are looked for.
-  const auto path = url.path.substr(0, url.path.find('?'));
-  request.path = net::percent_decode(path);
-  PlainTarget target{{*std::move(host), url.port}, url.path};
-  co_return co_await pass(request, std::move(target), url.is_tls);
-}
-
-Task<Result<net::Response>> Egress::pass(net::Request& request, PlainTarget target, bool use_tls) {
-  auto injection = co_await prepare(request, target);
-  auto entry = entry_of(AuditKind::http, target.to.to_string(), rule_of(target.to));
+  auto injection = co_await prepare(request, *target);
+  auto entry = entry_of(AuditKind::http, target->to.to_string(), rule_of(target->to));
   if (!injection) co_return refused(std::move(entry), std::move(injection).error());
   entry.secret = injection->secret;
   entry.bytes_out = static_cast<std::int64_t>(request.body.size());
   const bool is_head = request.method == net::Method::head;
-  auto opened = co_await send(request, std::move(target), use_tls || injection->use_tls);
+  const bool use_tls = injection->use_tls || target->use_tls;
+  auto opened = co_await send(request, *std::move(target), use_tls);
   if (opened && injection->secret) opened = readable(*std::move(opened));
   if (!opened) co_return refused(std::move(entry), std::move(opened).error());
   net::Response response;

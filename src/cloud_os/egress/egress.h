@@ -14,7 +14,6 @@
 #include "cloud_os/semaphore.h"
 #include "net/exchange.h"
 #include "net/server.h"
-#include "sdk/web/web_url.h"
 #include "store/sandbox_audit.h"
 
 #include <list>
@@ -52,15 +51,13 @@ class Egress {
 
   // Errors: invalid_request, insufficient_permissions, and what connecting gave.
   Task<Result<net::Takeover>> open_tunnel(net::Request& request);
-  // To a host that a secret is for it goes by TLS, with the secret.
+  // An https:// URL, and any URL of a host that a secret is for, goes by TLS; with the secret where there is
+  // one.
+  // A reader of the answer that refuses more with the code kAnswerCut has read what it wanted.
   Task<Result<net::Response>> forward(net::Request& request);
-  // The same for a URL that a tool asks for, by TLS where it says https. A reader that refuses more with the
-  // code kAnswerCut has read what it wanted.
-  Task<Result<net::Response>> get(net::Request& request, const sdk::WebUrl& url);
 
  private:
   Task<Result<net::Socket>> reach(EgressTarget target, Deadline deadline);
-  Task<Result<net::Response>> pass(net::Request& request, PlainTarget target, bool use_tls);
   Task<Result<Injection>> prepare(net::Request& request, PlainTarget& target);
   Task<Result<net::OpenResponse>> send(net::Request& request, PlainTarget target, bool use_tls);
   Result<void> check(const EgressTarget& target) const;

@@ -67,16 +67,44 @@ TEST(PlainHttp, RequestsThatTwoServersWouldReadDifferentlyAreRefused) {
 TEST(PlainHttp, OnlyWholeHttpUrlsOfNamesAreTargets) {
   on_stage([](Stage& stage) -> Task<void> {
     stage.allow({"plain.test"});
-    for (const std::string target :
-         {"https://plain.test/", "ftp://plain.test/", "plain.test/", "http://", "http:///x",
-          "http://@plain.test/", "http://user:x@plain.test/", "http://plain.test:80:80/",
-          "http://plain.test:0/", "http://plain.test:99999/", "http://127.0.0.1/", "http://[::1]/",
-          "http://0x7f.1/", "http://2130706433/", "http://plain.test/#f", "http://plain.test\\@other.test/",
-          "http:/plain.test/", "*"}) {
+    for (const std::string target : {"https://plain.test:80:80/",
+                                     "ftp://plain.test/",
+                                     "https:///x",
+                                     "https://127.0.0.1/",
+                                     "plain.test/",
+                                     "http://",
+                                     "http:///x",
+                                     "http://@plain.test/",
+                                     "http://user:x@plain.test/",
+                                     "http://plain.test:80:80/",
+                                     "http://plain.test:0/",
+                                     "http://plain.test:99999/",
+                                     "http://127.0.0.1/",
+                                     "http://[::1]/",
+                                     "http://0x7f.1/",
+                                     "http://2130706433/",
+                                     "http://plain.test/#f",
+                                     "http://plain.test\\@other.test/",
+                                     "http:/plain.test/",
+                                     "*"}) {
       const auto answer =
           co_await stage.ask(fmt::format("GET {} HTTP/1.1\r\nHost: plain.test\r\n\r\n", target));
       EXPECT_TRUE(is(answer, 400)) << target << answer;
     }
+  });
+}
+
+TEST(PlainHttp, AnHttpsUrlLeavesByVerifiedTls) {
+  on_stage([](Stage& stage) -> Task<void> {
+    stage.allow({"api.test:443", "other.test"});
+    const auto answer = co_await stage.get("https://api.test/a?b=c");
+    EXPECT_TRUE(is(answer, 200)) << answer;
+    EXPECT_TRUE(answer.contains(R"("target":"/a?b=c")")) << answer;
+    // The certificate of what answers there is for another name.
+    EXPECT_TRUE(is(co_await stage.get("https://other.test/"), 502)) << answer;
+    EXPECT_TRUE(is(co_await stage.get("https://api.test:8443/"), 403, "egress_not_allowed"));
+    const auto trail = co_await stage.trail();
+    EXPECT_EQ(trail.at(0).target, "api.test:443");
   });
 }
 

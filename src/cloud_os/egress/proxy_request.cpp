@@ -9,6 +9,7 @@ namespace isa::cloud_os {
 namespace {
 
 constexpr std::uint16_t kHttp = 80;
+constexpr std::uint16_t kHttps = 443;
 
 // host, or host:port.
 Result<EgressTarget> parse_authority(std::string_view text, std::uint16_t usual_port) {
@@ -78,18 +79,20 @@ Result<EgressTarget> tunnel_target(const net::Request& request) {
 }
 
 Result<PlainTarget> plain_target(const net::Request& request) {
-  constexpr std::string_view kScheme = "http://";
+  constexpr std::string_view kPlain = "http://", kSecure = "https://";
   std::string_view rest = request.target;
-  if (!net::equals_ignoring_case(rest.substr(0, kScheme.size()), kScheme))
-    return invalid_request("'{}' is no http:// URL; ask for https:// by CONNECT", rest.substr(0, 100))
+  PlainTarget target;
+  target.use_tls = net::equals_ignoring_case(rest.substr(0, kSecure.size()), kSecure);
+  if (!target.use_tls && !net::equals_ignoring_case(rest.substr(0, kPlain.size()), kPlain))
+    return invalid_request("'{}' is neither an http:// nor an https:// URL", rest.substr(0, 100))
         .with_code("bad_target");
-  rest.remove_prefix(kScheme.size());
+  rest.remove_prefix(target.use_tls ? kSecure.size() : kPlain.size());
+  const auto usual_port = target.use_tls ? kHttps : kHttp;
   if (rest.find('#') != std::string_view::npos)
     return invalid_request("the target of a request holds no fragment").with_code("bad_target");
   const auto authority = rest.substr(0, rest.find_first_of("/?"));
-  PlainTarget target;
-  ISA_TRY(target.to, parse_authority(authority, kHttp));
-  ISA_TRYV(check_host(request, target.to, kHttp));
+  ISA_TRY(target.to, parse_authority(authority, usual_port));
+  ISA_TRYV(check_host(request, target.to, usual_port));
   rest.remove_prefix(authority.size());
   target.path = rest.starts_with('/') ? std::string(rest) : "/" + std::string(rest);
   return target;

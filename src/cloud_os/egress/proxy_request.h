@@ -11,9 +11,11 @@ Result<EgressTarget> tunnel_target(const net::Request& request);
 
 struct PlainTarget {
   EgressTarget to;
-  std::string path;  // With the query, as sent.
+  std::string path;      // With the query, as sent.
+  bool use_tls = false;  // The URL is an https:// one: whoever asks leaves TLS to us.
 };
-// An absolute http:// URL. invalid_request when it is none, holds a user name, or Host names something else.
+// An absolute http:// or https:// URL. invalid_request when it is none, holds a user name, or Host names
+// something else.
 Result<PlainTarget> plain_target(const net::Request& request);
 
 // Without what belongs to one connection only, what is meant for the proxy, and claims to be of the platform.

@@ -99,7 +99,8 @@ class Stage {
     co_return answer;
   }
   Task<std::string> get(std::string url, std::string headers = "") {
-    const auto authority = url.substr(7, url.find('/', 7) - 7);
+    const auto begin = url.find("//") + 2;
+    const auto authority = url.substr(begin, url.find('/', begin) - begin);
     auto request = fmt::format("GET {} HTTP/1.1\r\nHost: {}\r\n{}\r\n", url, authority, headers);
     co_return co_await ask(std::move(request));
   }

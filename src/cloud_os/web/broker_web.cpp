@@ -55,9 +55,11 @@ bool is_redirect(int status) {
   return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
 }
 
-net::Request page_request(Deadline deadline) {
+// As a program in the sandbox asks the proxy for it.
+net::Request page_request(const sdk::WebUrl& url, Deadline deadline) {
   net::Request request;
   request.method = net::Method::get;
+  request.target = url.text;
   request.headers.set("Accept", "text/html, text/markdown, text/plain, application/json;q=0.9, */*;q=0.1");
   request.headers.set("Accept-Encoding", "identity");
   request.headers.set("User-Agent", "isA (web_crawl)");
@@ -146,8 +148,8 @@ Task<Result<net::Response>> BrokerWeb::fetch(net::Request& request) {
 
 Task<Result<sdk::WebPage>> BrokerWeb::follow(sdk::WebUrl url, Deadline deadline) {
   for (int hop = 0; hop <= kRedirectsMax; ++hop) {
-    auto request = page_request(deadline);
-    ISA_CO_TRY(auto response, co_await egress_.get(request, url));
+    auto request = page_request(url, deadline);
+    ISA_CO_TRY(auto response, co_await egress_.forward(request));
     const std::string location(response.headers.get("Location"));
     if (is_redirect(response.status) && !location.empty()) {
       ISA_CO_TRY(auto next, url.resolve(location));

@@ -3,6 +3,7 @@
 
 #include "cloud_os/egress/egress.h"
 #include "cloud_os/web/web_searcher.h"
+#include "sdk/web/web_url.h"
 
 #include <deque>
 
