@@ -9,7 +9,7 @@ namespace isa::sdk {
 namespace {
 
 constexpr std::size_t kQueryWordsMax = 32;
-constexpr int kStepsBetweenLooks = 10'000;  // Of SQLite's machine, between two looks at the clock.
+constexpr int kStepsBetweenLooks = 1000;  // Of SQLite's machine, between two looks at the clock.
 
 // Tags stand between bars, so that a whole tag can be looked for; the bars separate words for the search,
 // too.
@@ -102,6 +102,10 @@ struct MemoryBook::Connection {
   static int has_to_stop(void* self) { return static_cast<Connection*>(self)->deadline.passed() ? 1 : 0; }
 
   Result<void> load(std::string_view bytes);
+  Result<void> check_time() const {
+    if (deadline.passed()) return timeout("the memory was not read in time");
+    return ok();
+  }
 
   sqlite3* handle = nullptr;
   Deadline deadline;
@@ -138,6 +142,7 @@ MemoryBook::~MemoryBook() = default;
 Result<MemoryBook> MemoryBook::open(std::string_view bytes, Deadline deadline) {
   if (bytes.size() > kFileMax) return damaged(fmt::format("it is larger than {} MB", kFileMax >> 20));
   MemoryBook book(std::make_unique<Connection>(deadline));
+  ISA_TRYV(book.connection_->check_time());
   ISA_TRYV(book.connection_->load(bytes));
   if (!bytes.empty()) ISA_TRYV(book.check_schema());
   return book;
@@ -190,6 +195,7 @@ Result<std::string> MemoryBook::store(Memory memory) {
 }
 
 Result<MemoryHits> MemoryBook::search(const MemorySearch& search) {
+  ISA_TRYV(connection_->check_time());
   MemoryHits hits;
   ISA_TRY(hits.total, count());
   const auto words = fts_query(search.query);

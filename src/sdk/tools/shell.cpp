@@ -79,7 +79,9 @@ Result<std::unique_ptr<Child>> BashTool::start(const BashArguments& arguments,
   if (arguments.env) {
     for (const auto& [key, value] : *arguments.env) env[key] = value;
   }
-  Command command{.argv = {"/bin/bash", "-c", arguments.command}, .folder = folder.get()};
+  Command command{.argv = {"/bin/bash", "-c", arguments.command},
+                  .folder = folder.get(),
+                  .has_jobs = arguments.run_in_background.value_or(false)};
   for (const auto& [key, value] : env) command.env.push_back(key + "=" + value);
   auto child = Child::spawn(executor, processes_, command);
   if (child || child.error().kind() != ErrorKind::not_found) return child;

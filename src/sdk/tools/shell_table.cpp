@@ -32,10 +32,6 @@ struct ShellTable::Shell {
     held.erase(0, whole);
     changed.notify();
   }
-  void kill() {
-    // Jobs of an interactive shell are groups of their own.
-    if (child && child->pid() != 0) kill_session(child->pid());
-  }
   void settle(ChildEnd end, bool is_late);
   ShellState state() const;
   ShellNews news();
@@ -141,7 +137,7 @@ Task<void> ShellTable::run(std::shared_ptr<Shell> shell) {
   const bool in_time = co_await finished_before(shell->deadline, std::move(running));
   const bool is_late = !end;
   if (is_late) {
-    shell->kill();
+    shell->child->kill_group();
     if (in_time) co_return;  // Cancelled: by stop(), which drops the shells.
     end = co_await shell->child->wait();
   }
@@ -168,7 +164,7 @@ Task<Result<ShellState>> ShellTable::kill(std::string id) {
   ISA_CO_TRY(const auto shell, find(id));
   if (shell->child) {
     shell->is_killed = true;
-    shell->kill();
+    shell->child->kill_group();
   }
   while (shell->child) co_await shell->changed.wait();
   co_return shell->state();

@@ -45,7 +45,7 @@ class ShellTable {
 
   // rate_limit_exceeded while kRunningMax run. To be asked before a child is started.
   Result<void> check_room() const;
-  // Takes over a child that was just started, and kills it at the deadline. Returns its id.
+  // Takes over a child that was just started (with has_jobs), and kills it at the deadline. Returns its id.
   std::string add(std::unique_ptr<Child> child, std::string_view command, Deadline deadline);
 
   // Each byte of output is given once. With a deadline it waits for output or the end of the shell, but no

@@ -138,6 +138,16 @@ TEST(BackgroundShell, IsKilledWithAllItsJobs) {
   });
 }
 
+TEST(BackgroundShell, TakesItsJobsAlongWhenItEndsByItself) {
+  in_place([](Place& place) -> Task<void> {
+    const auto id = co_await place.start("set -m; sleep 1000 & echo $!");
+    const auto job = number_in(co_await place.read(id));
+    const auto end = co_await place.ended(id);
+    EXPECT_EQ(end.at("status"), "exited");
+    expect_it_ends(job);
+  });
+}
+
 TEST(BackgroundShell, NoneIsLeftWhenTheTableStops) {
   in_place([](Place& place) -> Task<void> {
     const auto id = co_await place.start("sleep 1000 & echo $!; wait");

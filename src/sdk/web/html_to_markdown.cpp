@@ -282,6 +282,10 @@ void Renderer::leave(const GumboNode& node) {
       if (code_depth_ == 0) out_.mark("*");
       break;
     case GUMBO_TAG_A: leave_link(); break;
+    case GUMBO_TAG_TD:
+    case GUMBO_TAG_TH:
+      if (is_in_table()) out_.discard_breaks();
+      break;
     case GUMBO_TAG_TR:
       if (is_in_table()) leave_row();
       break;

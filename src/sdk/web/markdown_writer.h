@@ -1,6 +1,7 @@
 // Puts Markdown together out of pieces of text and breaks between them.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -20,6 +21,10 @@ class MarkdownWriter {
   void mark(std::string_view text);      // Markup: after the breaks and the blank that are due.
   void break_line() { due_ = std::max(due_, 1); }
   void break_block() { due_ = std::max(due_, 2); }
+  void discard_breaks() {
+    due_ = 0;
+    has_blank_ = false;
+  }
 
   // Of the lines that follow. Beyond a depth that nobody reads it is not shown any more.
   void push_prefix(std::string_view prefix);

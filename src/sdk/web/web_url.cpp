@@ -1,5 +1,7 @@
 #include "sdk/web/web_url.h"
 
+#include "net/host_pattern.h"
+
 #include <boost/url/parse.hpp>
 #include <boost/url/url.hpp>
 
@@ -41,11 +43,14 @@ Result<WebUrl> take_apart(urls::url url, std::string_view shown) {
     return validation_error("'{}' holds a user name; credentials do not belong into a URL",
                             shown.substr(0, 200))
         .with_code("bad_url");
-  if (url.has_port() && url.port_number() == 0) return no_url(shown);
+  const std::string_view written = url.port();
+  const auto port =
+      written.empty() ? std::optional<std::uint16_t>(is_tls ? 443 : 80) : net::parse_port_number(written);
+  if (!port) return no_url(shown);
   WebUrl web;
   web.is_tls = is_tls;
   web.host = std::string(url.encoded_host());
-  web.port = url.has_port() ? url.port_number() : is_tls ? 443 : 80;
+  web.port = *port;
   web.path = std::string(url.encoded_target());
   if (!web.path.starts_with('/')) web.path.insert(0, "/");
   web.text = std::string(url.buffer());
