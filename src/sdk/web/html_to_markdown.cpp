@@ -72,6 +72,18 @@ bool is_block(GumboTag tag) {
   }
 }
 
+// What stands on both sides of such an element.
+std::string_view mark_around(GumboTag tag) {
+  switch (tag) {
+    case GUMBO_TAG_CODE: return "`";
+    case GUMBO_TAG_STRONG:
+    case GUMBO_TAG_B: return "**";
+    case GUMBO_TAG_EM:
+    case GUMBO_TAG_I: return "*";
+    default: return {};
+  }
+}
+
 int heading_level(GumboTag tag) {
   return tag >= GUMBO_TAG_H1 && tag <= GUMBO_TAG_H6 ? static_cast<int>(tag) - GUMBO_TAG_H1 + 1 : 0;
 }
@@ -105,6 +117,7 @@ class Renderer {
   };
 
   bool enter(const GumboNode& node, bool is_root);
+  void enter_structure(GumboTag tag);
   void leave(const GumboNode& node);
   void enter_item();
   void enter_link(const GumboNode& node);
@@ -144,9 +157,18 @@ bool Renderer::enter(const GumboNode& node, bool is_root) {
     out_.mark(std::string(static_cast<std::size_t>(level), '#') + ' ');
   } else if (is_block(tag)) {
     out_.break_block();
+  } else if (code_depth_ == 0) {
+    if (const auto mark = mark_around(tag); !mark.empty()) out_.mark(mark);
   }
+  if (tag == GUMBO_TAG_A) enter_link(node);
+  if (tag == GUMBO_TAG_IMG) picture(node);
+  enter_structure(tag);
+  return true;
+}
+
+void Renderer::enter_structure(GumboTag tag) {
   switch (tag) {
-    case GUMBO_TAG_BR: out_.break_line(); break;
+    case GUMBO_TAG_BR:
     case GUMBO_TAG_DT:
     case GUMBO_TAG_DD: out_.break_line(); break;
     case GUMBO_TAG_HR:
@@ -156,7 +178,7 @@ bool Renderer::enter(const GumboNode& node, bool is_root) {
       break;
     case GUMBO_TAG_UL:
     case GUMBO_TAG_OL:
-      lists_.size() > 0 ? out_.break_line() : out_.break_block();
+      lists_.empty() ? out_.break_block() : out_.break_line();
       lists_.push_back({tag == GUMBO_TAG_OL});
       break;
     case GUMBO_TAG_LI: enter_item(); break;
@@ -170,19 +192,6 @@ bool Renderer::enter(const GumboNode& node, bool is_root) {
       out_.mark("```");
       out_.break_line();
       break;
-    case GUMBO_TAG_CODE:
-      if (code_depth_ == 0) out_.mark("`");
-      break;
-    case GUMBO_TAG_STRONG:
-    case GUMBO_TAG_B:
-      if (code_depth_ == 0) out_.mark("**");
-      break;
-    case GUMBO_TAG_EM:
-    case GUMBO_TAG_I:
-      if (code_depth_ == 0) out_.mark("*");
-      break;
-    case GUMBO_TAG_A: enter_link(node); break;
-    case GUMBO_TAG_IMG: picture(node); break;
     case GUMBO_TAG_TABLE: tables_.emplace_back(); break;
     case GUMBO_TAG_TR:
       if (!is_in_table()) break;
@@ -198,7 +207,6 @@ bool Renderer::enter(const GumboNode& node, bool is_root) {
       break;
     default: break;
   }
-  return true;
 }
 
 void Renderer::enter_item() {
@@ -270,17 +278,6 @@ void Renderer::leave(const GumboNode& node) {
       out_.mark("```");
       out_.break_block();
       break;
-    case GUMBO_TAG_CODE:
-      if (code_depth_ == 0) out_.mark("`");
-      break;
-    case GUMBO_TAG_STRONG:
-    case GUMBO_TAG_B:
-      if (code_depth_ == 0) out_.mark("**");
-      break;
-    case GUMBO_TAG_EM:
-    case GUMBO_TAG_I:
-      if (code_depth_ == 0) out_.mark("*");
-      break;
     case GUMBO_TAG_A: leave_link(); break;
     case GUMBO_TAG_TD:
     case GUMBO_TAG_TH:
@@ -295,6 +292,7 @@ void Renderer::leave(const GumboNode& node) {
       break;
     default: break;
   }
+  if (const auto mark = mark_around(tag); code_depth_ == 0 && !mark.empty()) out_.mark(mark);
   if (heading_level(tag) > 0 || is_block(tag)) out_.break_block();
 }
 
