@@ -1,5 +1,7 @@
 #include "base/utf8.h"
 
+#include <algorithm>
+
 namespace isa {
 namespace {
 
@@ -65,6 +67,16 @@ std::string to_valid_utf8(std::string text) {
     at += length == 0 ? 1 : length;
   }
   return valid;
+}
+
+std::size_t unfinished_utf8(std::string_view text) {
+  for (std::size_t i = 1; i <= std::min<std::size_t>(3, text.size()); ++i) {
+    const auto byte = static_cast<unsigned char>(text[text.size() - i]);
+    if ((byte & 0xC0) == 0x80) continue;
+    const std::size_t length = byte >= 0xF5 ? 1 : byte >= 0xF0 ? 4 : byte >= 0xE0 ? 3 : byte >= 0xC2 ? 2 : 1;
+    return length > i ? i : 0;
+  }
+  return 0;
 }
 
 std::string_view cut_utf8(std::string_view text, std::size_t max) {

@@ -18,6 +18,9 @@ bool is_utf8(std::string_view text);
 // Every ill-formed byte becomes U+FFFD. Text that is well-formed is returned as it is, without a copy.
 std::string to_valid_utf8(std::string text);
 
+// Bytes at the end of `text` that begin a character and do not finish it: what a stream is waited for.
+std::size_t unfinished_utf8(std::string_view text);
+
 // The longest front of `text` that has at most `max` bytes and does not end within a character.
 std::string_view cut_utf8(std::string_view text, std::size_t max);
 

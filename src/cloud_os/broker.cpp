@@ -67,6 +67,8 @@ Broker::Broker(asio::any_io_executor executor, SandboxId sandbox, EgressRules fl
       credentials_(sandbox_, brokerage.secrets()),
       egress_(executor, brokerage.outside(), credentials_, brokerage.egress_limits(),
               [this](store::SandboxAuditEntry entry) { report(std::move(entry)); }),
+      web_(egress_, brokerage.searcher(),
+           [this](store::SandboxAuditEntry entry) { report(std::move(entry)); }),
       server_(executor, routes(), server_options()) {}
 
 Broker::~Broker() = default;
@@ -126,6 +128,10 @@ Task<Result<net::Response>> Broker::answer(net::Request& request) {
     co_return refused(AuditKind::model, request,
                       invalid_request("the path holds empty or dot segments").with_code("bad_path"));
   if (request.path.starts_with("/v1/")) co_return co_await ask_model(request);
+  if (request.method == net::Method::post && request.path == "/web/search")
+    co_return co_await web_.search(request);
+  if (request.method == net::Method::post && request.path == "/web/fetch")
+    co_return co_await web_.fetch(request);
   if (request.path == "/environment" && request.method == net::Method::get) co_return co_await environment();
   co_return refused(
       AuditKind::model, request,

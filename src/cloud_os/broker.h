@@ -3,14 +3,15 @@
 // The identity of a request is the channel that it came through. What the sandbox writes into a request, be
 // it a credential or a claim of who it is, is dropped before anybody outside sees it. An unbound sandbox gets
 // 403, whatever it asks for. A bound one reaches the model service's /v1/ paths, as of a proxy the hosts of
-// its allow-list (egress/egress.h), GET /environment, which says what variables it needs for both, and
-// nothing else.
+// its allow-list (egress/egress.h), POST /web/search and /web/fetch for its web tools (web/broker_web.h), GET
+// /environment, which says what variables it needs for all that, and nothing else.
 #pragma once
 
 #include "cloud_os/brokerage.h"
 #include "cloud_os/descriptor.h"
 #include "cloud_os/model_meter.h"
 #include "cloud_os/vm.h"
+#include "cloud_os/web/broker_web.h"
 #include "net/server.h"
 
 namespace isa::cloud_os {
@@ -67,6 +68,7 @@ class Broker {
   BrokerCounters counters_;
   Credentials credentials_;
   Egress egress_;
+  BrokerWeb web_;
   net::Server server_;
 };
 

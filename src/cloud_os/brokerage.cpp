@@ -14,6 +14,7 @@ constexpr auto kForgetEvery = std::chrono::hours(1);
 struct Brokerage::Parts {
   std::unique_ptr<store::sqlite::SqliteStore> store;
   std::unique_ptr<net::TlsConnector> tls;
+  std::unique_ptr<WebSearcher> searcher;
   HostTable table;
   std::unique_ptr<NameLookup> names;
   SecretsKey key;
@@ -25,9 +26,11 @@ Result<std::unique_ptr<Brokerage>> Brokerage::open(asio::any_io_executor executo
                                                    net::Metrics& metrics, std::unique_ptr<NameLookup> names) {
   ISA_TRY(auto table, HostTable::parse(settings.egress_hosts));
   ISA_TRY(auto tls, net::make_tls_connector({.file = {}, .extra_file = settings.egress_ca}));
+  ISA_TRY(auto searcher, WebSearcher::make(settings, *tls));
   ISA_TRY(auto key, SecretsKey::load(settings.secrets_key, data_dir / "secrets.key"));
   ISA_TRY(auto store, store::sqlite::SqliteStore::open(data_dir / "cloud_os.db"));
-  Parts parts{std::move(store), std::move(tls), std::move(table), std::move(names), std::move(key)};
+  Parts parts{std::move(store), std::move(tls),   std::move(searcher),
+              std::move(table), std::move(names), std::move(key)};
   return std::unique_ptr<Brokerage>(
       new Brokerage(std::move(executor), std::move(parts), settings, models, metrics));
 }
@@ -37,6 +40,7 @@ Brokerage::Brokerage(asio::any_io_executor executor, Parts parts, const Settings
     : models_(models),
       store_(std::move(parts.store)),
       tls_(std::move(parts.tls)),
+      searcher_(std::move(parts.searcher)),
       destinations_(std::move(parts.table), std::move(parts.names)),
       secrets_(store_->secrets(), std::move(parts.key)),
       trail_(store_->sandbox_audit()),

@@ -7,6 +7,7 @@
 #include "cloud_os/egress/egress.h"
 #include "cloud_os/secrets/vault.h"
 #include "cloud_os/settings.h"
+#include "cloud_os/web/web_searcher.h"
 #include "model/client.h"
 #include "store/sqlite/sqlite_store.h"
 
@@ -32,6 +33,7 @@ class Brokerage {
   model::ModelClient& models() { return models_; }
   Outside outside() { return {&destinations_, tls_.get()}; }
   SecretVault& secrets() { return secrets_; }
+  WebSearcher& searcher() { return *searcher_; }
   AuditTrail& trail() { return trail_; }
   store::SandboxAuditStore& audit() { return store_->sandbox_audit(); }
   store::IdempotencyStore& idempotency() { return store_->idempotency(); }  // In the same file.
@@ -51,6 +53,7 @@ class Brokerage {
   model::ModelClient& models_;
   std::unique_ptr<store::sqlite::SqliteStore> store_;
   std::unique_ptr<net::TlsConnector> tls_;
+  std::unique_ptr<WebSearcher> searcher_;
   Destinations destinations_;
   SecretVault secrets_;
   AuditTrail trail_;

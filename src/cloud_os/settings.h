@@ -20,6 +20,10 @@ struct Settings {
   std::string egress_ca;
   std::string secrets_key;
   std::int64_t audit_days = 90;
+  std::string web_search_provider;
+  std::string web_search_url;
+  std::string web_search_api_key;
+  std::int64_t web_search_per_minute = 30;
 
   static constexpr auto settings() {
     using config::secret;
@@ -65,7 +69,16 @@ struct Settings {
                "64 hexadecimal digits that secrets are sealed with; empty: the file secrets.key of the data "
                "folder, which is made at first use"),
         setting("cloud_os.audit_days", &Settings::audit_days,
-                "days that the audit trail of sandboxes is kept"));
+                "days that the audit trail of sandboxes is kept"),
+        setting("cloud_os.web_search.provider", &Settings::web_search_provider,
+                "who answers the tool web_search: searxng, brave or tavily; empty: nobody"),
+        setting("cloud_os.web_search.url", &Settings::web_search_url,
+                "where the search provider is; SearXNG's instance must give JSON (search.formats of its "
+                "settings.yml). Empty: brave's or tavily's own"),
+        secret("cloud_os.web_search.api_key", &Settings::web_search_api_key,
+               "key of the search provider; sent to it alone"),
+        setting("cloud_os.web_search.per_minute", &Settings::web_search_per_minute,
+                "searches of one sandbox in a minute"));
   }
 };
 

@@ -64,7 +64,8 @@ Task<Result<void>> serve(const Options options) {
                              listen_at(forwarder, options.ports.proxy)};
 
   RuntimeOptions runtime_options{options.broker, options.workspace, ports};
-  Runtime runtime(executor, std::move(runtime_options), processes);
+  const auto shells = std::make_shared<sdk::ShellTable>(executor);
+  Runtime runtime(executor, std::move(runtime_options), processes, shells);
   ExecTable execs(
       executor, std::move(processes), [&runtime] { return runtime.fresh_environment(); }, options.workspace);
   FileRoutes files(options.workspace);
@@ -77,6 +78,7 @@ Task<Result<void>> serve(const Options options) {
   co_await server.stop();
   co_await execs.stop();
   co_await runtime.stop();
+  co_await shells->stop();
   co_await forwarder.stop();
   co_return listening;
 }

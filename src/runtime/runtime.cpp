@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "net/trace_headers.h"
+#include "runtime/broker_web.h"
 #include "runtime/event_writer.h"
 #include "sdk/http_chat_model.h"
 
@@ -79,9 +80,10 @@ struct Runtime::Chat {
 };
 
 Runtime::Runtime(const asio::any_io_executor& executor, RuntimeOptions options,
-                 std::shared_ptr<sdk::ProcessTable> processes)
+                 std::shared_ptr<sdk::ProcessTable> processes, std::shared_ptr<sdk::ShellTable> shells)
     : options_(std::move(options)),
       processes_(std::move(processes)),
+      shells_(std::move(shells)),
       model_(
           sdk::make_http_chat_model(client_, net::Url{net::Endpoint::unix_socket(options_.broker), "/v1"})),
       mcp_servers_(executor,
@@ -165,6 +167,8 @@ Result<std::vector<std::shared_ptr<sdk::Tool>>> Runtime::tools() {
   options.path = options_.workspace;
   options.env = environment();
   options.processes = processes_;
+  options.shells = shells_;
+  options.web = std::make_shared<BrokerWeb>(client_, net::Endpoint::unix_socket(options_.broker));
   ISA_TRY(tools_, sdk::workspace_tools(std::move(options)));
   for (auto& tool : sdk::plain_tools()) tools_.push_back(std::move(tool));
   return tools_;

@@ -9,6 +9,7 @@
 #include "sdk/loop.h"
 #include "sdk/runtime_protocol.h"
 #include "sdk/tools/process_table.h"
+#include "sdk/tools/shell_table.h"
 
 #include <exception>
 #include <list>
@@ -28,8 +29,9 @@ struct RuntimeOptions {
 // the members of a team may run side by side.
 class Runtime {
  public:
+  // `shells`: outlive the tools, which are made anew when their environment changes.
   Runtime(const asio::any_io_executor& executor, RuntimeOptions options,
-          std::shared_ptr<sdk::ProcessTable> processes);
+          std::shared_ptr<sdk::ProcessTable> processes, std::shared_ptr<sdk::ShellTable> shells);
   // Ends what chats have started and left running. No chat may be under way.
   Task<void> stop();
 
@@ -55,6 +57,7 @@ class Runtime {
 
   RuntimeOptions options_;
   std::shared_ptr<sdk::ProcessTable> processes_;
+  std::shared_ptr<sdk::ShellTable> shells_;
   net::Client client_;
   std::unique_ptr<sdk::ChatModel> model_;
   std::optional<sdk::RuntimeInit> bound_;           // Set by init.

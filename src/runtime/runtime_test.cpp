@@ -41,6 +41,7 @@ class Broker {
  public:
   Script script;
   std::vector<sdk::ChatRequest> requests;
+  std::string environment = R"({"env":{"HTTPS_PROXY":"http://127.0.0.1:3128"}})";
 
   Broker(const asio::any_io_executor& executor, const std::filesystem::path& socket)
       : server_(executor, routes(), {.name = "broker"}) {
@@ -51,12 +52,11 @@ class Broker {
  private:
   net::Router routes() {
     auto chat = [this](net::Request& request) { return answer(request); };
-    const auto environment = [](net::Request&) -> Task<Result<net::Response>> {
-      co_return net::Response::text(200, "application/json",
-                                    R"({"env":{"HTTPS_PROXY":"http://127.0.0.1:3128"}})");
+    const auto variables = [this](net::Request&) -> Task<Result<net::Response>> {
+      co_return net::Response::text(200, "application/json", environment);
     };
     return net::Router({{Method::post, "/v1/chat/completions", chat, {.is_public = true}},
-                        {Method::get, "/environment", environment, {.is_public = true}}});
+                        {Method::get, "/environment", variables, {.is_public = true}}});
   }
   Task<Result<net::Response>> answer(net::Request& request) {
     ISA_CO_TRY(auto served, sdk::openai::from_request(request.body));
@@ -293,6 +293,34 @@ Task<void> reaps_orphans(Sandbox& sandbox) {
 }
 TEST(Runtime, ReapsOrphansAndTakesNoStatusFromTools) {
   with_sandbox(reaps_orphans);
+}
+
+Task<void> keeps_background_shells(Sandbox& sandbox) {
+  sandbox.broker.script = {
+      {calls("bash_execute",
+             {{"command", "echo $HTTPS_PROXY; exec sleep 1000"}, {"run_in_background", true}})},
+      {says("started")},
+      {calls("bash_execute", {{"command", "echo $HTTPS_PROXY; sleep 1000"}, {"timeout", 1}})},
+      {calls("bash_output", {{"shell_id", "shell_1"}, {"wait", 20}})},
+      {says("read")}};
+  const json::array tools{"bash_execute", "bash_output"};
+  const auto first = co_await sandbox.open_chat(chat_body(tools));
+  co_await read_all(*first);
+  sandbox.broker.environment = R"({"env":{"HTTPS_PROXY":"http://127.0.0.1:3128/other"}})";
+
+  const auto second = co_await sandbox.open_chat(chat_body(tools));
+  const auto got = co_await read_all(*second);
+
+  std::vector<std::string> results;
+  for (const auto& event : got.events)
+    if (event.type == sdk::EventType::tool_result) results.push_back(event.content.value_or(""));
+  EXPECT_EQ(results.size(), 2U);
+  EXPECT_TRUE(results.at(0).contains("/other")) << results.at(0);
+  EXPECT_TRUE(results.at(1).contains(R"("status":"running")")) << results.at(1);
+  EXPECT_FALSE(results.at(1).contains("other")) << results.at(1);
+}
+TEST(Runtime, KeepsBackgroundShellsWhenTheEnvironmentOfToolsChanges) {
+  with_sandbox(keeps_background_shells);
 }
 
 Task<void> answers_without_a_stream(Sandbox& sandbox) {

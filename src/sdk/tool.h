@@ -59,12 +59,29 @@ class ToolBox {
 const std::vector<std::string>& known_tool_names();
 
 class ProcessTable;  // sdk/tools/process_table.h
+class ShellTable;    // sdk/tools/shell_table.h
+struct WebSearch;
+struct WebHits;
+struct WebFetch;
+struct WebPage;
+
+// The way to the web of the tools web_search and web_crawl (sdk/web_protocol.h says what is asked).
+class WebAccess {
+ public:
+  virtual ~WebAccess() = default;
+  virtual Task<Result<WebHits>> search(WebSearch what, Deadline deadline) = 0;
+  virtual Task<Result<WebPage>> fetch(WebFetch what, Deadline deadline) = 0;
+};
 
 struct WorkspaceOptions {
   std::string path;                        // An existing folder; tools see nothing outside of it.
   std::map<std::string, std::string> env;  // Of commands: the whole environment, nothing is inherited.
   // Given by a program that reaps orphans itself (the runtime), so that both know each other's children.
   std::shared_ptr<ProcessTable> processes;
+  // Where commands run on in the background, whichever set of tools started them. Without it there are none.
+  std::shared_ptr<ShellTable> shells;
+  // Without it there are no web tools.
+  std::shared_ptr<WebAccess> web;
 };
 
 // The file and shell tools (sdk/tools/). Blocking file work runs on threads that start with the first call.

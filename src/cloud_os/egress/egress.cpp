@@ -48,9 +48,15 @@ struct PlainAnswer {
   store::SandboxAuditEntry entry;
   Egress::Report report;
   bool is_complete = false;
+  bool has_begun = false;
+  bool is_cut = false;  // By whoever reads it.
 
   ~PlainAnswer() {
-    if (!is_complete) {
+    if (is_cut) {
+      entry.reason = kAnswerCut;
+    } else if (!is_complete && !has_begun) {
+      entry.reason = "not_read";  // Its head said enough.
+    } else if (!is_complete) {
       entry.verdict = AuditVerdict::failed;
       entry.reason = "broken";
     }
@@ -59,6 +65,7 @@ struct PlainAnswer {
 };
 
 Task<void> relay(std::shared_ptr<PlainAnswer> answer, net::BodyWriter& to) {
+  answer->has_begun = true;
   for (bool has_more = true; has_more;) {
     auto piece = co_await answer->body->read();
     // Its end is missing, and so must ours be.
@@ -66,7 +73,10 @@ Task<void> relay(std::shared_ptr<PlainAnswer> answer, net::BodyWriter& to) {
     has_more = !piece->empty();
     answer->entry.bytes_in += static_cast<std::int64_t>(piece->size());
     auto clean = has_more ? answer->redactor.feed(*std::move(piece)) : answer->redactor.finish();
-    if (auto written = co_await to.write(std::move(clean)); !written) co_return;
+    if (auto written = co_await to.write(std::move(clean)); !written) {
+      answer->is_cut = written.error().code() == kAnswerCut;
+      co_return;
+    }
   }
   answer->is_complete = true;
 }

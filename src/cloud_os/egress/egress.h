@@ -20,6 +20,8 @@
 
 namespace isa::cloud_os {
 
+inline constexpr std::string_view kAnswerCut = "answer_cut";
+
 struct EgressLimits {
   TunnelLimits tunnel;
   std::size_t tunnels_max = 128;
@@ -51,6 +53,7 @@ class Egress {
   Task<Result<net::Takeover>> open_tunnel(net::Request& request);
   // An https:// URL, and any URL of a host that a secret is for, goes by TLS; with the secret where there is
   // one.
+  // A reader of the answer that refuses more with the code kAnswerCut has read what it wanted.
   Task<Result<net::Response>> forward(net::Request& request);
 
  private:

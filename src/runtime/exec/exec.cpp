@@ -17,18 +17,7 @@ constexpr std::size_t kInputWaitingMax = 1 << 20;
 constexpr std::chrono::seconds kSilenceMax{10};
 constexpr char kEndOfInput = 0x04;  // What a terminal takes for it.
 
-using Stream = OutputRing::Stream;
-
-// Bytes at the end of `text` that begin a character and do not finish it.
-std::size_t unfinished(std::string_view text) {
-  for (std::size_t i = 1; i <= std::min<std::size_t>(3, text.size()); ++i) {
-    const auto byte = static_cast<unsigned char>(text[text.size() - i]);
-    if ((byte & 0xC0) == 0x80) continue;
-    const std::size_t length = byte >= 0xF5 ? 1 : byte >= 0xF0 ? 4 : byte >= 0xE0 ? 3 : byte >= 0xC2 ? 2 : 1;
-    return length > i ? i : 0;
-  }
-  return 0;
-}
+using Stream = sdk::OutputRing::Stream;
 
 sdk::ExecData data_of(std::string_view bytes) {
   if (is_utf8(bytes)) return {.data = std::string(bytes), .data_base64 = {}};
@@ -137,7 +126,7 @@ void Exec::settle(sdk::ChildEnd end, bool is_late) {
 
 void Exec::take(Stream stream, std::string& held, std::string_view piece) {
   held += piece;
-  const auto whole = held.size() - unfinished(held);
+  const auto whole = held.size() - unfinished_utf8(held);
   ring_.append(stream, std::string_view(held).substr(0, whole));
   held.erase(0, whole);
   changed_.notify();

@@ -5,8 +5,8 @@
 #include "base/signal.h"
 #include "net/http.h"
 #include "runtime/exec/exec_request.h"
-#include "runtime/exec/output_ring.h"
 #include "sdk/tools/child.h"
+#include "sdk/tools/output_ring.h"
 
 #include <list>
 #include <memory>
@@ -44,7 +44,7 @@ class Exec {
  private:
   class Place;
 
-  void take(OutputRing::Stream stream, std::string& held, std::string_view piece);
+  void take(sdk::OutputRing::Stream stream, std::string& held, std::string_view piece);
   Task<void> room();
   bool overtakes_a_reader() const;
   void settle(sdk::ChildEnd end, bool is_late);
@@ -63,7 +63,7 @@ class Exec {
   bool takes_input_ = false;
   std::string input_;  // Not written yet.
   bool input_ends_ = false;
-  OutputRing ring_;
+  sdk::OutputRing ring_;
   std::string held_out_, held_err_;   // The beginning of a character whose rest has not arrived.
   std::list<std::uint64_t> readers_;  // How far each one is.
   std::optional<sdk::ExecExit> exit_;

@@ -142,13 +142,14 @@ Result<std::unique_ptr<Child>> Child::spawn(const asio::any_io_executor& executo
   }
   processes->add(pid);
   return std::unique_ptr<Child>(new Child(pid, std::move(processes), executor, std::move(ours),
-                                          std::move(exited), command.terminal.has_value()));
+                                          std::move(exited),
+                                          command.has_jobs || command.terminal.has_value()));
 }
 
 Child::Child(pid_t pid, std::shared_ptr<ProcessTable> processes, const asio::any_io_executor& executor,
-             Streams streams, Fd exited, bool has_terminal)
+             Streams streams, Fd exited, bool has_jobs)
     : pid_(pid),
-      has_terminal_(has_terminal),
+      has_jobs_(has_jobs),
       processes_(std::move(processes)),
       out_(adopt(executor, std::move(streams.out))),
       err_(adopt(executor, std::move(streams.err))),
@@ -164,7 +165,7 @@ Child::~Child() {
 void Child::kill_group() {
   if (pid_ == 0) return;
   ::kill(-pid_, SIGKILL);
-  if (has_terminal_) kill_session(pid_);
+  if (has_jobs_) kill_session(pid_);
 }
 
 void Child::signal_group(int number) {

@@ -26,7 +26,8 @@ struct Command {
   int folder = -1;                // Descriptor of the working directory.
   bool has_input = false;         // Otherwise standard input is empty.
   std::optional<TerminalShape>
-      terminal;  // Then all three streams are one terminal, which is the child's own.
+      terminal;           // Then all three streams are one terminal, which is the child's own.
+  bool has_jobs = false;  // Groups of its own may be in its session; they end with it, too.
 };
 
 // How a child ended: one of the two.
@@ -60,7 +61,7 @@ class Child {
   pid_t pid() const { return pid_; }  // 0 after it was reaped.
   // Waits until the child itself has ended, and kills what is left of its group.
   Task<ChildEnd> wait();
-  // Of a child with a terminal: its whole session, since a shell there makes a group of each job.
+  // Of a child with a terminal or with jobs: its whole session, since a shell makes a group of each job.
   void kill_group();
   void signal_group(int number);
   Result<void> resize(TerminalShape shape);
@@ -71,10 +72,10 @@ class Child {
   };
 
   Child(pid_t pid, std::shared_ptr<ProcessTable> processes, const asio::any_io_executor& executor,
-        Streams streams, Fd exited, bool has_terminal);
+        Streams streams, Fd exited, bool has_jobs);
 
   pid_t pid_;
-  bool has_terminal_;
+  bool has_jobs_;
   ChildEnd end_;
   std::shared_ptr<ProcessTable> processes_;
   asio::posix::stream_descriptor out_, err_, in_, exited_;

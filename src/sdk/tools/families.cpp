@@ -11,7 +11,11 @@ Result<Tools> workspace_tools(WorkspaceOptions options) {
   add_edit_tools(tools, work);
   add_search_tools(tools, work);
   add_grep_tool(tools, work);
-  add_shell_tools(tools, work, std::move(options.env), std::move(processes));
+  add_plan_tools(tools, work);
+  add_memory_tools(tools, work);
+  add_bash_tool(tools, work, std::move(options.env), std::move(processes), options.shells);
+  if (options.web) add_web_tools(tools, work, std::move(options.web));
+  if (options.shells) add_shell_tools(tools, std::move(options.shells));
   return tools;
 }
 

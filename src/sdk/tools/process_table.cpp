@@ -56,8 +56,9 @@ std::vector<pid_t> processes_that(const std::function<bool(const Relations&)>& f
   return found;
 }
 
-std::vector<pid_t> children() {
-  return processes_that([](const Relations& of) { return of.parent == ::getpid(); });
+std::vector<pid_t> children_outside(const std::set<pid_t>& sessions) {
+  return processes_that(
+      [&](const Relations& of) { return of.parent == ::getpid() && !sessions.contains(of.session); });
 }
 
 }  // namespace
@@ -95,14 +96,14 @@ void ProcessTable::reap() {
 void ProcessTable::settle_orphans() {
   if (orphans_ == Orphans::not_ours) return;
   settled_.clear();
-  for (const pid_t pid : children()) {
+  for (const pid_t pid : children_outside({})) {
     if (!awaited_.contains(pid) && !abandoned_.contains(pid) && !killed_.contains(pid)) settled_.insert(pid);
   }
 }
 
 void ProcessTable::kill_new_orphans() {
   if (orphans_ == Orphans::not_ours) return;
-  for (const pid_t pid : children()) {
+  for (const pid_t pid : children_outside(awaited_)) {
     if (awaited_.contains(pid) || abandoned_.contains(pid) || settled_.contains(pid)) continue;
     if (killed_.insert(pid).second) ::kill(pid, SIGKILL);
   }

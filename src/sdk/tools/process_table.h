@@ -30,7 +30,8 @@ class ProcessTable {
 
   // The orphans of now are there to stay, e.g. a server that an earlier command started on purpose.
   void settle_orphans();
-  // Kills the orphans that came since, and in time what those leave behind.
+  // Kills the orphans that came since, and in time what those leave behind; but not those whose session
+  // belongs to a child that somebody still waits for, such as a shell that runs on in the background.
   void kill_new_orphans();
 
  private:

@@ -19,8 +19,9 @@ struct BashArguments {
   std::optional<std::int64_t> timeout;
   std::optional<std::string> working_directory;
   std::optional<std::map<std::string, std::string>> env;
+  std::optional<bool> run_in_background;
 };
-BOOST_DESCRIBE_STRUCT(BashArguments, (), (command, timeout, working_directory, env))
+BOOST_DESCRIBE_STRUCT(BashArguments, (), (command, timeout, working_directory, env, run_in_background))
 
 struct Streams {
   OutputCapture out{kOutputMax}, err{kOutputMax};
@@ -29,11 +30,12 @@ struct Streams {
 class BashTool final : public TypedTool<BashArguments> {
  public:
   BashTool(ToolSpec spec, std::shared_ptr<FileWork> work, std::map<std::string, std::string> env,
-           std::shared_ptr<ProcessTable> processes)
+           std::shared_ptr<ProcessTable> processes, std::shared_ptr<ShellTable> shells)
       : TypedTool(std::move(spec)),
         work_(std::move(work)),
         env_(std::move(env)),
-        processes_(std::move(processes)) {}
+        processes_(std::move(processes)),
+        shells_(std::move(shells)) {}
 
  protected:
   Task<Result<ToolOutput>> run(BashArguments arguments, Deadline deadline) override;
@@ -41,10 +43,13 @@ class BashTool final : public TypedTool<BashArguments> {
  private:
   Result<std::unique_ptr<Child>> start(const BashArguments& arguments,
                                        const asio::any_io_executor& executor) const;
+  Result<ToolOutput> start_in_background(const BashArguments& arguments,
+                                         const asio::any_io_executor& executor) const;
 
   std::shared_ptr<FileWork> work_;
   std::map<std::string, std::string> env_;
   std::shared_ptr<ProcessTable> processes_;
+  std::shared_ptr<ShellTable> shells_;  // May be missing.
 };
 
 Result<void> check(const BashArguments& from) {
@@ -74,12 +79,26 @@ Result<std::unique_ptr<Child>> BashTool::start(const BashArguments& arguments,
   if (arguments.env) {
     for (const auto& [key, value] : *arguments.env) env[key] = value;
   }
-  Command command{.argv = {"/bin/bash", "-c", arguments.command}, .folder = folder.get()};
+  Command command{.argv = {"/bin/bash", "-c", arguments.command},
+                  .folder = folder.get(),
+                  .has_jobs = arguments.run_in_background.value_or(false)};
   for (const auto& [key, value] : env) command.env.push_back(key + "=" + value);
   auto child = Child::spawn(executor, processes_, command);
   if (child || child.error().kind() != ErrorKind::not_found) return child;
   command.argv[0] = "/bin/sh";  // Small images have no bash.
   return Child::spawn(executor, processes_, command);
+}
+
+Result<ToolOutput> BashTool::start_in_background(const BashArguments& arguments,
+                                                 const asio::any_io_executor& executor) const {
+  if (!shells_)
+    return validation_error("/run_in_background: no command can run in the background here; leave it out");
+  ISA_TRYV(shells_->check_room());
+  ISA_TRY(auto child, start(arguments, executor));
+  const auto end =
+      arguments.timeout ? Deadline::after(std::chrono::seconds(*arguments.timeout)) : Deadline::never();
+  const auto id = shells_->add(std::move(child), arguments.command, end);
+  return ToolOutput{.text = fmt::format(R"({{"shell_id":"{}","status":"running"}})", id)};
 }
 
 ToolOutput describe(const Streams& streams, std::optional<int> status, std::chrono::milliseconds duration) {
@@ -102,6 +121,7 @@ Task<Result<ToolOutput>> BashTool::run(BashArguments arguments, Deadline deadlin
   const auto begin = Deadline::Clock::now();
   const auto end = deadline.tightened(std::chrono::seconds(arguments.timeout.value_or(kTimeoutDefault)));
   auto executor = co_await asio::this_coro::executor;
+  if (arguments.run_in_background.value_or(false)) co_return start_in_background(arguments, executor);
   processes_->settle_orphans();
   ISA_CO_TRY(const auto child, start(arguments, executor));
   Streams streams;
@@ -125,22 +145,24 @@ Task<Result<ToolOutput>> BashTool::run(BashArguments arguments, Deadline deadlin
 
 }  // namespace
 
-void add_shell_tools(Tools& to, const std::shared_ptr<FileWork>& work, std::map<std::string, std::string> env,
-                     std::shared_ptr<ProcessTable> processes) {
+void add_bash_tool(Tools& to, const std::shared_ptr<FileWork>& work, std::map<std::string, std::string> env,
+                   std::shared_ptr<ProcessTable> processes, std::shared_ptr<ShellTable> shells) {
   to.push_back(std::make_shared<BashTool>(
-      make_tool_spec(
-          "bash_execute",
-          "Runs a shell command in the sandbox and returns its output. Processes that it leaves in the "
-          "background end with it.",
-          R"({
+      make_tool_spec("bash_execute",
+                     "Runs a shell command in the sandbox and returns its output. Processes that it leaves "
+                     "in the background end with it; what is to run on, such as a server, is started with "
+                     "run_in_background, which returns a shell_id for bash_output and kill_shell.",
+                     R"({
         "type": "object", "additionalProperties": false, "required": ["command"],
         "properties": {
           "command": {"type": "string"},
-          "timeout": {"type": "integer", "minimum": 1, "maximum": 600, "default": 120, "description": "Seconds"},
+          "timeout": {"type": "integer", "minimum": 1, "maximum": 600,
+                      "description": "Seconds; 120 by default, no limit in the background"},
           "working_directory": {"type": "string", "description": "Relative to the workspace, which is the default"},
           "env": {"type": "object", "additionalProperties": {"type": "string"},
-                  "description": "Further environment variables"}}})"),
-      work, std::move(env), std::move(processes)));
+                  "description": "Further environment variables"},
+          "run_in_background": {"type": "boolean", "default": false}}})"),
+      work, std::move(env), std::move(processes), std::move(shells)));
 }
 
 }  // namespace isa::sdk

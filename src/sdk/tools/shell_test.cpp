@@ -163,8 +163,8 @@ TEST_F(Shell, RefusesWhatItCannotRun) {
   EXPECT_TRUE(run({{"command", std::string(100'000, 'x')}}).is_error);
   EXPECT_NE(run({{"command", "true"}, {"timeout", 601}}).text.find("from 1 to 600"), std::string::npos);
   EXPECT_TRUE(run({{"command", "true"}, {"env", json::object{{"A=B", "x"}}}}).is_error);
-  EXPECT_EQ(run({{"command", "true"}, {"run_in_background", true}}).text,
-            "/run_in_background: unknown field");
+  EXPECT_NE(run({{"command", "true"}, {"run_in_background", true}}).text.find("/run_in_background"),
+            std::string::npos);
 }
 
 }  // namespace

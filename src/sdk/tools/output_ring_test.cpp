@@ -1,10 +1,10 @@
-#include "runtime/exec/output_ring.h"
+#include "sdk/tools/output_ring.h"
 
 #include <gtest/gtest.h>
 
 #include <random>
 
-namespace isa::runtime {
+namespace isa::sdk {
 namespace {
 
 using Stream = OutputRing::Stream;
@@ -66,4 +66,4 @@ TEST(OutputRing, TakesMoreAtOnceThanItHolds) {
 }
 
 }  // namespace
-}  // namespace isa::runtime
+}  // namespace isa::sdk

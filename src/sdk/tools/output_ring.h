@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-namespace isa::runtime {
+namespace isa::sdk {
 
 class OutputRing {
  public:
@@ -47,4 +47,4 @@ class OutputRing {
   std::deque<Kept> kept_;
 };
 
-}  // namespace isa::runtime
+}  // namespace isa::sdk

@@ -1,8 +1,8 @@
-#include "runtime/exec/output_ring.h"
+#include "sdk/tools/output_ring.h"
 
 #include <algorithm>
 
-namespace isa::runtime {
+namespace isa::sdk {
 namespace {
 
 // Many small writes share one allocation; the oldest output is dropped in steps of about this size.
@@ -44,4 +44,4 @@ std::string OutputRing::all(Stream stream) const {
   return text;
 }
 
-}  // namespace isa::runtime
+}  // namespace isa::sdk
