@@ -5,6 +5,7 @@
 #include "agent/run_routes.h"
 #include "agent/session_routes.h"
 #include "agent/template_routes.h"
+#include "agent/triggers/trigger_routes.h"
 #include "net/router.h"
 
 namespace isa::agent {
@@ -15,6 +16,7 @@ struct Handlers {
   SessionRoutes sessions;
   RunRoutes runs;
   ChatRoutes chat;
+  TriggerRoutes triggers;
 };
 
 // The table of api.md, "Agent service". api/agent.openapi.yaml describes the same routes; a test compares

@@ -38,13 +38,17 @@ struct Service::Impl {
                  {store::ExecutionEnv::deployment, &custom}}},
                config),
         planner(parts.configs, parts.sessions, parts.model, config.default_model),
+        triggers(executor,
+                 {parts.triggers, parts.configs, parts.sessions, parts.runs, planner, engine, parts.sealer},
+                 config),
         probe(parts.configs, parts.pool, parts.model, config.default_model),
         keys(executor, parts.keys),
         handlers{.configs = ConfigRoutes(parts.configs, catalog, config.default_model),
                  .templates = TemplateRoutes(catalog, parts.guard),
                  .sessions = SessionRoutes(parts.sessions, parts.runs, parts.configs, engine),
                  .runs = RunRoutes(parts.runs, engine),
-                 .chat = ChatRoutes(planner, parts.runs, engine)},
+                 .chat = ChatRoutes(planner, parts.runs, engine),
+                 .triggers = TriggerRoutes(triggers)},
         background(executor) {}
 
   Task<void> purge_deleted() {
@@ -66,6 +70,7 @@ struct Service::Impl {
   PooledExecutor custom;
   RunEngine engine;
   ChatPlanner planner;
+  Triggers triggers;
   HealthProbe probe;
   store::IdempotencyKeys keys;
   Handlers handlers;
@@ -88,6 +93,7 @@ Task<Result<void>> Service::start() {
   if (recovered.ended > 0 || recovered.released > 0)
     log::warn("agent.recovered", {{"runs_ended", recovered.ended}, {"runs_released", recovered.released}});
   ISA_CO_TRYV(co_await impl_->keys.start());
+  ISA_CO_TRYV(co_await impl_->triggers.start());
   impl_->background.spawn("agents.purge", impl_->purge_deleted());
   impl_->probe.set_serving(true);
   co_return ok();
@@ -103,7 +109,9 @@ net::Router Service::router() {
 
 Task<void> Service::stop() {
   impl_->probe.set_serving(false);
+  co_await impl_->triggers.stop_firing();
   co_await impl_->engine.stop();
+  co_await impl_->triggers.stop();
   co_await impl_->keys.stop();
   co_await impl_->background.stop();
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "agent/settings.h"
+#include "agent/triggers/sealer.h"
 #include "model/client.h"
 #include "net/router.h"
 #include "net/server.h"
@@ -10,6 +11,7 @@
 #include "store/agent_template.h"
 #include "store/idempotency_store.h"
 #include "store/run.h"
+#include "store/trigger.h"
 
 #include <memory>
 
@@ -29,6 +31,8 @@ class Service {
     store::RunStore& runs;
     store::EventLog& log;
     store::IdempotencyStore& keys;
+    store::TriggerStore& triggers;
+    const Sealer& sealer;  // Of the secrets of webhooks.
     pool::PoolClient& pool;
     model::ModelClient& model;
     net::Guard guard;  // The server's own: identifies callers of the public template routes. May be empty.

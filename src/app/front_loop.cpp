@@ -36,6 +36,7 @@ Result<void> FrontLoop::open_stores() {
   }
   if (!roles_.contains("agent")) return ok();
   ISA_TRY(store_, store::sqlite::SqliteStore::open(data_dir / "isa.db"));
+  ISA_TRY(sealer_, WebhookSealer::open(config_.app.agent_secrets_key, data_dir / "agent-secrets.key"));
   store::FileEventLogOptions options;
   options.folder = data_dir / "events";
   ISA_TRY(log_, store::open_file_event_log(std::move(options)));
@@ -96,15 +97,10 @@ Task<Result<void>> FrontLoop::bring_up_agent(Listeners& listeners) {
                                                       "agent.model_url");
   }
   auto& pools = pool_ ? static_cast<pool::PoolClient&>(*pool_) : *remote_pool_;
-  agent::Service::Parts parts{store_->agent_configs(),
-                              store_->templates(),
-                              store_->sessions(),
-                              store_->runs(),
-                              *log_,
-                              store_->idempotency(),
-                              pools,
-                              *model_,
-                              listeners.guard()};
+  agent::Service::Parts parts{
+      store_->agent_configs(), store_->templates(), store_->sessions(), store_->runs(), *log_,
+      store_->idempotency(),   store_->triggers(),  *sealer_,           pools,          *model_,
+      listeners.guard()};
   ISA_CO_TRY(agent_, agent::Service::open(executor, std::move(parts), config_.agent));
   ISA_CO_TRYV(co_await agent_->start());
   ISA_CO_TRY(agent_server_,

@@ -250,9 +250,14 @@ CREATE INDEX firings_by_trigger ON firings (trigger_id, created_at DESC, id DESC
 CREATE INDEX firings_open ON firings (trigger_id, number) WHERE ended_at IS NULL;
 )sql";
 
+constexpr const char* kForks = R"sql(
+ALTER TABLE sessions ADD COLUMN forked_from TEXT;
+ALTER TABLE sessions ADD COLUMN fork_point TEXT;
+)sql";
+
 // Version n is the n-th entry. Entries are never changed once released: a change is a new entry.
-constexpr std::array kVersions{kAgents,          kSessions,    kPool,   kAudit,   kIdempotencyKeys,
-                               kDeletedSessions, kSharedPools, kBroker, kTriggers};
+constexpr std::array kVersions{kAgents,          kSessions,    kPool,   kAudit,    kIdempotencyKeys,
+                               kDeletedSessions, kSharedPools, kBroker, kTriggers, kForks};
 
 Result<std::int64_t> integer(Database& db, std::string_view sql) {
   ISA_TRY(const auto value, find_one(db, take_one<std::int64_t>, sql));
