@@ -19,6 +19,9 @@ store::OnceHandler on(Object& object,
 const net::RouteOptions kPublic{.is_public = true};
 // Prompts of 100 000 characters may take 12 bytes each, escaped.
 const net::RouteOptions kConfigBody{.body_max = 2 << 20};
+const net::RouteOptions kEventBody{.body_max = 64 << 10};
+// Whoever has the webhook's secret may call it; the handler looks at the signature.
+const net::RouteOptions kWebhook{.body_max = 256 << 10, .is_public = true};
 // Bounded by the agent's own limits (at most 24 h) and by the wait for a sandbox. When the reader leaves,
 // only the handler is cancelled: the run is the engine's.
 const net::RouteOptions kChat{
@@ -70,6 +73,9 @@ std::vector<net::Route> routes(Handlers& h, store::IdempotencyKeys& keys) {
       {del, "/api/v1/agents/sessions/{id}", on(h.sessions, &SessionRoutes::remove)},
       {get, "/api/v1/agents/sessions/{id}/messages", on(h.sessions, &SessionRoutes::messages)},
       {get, "/api/v1/agents/sessions/{id}/runs", on(h.sessions, &SessionRoutes::runs)},
+      {post, "/api/v1/agents/sessions/{id}/fork",
+       once(h.sessions, &SessionRoutes::fork, &SessionRoutes::forked_already)},
+      {get, "/api/v1/agents/sessions/{id}/export", on(h.sessions, &SessionRoutes::export_all)},
 
       {get, "/api/v1/agents/runs/{id}", on(h.runs, &RunRoutes::get)},
       {get, "/api/v1/agents/runs/{id}/events", on(h.runs, &RunRoutes::events)},
@@ -83,6 +89,18 @@ std::vector<net::Route> routes(Handlers& h, store::IdempotencyKeys& keys) {
       {get, "/api/v1/agents/approvals", on(h.approvals, &ApprovalRoutes::list)},
       {get, "/api/v1/agents/approvals/allowances", on(h.approvals, &ApprovalRoutes::allowances)},
       {del, "/api/v1/agents/approvals/allowances/{allowance_id}", on(h.approvals, &ApprovalRoutes::disallow)},
+
+      {get, "/api/v1/agents/triggers", on(h.triggers, &TriggerRoutes::list)},
+      // Answers with a secret, which must not be kept for a second request.
+      {post, "/api/v1/agents/triggers", on(h.triggers, &TriggerRoutes::create)},
+      {get, "/api/v1/agents/triggers/{id}", on(h.triggers, &TriggerRoutes::get)},
+      {patch, "/api/v1/agents/triggers/{id}", on(h.triggers, &TriggerRoutes::patch)},
+      {del, "/api/v1/agents/triggers/{id}", on(h.triggers, &TriggerRoutes::remove)},
+      {post, "/api/v1/agents/triggers/{id}/fire",
+       once(h.triggers, &TriggerRoutes::fire, &TriggerRoutes::fired_already)},
+      {get, "/api/v1/agents/triggers/{id}/firings", on(h.triggers, &TriggerRoutes::firings)},
+      {post, "/api/v1/agents/events", on(h.triggers, &TriggerRoutes::event), kEventBody},
+      {post, "/api/v1/agents/hooks/{id}", on(h.triggers, &TriggerRoutes::hook), kWebhook},
   };
 }
 

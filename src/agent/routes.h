@@ -9,6 +9,7 @@
 #include "agent/teams/swarm_routes.h"
 #include "agent/teams/team_routes.h"
 #include "agent/template_routes.h"
+#include "agent/triggers/trigger_routes.h"
 #include "net/router.h"
 
 namespace isa::agent {
@@ -23,6 +24,7 @@ struct Handlers {
   QueueRoutes queues;
   TeamRoutes teams;
   SwarmRoutes swarms;
+  TriggerRoutes triggers;
 };
 
 // The table of api.md, "Agent service". api/agent.openapi.yaml describes the same routes; a test compares

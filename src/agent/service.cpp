@@ -42,6 +42,9 @@ struct Service::Impl {
         team_planner(parts.teams, parts.configs, parts.model, config.default_model),
         planner(parts.configs, parts.sessions, parts.approvals, parts.model, team_planner,
                 config.default_model),
+        triggers(executor,
+                 {parts.triggers, parts.configs, parts.sessions, parts.runs, planner, engine, parts.sealer},
+                 config),
         probe(parts.configs, parts.pool, parts.model, config.default_model),
         keys(executor, parts.keys),
         handlers{.configs = ConfigRoutes(parts.configs, parts.teams, catalog, config.default_model),
@@ -52,7 +55,8 @@ struct Service::Impl {
                  .approvals = ApprovalRoutes(parts.approvals, parts.runs, engine),
                  .queues = QueueRoutes(parts.sessions, parts.runs, engine),
                  .teams = TeamRoutes(parts.teams),
-                 .swarms = SwarmRoutes(planner, team_planner, parts.runs, engine)},
+                 .swarms = SwarmRoutes(planner, team_planner, parts.runs, engine),
+                 .triggers = TriggerRoutes(triggers)},
         background(executor) {}
 
   Task<void> purge_deleted() {
@@ -89,6 +93,7 @@ struct Service::Impl {
   RunEngine engine;
   TeamPlanner team_planner;
   ChatPlanner planner;
+  Triggers triggers;
   HealthProbe probe;
   store::IdempotencyKeys keys;
   Handlers handlers;
@@ -112,6 +117,7 @@ Task<Result<void>> Service::start() {
     log::warn("agent.recovered", {{"runs_ended", recovered.ended}, {"runs_released", recovered.released}});
   for (auto& waiting : recovered.waiting) ISA_CO_TRYV(co_await impl_->revive(std::move(waiting)));
   ISA_CO_TRYV(co_await impl_->keys.start());
+  ISA_CO_TRYV(co_await impl_->triggers.start());
   impl_->background.spawn("agents.purge", impl_->purge_deleted());
   impl_->probe.set_serving(true);
   co_return ok();
@@ -127,7 +133,9 @@ net::Router Service::router() {
 
 Task<void> Service::stop() {
   impl_->probe.set_serving(false);
+  co_await impl_->triggers.stop_firing();
   co_await impl_->engine.stop();
+  co_await impl_->triggers.stop();
   co_await impl_->keys.stop();
   co_await impl_->background.stop();
 }

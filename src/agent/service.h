@@ -1,6 +1,7 @@
 #pragma once
 
 #include "agent/settings.h"
+#include "agent/triggers/sealer.h"
 #include "model/client.h"
 #include "net/router.h"
 #include "net/server.h"
@@ -11,6 +12,7 @@
 #include "store/idempotency_store.h"
 #include "store/run.h"
 #include "store/team_spec.h"
+#include "store/trigger.h"
 
 #include <memory>
 
@@ -32,6 +34,8 @@ class Service {
     store::ApprovalStore& approvals;
     store::EventLog& log;
     store::IdempotencyStore& keys;
+    store::TriggerStore& triggers;
+    const Sealer& sealer;  // Of the secrets of webhooks.
     pool::PoolClient& pool;
     model::ModelClient& model;
     net::Guard guard;  // The server's own: identifies callers of the public template routes. May be empty.

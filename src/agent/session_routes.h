@@ -23,8 +23,12 @@ class SessionRoutes {
   Answer remove(net::Request& request);
   Answer messages(net::Request& request);
   Answer runs(net::Request& request);
+  Answer fork(net::Request& request, store::Once once);
+  Answer forked_already(net::Request& request, store::Once once);
+  Answer export_all(net::Request& request);
 
  private:
+  Task<Result<store::SessionFork>> planned_fork(const net::Request& request, SessionId id);
   Task<Result<store::Session>> find(const net::Request& request);
 
   store::SessionStore& sessions_;

@@ -13,6 +13,9 @@ struct AgentServiceConfig {
   std::chrono::milliseconds acquire_timeout{30'000};
   std::chrono::milliseconds drain_timeout{10'000};
   std::chrono::milliseconds deleted_retention{std::chrono::hours(24 * 30)};
+  std::int64_t max_triggers_per_user = 50;
+  std::int64_t trigger_max_failures = 5;
+  std::chrono::milliseconds trigger_backoff{30'000};
 
   std::string default_model =
       "builtin/demo";  // Setting model.default, which the model role owns: set by src/app.
@@ -34,7 +37,12 @@ struct AgentServiceConfig {
         setting("agent.drain_timeout", &C::drain_timeout,
                 "how long a stop waits for live runs before it interrupts them"),
         setting("agent.deleted_retention", &C::deleted_retention,
-                "how long a deleted agent is kept before it is removed for good"));
+                "how long a deleted agent is kept before it is removed for good"),
+        setting("agent.max_triggers_per_user", &C::max_triggers_per_user, "triggers that one user may have"),
+        setting("agent.trigger_max_failures", &C::trigger_max_failures,
+                "runs of a trigger that may fail one after the other before it is disabled"),
+        setting("agent.trigger_backoff", &C::trigger_backoff,
+                "pause of a trigger after a failed run; doubled with each further one, up to an hour"));
   }
 };
 

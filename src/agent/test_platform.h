@@ -134,6 +134,22 @@ struct Call {
   std::vector<Membership> orgs = {};
 };
 
+// Enough to see that nothing is kept as it is.
+class TestSealer : public Sealer {
+ public:
+  std::string seal(const std::string& text) const override { return "sealed:" + turned(text); }
+  Result<std::string> open(const std::string& sealed) const override {
+    if (!sealed.starts_with("sealed:")) return failed_dependency("it was not sealed");
+    return turned(sealed.substr(7));
+  }
+
+ private:
+  static std::string turned(std::string text) {
+    for (auto& c : text) c = static_cast<char>(c ^ 0x55);
+    return text;
+  }
+};
+
 class Platform {
  public:
   // Two templates of its own: `plain`, and `researcher` like the built-in one.
@@ -162,6 +178,8 @@ class Platform {
                          store->approvals(),
                          *log,
                          store->idempotency(),
+                         store->triggers(),
+                         sealer,
                          other_pool ? *other_pool : pool,
                          model,
                          {}};
@@ -205,6 +223,7 @@ class Platform {
 
   ScriptedModel model;
   NoPool pool;
+  TestSealer sealer;
   std::unique_ptr<store::sqlite::SqliteStore> store;
   std::unique_ptr<store::EventLog> log;
   std::unique_ptr<Service> service;

@@ -74,9 +74,15 @@ Task<Result<json::value>> ApiClient::call(net::Method method, std::string path,
 }
 
 Task<Result<net::OpenResponse>> ApiClient::open(std::string path, json::value body) {
-  auto answer =
-      co_await http_.open(at_.endpoint, request(net::Method::post, std::move(path), std::move(body)),
-                          Deadline::after(kCallTimeout));
+  return open(request(net::Method::post, std::move(path), std::move(body)));
+}
+
+Task<Result<net::OpenResponse>> ApiClient::fetch(std::string path) {
+  return open(request(net::Method::get, std::move(path), {}));
+}
+
+Task<Result<net::OpenResponse>> ApiClient::open(net::ClientRequest wanted) {
+  auto answer = co_await http_.open(at_.endpoint, std::move(wanted), Deadline::after(kCallTimeout));
   if (!answer) co_return explain(std::move(answer).error());
   if (answer->status >= 400) {
     ISA_CO_TRY(const auto text, co_await net::read_all(*answer->body, 1 << 20));

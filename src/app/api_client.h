@@ -26,8 +26,11 @@ class ApiClient {
   Task<Result<json::value>> call(net::Method method, std::string path, std::optional<json::value> body = {});
   // The head of a streamed answer; an error status becomes the error that it carries.
   Task<Result<net::OpenResponse>> open(std::string path, json::value body);
+  // The same for something that is fetched, of any size.
+  Task<Result<net::OpenResponse>> fetch(std::string path);
 
  private:
+  Task<Result<net::OpenResponse>> open(net::ClientRequest request);
   net::ClientRequest request(net::Method method, std::string path,
                              const std::optional<json::value>& body) const;
   Error explain(Error error) const;

@@ -36,6 +36,7 @@ Result<void> FrontLoop::open_stores() {
   }
   if (!roles_.contains("agent")) return ok();
   ISA_TRY(store_, store::sqlite::SqliteStore::open(data_dir / "isa.db"));
+  ISA_TRY(sealer_, WebhookSealer::open(config_.app.agent_secrets_key, data_dir / "agent-secrets.key"));
   store::FileEventLogOptions options;
   options.folder = data_dir / "events";
   ISA_TRY(log_, store::open_file_event_log(std::move(options)));
@@ -104,6 +105,8 @@ Task<Result<void>> FrontLoop::bring_up_agent(Listeners& listeners) {
                               store_->approvals(),
                               *log_,
                               store_->idempotency(),
+                              store_->triggers(),
+                              *sealer_,
                               pools,
                               *model_,
                               listeners.guard()};

@@ -3,6 +3,7 @@
 #include "agent/service.h"
 #include "app/listeners.h"
 #include "app/remote_vm_client.h"
+#include "app/webhook_sealer.h"
 #include "model/service.h"
 #include "net/client.h"
 #include "net/event_loop.h"
@@ -46,6 +47,7 @@ class FrontLoop {
   std::unique_ptr<store::sqlite::SqliteStore> leases_;           // A file of its own: see open_stores().
   std::unique_ptr<store::redis::RedisPoolStore> shared_leases_;  // Instead, when pool managers share them.
   std::unique_ptr<store::EventLog> log_;
+  std::unique_ptr<WebhookSealer> sealer_;
   net::EventLoop loop_{"isa-front"};
   std::unique_ptr<net::TlsConnector> tls_;
   std::unique_ptr<net::Client> client_;

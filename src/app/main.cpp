@@ -6,6 +6,7 @@
 #include "app/sandbox_commands.h"
 #include "app/secret_commands.h"
 #include "app/serve.h"
+#include "app/session_commands.h"
 #include "app/team_commands.h"
 #include "net/event_loop.h"
 
@@ -304,6 +305,43 @@ void add_secrets(CLI::App& app, Globals& globals, std::function<int()>& action) 
   });
 }
 
+void add_sessions(CLI::App& app, Globals& globals, std::function<int()>& action) {
+  auto* sessions = app.add_subcommand("sessions", "List, show, export, fork and delete your conversations");
+  sessions->require_subcommand(1);
+  // A command whose callback asks the agent service.
+  const auto on_agent = [&globals, &action](CLI::App* command,
+                                            std::function<Task<Result<void>>(ApiClient&)> act) {
+    command->callback([&globals, &action, act = std::move(act)] {
+      action = [&globals, act] { return with_api(globals, "agent", kAgentPort, act); };
+    });
+  };
+
+  auto* list = sessions->add_subcommand("list", "Your sessions, newest first");
+  auto as_json = std::make_shared<bool>(false);
+  list->add_flag("--json", *as_json, "Print JSON");
+  on_agent(list, [as_json](ApiClient& api) { return list_sessions(api, *as_json); });
+
+  auto fork = std::make_shared<ForkCommand>();  // Its session is that of every command.
+  const auto one = [&](const char* name, const char* help) {
+    auto* command = sessions->add_subcommand(name, help);
+    command->add_option("session", fork->session, "Its id")->required();
+    return command;
+  };
+  on_agent(one("show", "One session and its runs as JSON"),
+           [fork](ApiClient& api) { return show_session(api, fork->session); });
+  auto* save = one("export", "Everything that was said and done, as one JSON document");
+  auto file = std::make_shared<std::string>();
+  save->add_option("file", *file, "Where to write it; - is standard output")->required();
+  on_agent(save, [fork, file](ApiClient& api) { return export_session(api, fork->session, *file); });
+  auto* branch = one("fork", "A new session with the same history, up to a point");
+  branch->add_option("--after", fork->after_event, "The last event that counts: <run>:<seq>");
+  branch->add_option("--run", fork->run, "The last run that counts");
+  branch->add_option("--title", fork->title, "Of the new session");
+  on_agent(branch, [fork](ApiClient& api) { return fork_session(api, *fork); });
+  on_agent(one("delete", "Delete a session with its messages and runs"),
+           [fork](ApiClient& api) { return delete_session(api, fork->session); });
+}
+
 void add_platform(CLI::App& app, Globals& globals, std::function<int()>& action) {
   const auto drain = std::make_shared<bool>(false);
   const auto run_roles = [&globals, drain](std::vector<std::string> roles) {
@@ -396,6 +434,7 @@ int run(int argc, char** argv) {
   add_agents(app, globals, action);
   add_approvals(app, globals, action);
   add_teams(app, globals, action);
+  add_sessions(app, globals, action);
   add_pools(app, globals, action);
   add_secrets(app, globals, action);
   try {

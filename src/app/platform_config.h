@@ -32,6 +32,7 @@ struct AppSettings {
   std::string pool_cloud_os_url = "http://127.0.0.1:8086";
   std::string cloud_os_model_url = "http://127.0.0.1:8082";
   std::string metrics_token;
+  std::string agent_secrets_key;
 
   static constexpr auto settings() {
     using config::secret;
@@ -53,8 +54,10 @@ struct AppSettings {
         setting("pool.cloud_os_url", &S::pool_cloud_os_url, "under `isa serve pool`: where cloud_os is"),
         setting("cloud_os.model_url", &S::cloud_os_model_url,
                 "under `isa serve cloud_os`: where the model service is"),
-        secret("metrics.token", &S::metrics_token,
-               "bearer token that may read /metrics from other machines"));
+        secret("metrics.token", &S::metrics_token, "bearer token that may read /metrics from other machines"),
+        secret("agent.secrets_key", &S::agent_secrets_key,
+               "64 hexadecimal digits that the secrets of webhooks are sealed with; when empty, the file "
+               "agent-secrets.key of the data folder, which is made"));
   }
 };
 

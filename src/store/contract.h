@@ -14,6 +14,7 @@
 #include "store/session.h"
 #include "store/team_spec.h"
 #include "store/sqlite/sqlite_store.h"
+#include "store/trigger.h"
 
 #include <gtest/gtest.h>
 
@@ -37,6 +38,7 @@ class Engine {
   virtual IdempotencyStore& idempotency() = 0;
   virtual SecretStore& secrets() = 0;
   virtual SandboxAuditStore& sandbox_audit() = 0;
+  virtual TriggerStore& triggers() = 0;
 };
 
 class SqliteEngine final : public Engine {
@@ -51,6 +53,7 @@ class SqliteEngine final : public Engine {
   IdempotencyStore& idempotency() override { return store_->idempotency(); }
   SecretStore& secrets() override { return store_->secrets(); }
   SandboxAuditStore& sandbox_audit() override { return store_->sandbox_audit(); }
+  TriggerStore& triggers() override { return store_->triggers(); }
 
  private:
   testing::TempFolder folder_;

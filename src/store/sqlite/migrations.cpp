@@ -264,9 +264,51 @@ CREATE INDEX team_specs_by_org ON team_specs (org_id, updated_at DESC, id DESC) 
 CREATE INDEX team_specs_by_update ON team_specs (updated_at DESC, id DESC);
 )sql";
 
+// Triggers are kept as JSON documents beside what is searched by; next_due_at is null while disabled. A
+// firing that has `once` is the only one of its trigger with that text.
+constexpr const char* kTriggers = R"sql(
+CREATE TABLE triggers (
+  id TEXT PRIMARY KEY NOT NULL,
+  owner_id TEXT NOT NULL,
+  type TEXT NOT NULL,
+  enabled INTEGER NOT NULL,
+  next_due_at INTEGER,
+  created_at INTEGER NOT NULL,
+  document TEXT NOT NULL,
+  memo TEXT NOT NULL,
+  sealed_secret BLOB NOT NULL
+) STRICT;
+CREATE INDEX triggers_by_owner ON triggers (owner_id, created_at, id);
+CREATE INDEX triggers_due ON triggers (next_due_at, id) WHERE next_due_at IS NOT NULL;
+
+CREATE TABLE firings (
+  number INTEGER PRIMARY KEY AUTOINCREMENT,
+  id TEXT UNIQUE NOT NULL,
+  trigger_id TEXT NOT NULL REFERENCES triggers (id) ON DELETE CASCADE,
+  once TEXT,
+  cause TEXT NOT NULL,
+  state TEXT NOT NULL,
+  due_at INTEGER,
+  payload TEXT NOT NULL,
+  run_id TEXT UNIQUE NOT NULL,
+  session_id TEXT NOT NULL,
+  error TEXT,
+  created_at INTEGER NOT NULL,
+  ended_at INTEGER,
+  UNIQUE (trigger_id, once)
+) STRICT;
+CREATE INDEX firings_by_trigger ON firings (trigger_id, created_at DESC, id DESC);
+CREATE INDEX firings_open ON firings (trigger_id, number) WHERE ended_at IS NULL;
+)sql";
+
+constexpr const char* kForks = R"sql(
+ALTER TABLE sessions ADD COLUMN forked_from TEXT;
+ALTER TABLE sessions ADD COLUMN fork_point TEXT;
+)sql";
+
 // Version n is the n-th entry. Entries are never changed once released: a change is a new entry.
-constexpr std::array kVersions{kAgents,          kSessions,    kPool,   kAudit, kIdempotencyKeys,
-                               kDeletedSessions, kSharedPools, kBroker, kApprovals, kTeams};
+constexpr std::array kVersions{kAgents,          kSessions,    kPool,   kAudit,    kIdempotencyKeys,
+                               kDeletedSessions, kSharedPools, kBroker, kApprovals, kTeams, kTriggers, kForks};
 
 Result<std::int64_t> integer(Database& db, std::string_view sql) {
   ISA_TRY(const auto value, find_one(db, take_one<std::int64_t>, sql));

@@ -23,10 +23,14 @@ constexpr std::size_t kMaxPage = 1000;
 // gone, instead of beginning another without a history.
 constexpr auto kIdRetention = std::chrono::days(30);
 
+#define ISA_SELECT_SESSION                                                                            \
+  "SELECT id, owner_id, agent_config_id, agent_version, title, created_at, updated_at, forked_from, " \
+  "fork_point FROM sessions "
+
 Result<Session> read_session(const Row& row) {
   Session s;
   ISA_TRYV(take_all(row, 0, s.id, s.owner_id, s.agent_config_id, s.agent_version, s.title, s.created_at,
-                    s.updated_at));
+                    s.updated_at, s.forked_from, s.fork_point));
   return s;
 }
 
@@ -39,16 +43,66 @@ Result<SessionMessage> read_message(const Row& row) {
 Result<std::vector<Session>> newest(Database& db, const Identity& scope, const Cursor& after,
                                     std::int64_t count) {
   if (is_platform(scope))
-    return find_all(
-        db, read_session,
-        "SELECT id, owner_id, agent_config_id, agent_version, title, created_at, updated_at FROM sessions "
-        "WHERE (updated_at, id) < (?1, ?2) ORDER BY updated_at DESC, id DESC LIMIT ?3",
-        after.position, after.id, count);
+    return find_all(db, read_session,
+                    ISA_SELECT_SESSION
+                    "WHERE (updated_at, id) < (?1, ?2) ORDER BY updated_at DESC, id DESC LIMIT ?3",
+                    after.position, after.id, count);
   return find_all(
       db, read_session,
-      "SELECT id, owner_id, agent_config_id, agent_version, title, created_at, updated_at FROM sessions "
+      ISA_SELECT_SESSION
       "WHERE owner_id = ?1 AND (updated_at, id) < (?2, ?3) ORDER BY updated_at DESC, id DESC LIMIT ?4",
       scope.user, after.position, after.id, count);
+}
+
+Result<void> insert_session(Database& db, const Session& s) {
+  ISA_TRY(const auto added,
+          change(db,
+                 "INSERT INTO sessions (id, owner_id, agent_config_id, agent_version, title, created_at, "
+                 "updated_at, forked_from, fork_point) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9 "
+                 "WHERE NOT EXISTS (SELECT 1 FROM deleted_sessions WHERE id = ?1) ON CONFLICT DO NOTHING",
+                 s.id, s.owner_id, s.agent_config_id, s.agent_version, s.title, s.created_at, s.updated_at,
+                 s.forked_from, s.fork_point));
+  if (added == 0) return conflict("the session id {} is taken", s.id.value());
+  return ok();
+}
+
+Result<void> require_ended(Database& db, const SessionId& session, const RunId& id) {
+  const auto has_ended = "SELECT ended_at IS NOT NULL FROM runs WHERE id = ?1 AND session_id = ?2";
+  ISA_TRY(const auto ended, find_one(db, take_one<std::int64_t>, has_ended, id, session));
+  if (!ended) return not_found("run {} does not exist in session {}", id.value(), session.value());
+  if (*ended == 0)
+    return conflict("run {} has not ended; wait for it, cancel it, or name an earlier one", id.value());
+  return ok();
+}
+
+// The history before the run `through`. Messages of a forked session come first, and belong to runs of
+// another.
+constexpr std::string_view kCopyBefore =
+    "INSERT INTO session_messages (session_id, run_id, created_at, message) "
+    "SELECT ?2, run_id, created_at, message FROM session_messages WHERE session_id = ?1 AND number < "
+    "coalesce((SELECT min(m.number) FROM session_messages m JOIN runs r ON r.id = m.run_id, runs t "
+    "WHERE m.session_id = ?1 AND r.session_id = ?1 AND t.id = ?3 "
+    "AND (r.created_at, r.id) >= (t.created_at, t.id)), 9223372036854775807) ORDER BY number";
+constexpr std::string_view kCopyRun =
+    "INSERT INTO session_messages (session_id, run_id, created_at, message) "
+    "SELECT ?2, run_id, created_at, message FROM session_messages WHERE session_id = ?1 AND run_id = ?3 "
+    "ORDER BY number";
+constexpr std::string_view kCopyAll =
+    "INSERT INTO session_messages (session_id, run_id, created_at, message) "
+    "SELECT ?2, run_id, created_at, message FROM session_messages WHERE session_id = ?1 ORDER BY number";
+
+Result<void> copy_history(Database& db, const SessionFork& fork) {
+  const auto& from = *fork.session.forked_from;
+  const auto& to = fork.session.id;
+  if (!fork.through) return run(db, kCopyAll, from, to);
+  ISA_TRYV(require_ended(db, from, *fork.through));
+  ISA_TRYV(run(db, kCopyBefore, from, to, *fork.through));
+  if (!fork.of_last_run) return run(db, kCopyRun, from, to, *fork.through);
+  for (const auto& m : *fork.of_last_run)
+    ISA_TRYV(run(
+        db, "INSERT INTO session_messages (session_id, run_id, created_at, message) VALUES (?1, ?2, ?3, ?4)",
+        to, m.run_id, m.created_at, m.message));
+  return ok();
 }
 
 class Sessions final : public SessionStore {
@@ -56,28 +110,14 @@ class Sessions final : public SessionStore {
   explicit Sessions(Engine& engine) : engine_(engine) {}
 
   Task<Result<void>> create(Session session) override {
-    return engine_.write<void>([s = std::move(session)](Database& db) -> Result<void> {
-      ISA_TRY(
-          const auto added,
-          change(db,
-                 "INSERT INTO sessions (id, owner_id, agent_config_id, agent_version, title, created_at, "
-                 "updated_at) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 "
-                 "WHERE NOT EXISTS (SELECT 1 FROM deleted_sessions WHERE id = ?1) ON CONFLICT DO NOTHING",
-                 s.id, s.owner_id, s.agent_config_id, s.agent_version, s.title, s.created_at, s.updated_at));
-      if (added == 0) return conflict("the session id {} is taken", s.id.value());
-      return ok();
-    });
+    return engine_.write<void>([s = std::move(session)](Database& db) { return insert_session(db, s); });
   }
 
   Task<Result<Session>> find(Identity scope, SessionId id) override {
     return engine_.read<Session>(
         [scope = std::move(scope), id = std::move(id)](Database& db) -> Result<Session> {
           ISA_TRYV(require_session(db, scope, id));
-          ISA_TRY(auto session,
-                  find_one(db, read_session,
-                           "SELECT id, owner_id, agent_config_id, agent_version, title, created_at, "
-                           "updated_at FROM sessions WHERE id = ?1",
-                           id));
+          ISA_TRY(auto session, find_one(db, read_session, ISA_SELECT_SESSION "WHERE id = ?1", id));
           return *std::move(session);  // Same snapshot: still there.
         });
   }
@@ -118,9 +158,21 @@ class Sessions final : public SessionStore {
         });
   }
 
+  Task<Result<void>> fork(Identity scope, SessionFork fork) override {
+    return engine_.write<void>(
+        [scope = std::move(scope), fork = std::move(fork)](Database& db) -> Result<void> {
+          if (!fork.session.forked_from) return internal_error("a fork of no session");
+          ISA_TRYV(require_session(db, scope, *fork.session.forked_from));
+          ISA_TRYV(insert_session(db, fork.session));
+          return copy_history(db, fork);
+        });
+  }
+
  private:
   Engine& engine_;
 };
+
+#undef ISA_SELECT_SESSION
 
 }  // namespace
 

@@ -12,6 +12,7 @@
 #include "store/secret.h"
 #include "store/session.h"
 #include "store/team_spec.h"
+#include "store/trigger.h"
 
 #include <filesystem>
 #include <memory>
@@ -44,6 +45,7 @@ class SqliteStore {
   virtual IdempotencyStore& idempotency() = 0;
   virtual SecretStore& secrets() = 0;
   virtual SandboxAuditStore& sandbox_audit() = 0;
+  virtual TriggerStore& triggers() = 0;
 };
 
 }  // namespace isa::store::sqlite

@@ -11,6 +11,7 @@
 #include "store/secret.h"
 #include "store/session.h"
 #include "store/team_spec.h"
+#include "store/trigger.h"
 
 #include <memory>
 
@@ -28,5 +29,6 @@ std::unique_ptr<PoolStore> make_pool_store(Engine& engine);
 std::unique_ptr<IdempotencyStore> make_idempotency_store(Engine& engine);
 std::unique_ptr<SecretStore> make_secret_store(Engine& engine);
 std::unique_ptr<SandboxAuditStore> make_sandbox_audit(Engine& engine);
+std::unique_ptr<TriggerStore> make_trigger_store(Engine& engine);
 
 }  // namespace isa::store::sqlite

@@ -1,0 +1,153 @@
+#include "agent/triggers/event_intake.h"
+
+#include "agent/triggers/payload.h"
+#include "agent/triggers/webhook_signature.h"
+#include "base/log.h"
+#include "base/offload.h"
+
+namespace isa::agent {
+namespace {
+
+constexpr double kWebhookBurst = 30;
+constexpr double kWebhooksPerSecond = 1;
+constexpr std::size_t kCallersKept = 10'000;
+
+json::object payload_of(const Event& event) {
+  return bounded_payload("event", json::object{{"type", event.type}, {"data", event.data}});
+}
+
+// The body of a webhook as a rule sees it: JSON, or its text.
+json::value document_of(const std::string& body) {
+  auto document = json::parse(body);
+  return document ? *std::move(document) : json::value(body);
+}
+
+Cause new_cause(store::FiringCause why) {
+  return {store::FiringId::make(), RunId::make(), SessionId::make(), why, {}, {}};
+}
+
+}  // namespace
+
+// A trigger that an event is about, and its rule as it was read then.
+struct EventIntake::Listener {
+  store::Trigger trigger;
+  Rule rule;
+};
+
+Task<Result<std::vector<EventIntake::Listener>>> EventIntake::concerned(UserId user, const Event& event) {
+  ISA_CO_TRY(auto listening, co_await triggers_.listening(std::move(user)));
+  if (listening.empty()) co_return std::vector<Listener>();
+  auto filter = [all = std::move(listening), event]() mutable -> Result<std::vector<Listener>> {
+    std::vector<Listener> about;
+    for (auto& trigger : all) {
+      auto rule = parse_rule(trigger.type, trigger.rule);
+      if (rule && concerns(*rule, event)) about.push_back({std::move(trigger), *std::move(rule)});
+    }
+    return about;
+  };
+  co_return co_await offload<std::vector<Listener>>(rules_, std::move(filter));
+}
+
+Task<Result<std::vector<EventVerdict>>> EventIntake::event(UserId user, Event event) {
+  ISA_CO_TRY(const auto about, co_await concerned(std::move(user), event));
+  std::vector<EventVerdict> verdicts;
+  for (const auto& listener : about) {
+    auto verdict = co_await hear(listener, event);
+    if (!verdict && verdict.error().kind() == ErrorKind::not_found) continue;  // Deleted meanwhile.
+    if (!verdict) co_return Failure(std::move(verdict).error());
+    verdicts.push_back(*std::move(verdict));
+  }
+  co_return verdicts;
+}
+
+Task<Result<EventVerdict>> EventIntake::hear(const Listener& listener, const Event& event) {
+  auto why_not = std::make_shared<std::string>("it was changed meanwhile");  // What the decision found out.
+  auto cause = new_cause(store::FiringCause::event);
+  cause.payload = payload_of(event);
+  store::TriggerDecision decide = [at = now(), policy = policy_, then = listener, event, cause, why_not](
+                                      const store::Trigger& trigger, const json::object& memo,
+                                      std::int64_t open) -> Result<std::optional<store::TriggerStep>> {
+    if (trigger.rule != then.trigger.rule || !trigger.enabled) return std::nullopt;
+    const auto hold = hold_of(trigger, open, at, policy);
+    auto seen = see(then.rule, memo, event, at, hold.has_value());
+    *why_not = seen.is_met && hold ? std::string(hold->code()) : seen.why_not;
+    if (seen.is_met && !hold) return fired(trigger, std::move(seen.memo), cause, at);
+    if (seen.memo == memo) return std::nullopt;
+    return store::TriggerStep{trigger, std::move(seen.memo), {}, {}};
+  };
+  ISA_CO_TRY(auto firing, co_await triggers_.step(listener.trigger.id, std::move(decide)));
+  EventVerdict verdict{listener.trigger.id, firing.has_value(), {}, {}, {}};
+  if (!firing) {
+    verdict.why_not = *why_not;
+    co_return verdict;
+  }
+  verdict.firing_id = firing->id;
+  verdict.run_id = firing->run_id;
+  runner_.launch(*std::move(firing));
+  co_return verdict;
+}
+
+// Valid calls of one webhook have a bucket of their own, so that nobody without its secret can empty it.
+Result<void> EventIntake::take_turn(const store::TriggerId& id, bool is_known) {
+  const auto at = TokenBucket::Clock::now();
+  const auto too_many = [](std::string_view what) {
+    return make_error(ErrorKind::rate_limit_exceeded, "too many {}; slow down", what)
+        .with_retry_after(std::chrono::seconds(1));
+  };
+  if (!is_known) return strangers_.take(at) ? ok() : too_many("calls of webhooks with a wrong signature");
+  if (callers_.size() >= kCallersKept)
+    std::erase_if(callers_, [&](const auto& one) { return one.second.is_full(at); });
+  auto& bucket = callers_.try_emplace(id, kWebhookBurst, kWebhooksPerSecond).first->second;
+  return bucket.take(at) ? ok() : too_many("calls of this webhook");
+}
+
+Task<Result<store::Trigger>> EventIntake::authenticate(store::TriggerId id, const std::string& header,
+                                                       const std::string& body) {
+  ISA_CO_TRY(const auto signature, WebhookSignature::parse(header));
+  const auto found = co_await triggers_.webhook(id);
+  if (!found && found.error().kind() != ErrorKind::not_found) co_return Failure(found.error());
+  // An unknown webhook is compared as well, with a secret that nobody has.
+  auto secret = found ? sealer_.open(found->second) : Result<std::string>(make_webhook_secret());
+  if (!secret) co_return Failure(std::move(secret).error());
+  ISA_CO_TRYV(verify_webhook(signature, *secret, body, now()));
+  co_return found->first;
+}
+
+Task<Result<EventVerdict>> EventIntake::webhook(store::TriggerId id, std::string header, std::string body) {
+  auto trigger = co_await authenticate(id, header, body);
+  if (!trigger && trigger.error().kind() == ErrorKind::unauthorized) ISA_CO_TRYV(take_turn(id, false));
+  if (!trigger) co_return Failure(std::move(trigger).error());
+  ISA_CO_TRYV(take_turn(id, true));
+  EventVerdict verdict{trigger->id, false, {}, {}, {}};
+  const Event event{"webhook", document_of(body)};
+  ISA_CO_TRY(const auto rule, parse_rule(trigger->type, trigger->rule));
+  auto look = [rule, event]() -> Result<bool> { return concerns(rule, event); };
+  ISA_CO_TRY(const bool is_about, co_await offload<bool>(rules_, std::move(look)));
+  if (!is_about) {
+    verdict.why_not = "the body does not meet the conditions";
+    co_return verdict;
+  }
+  auto cause = new_cause(store::FiringCause::webhook);
+  cause.payload = bounded_payload("body", event.data);
+  // The MAC alone, for the same time can be written in several ways.
+  ISA_CO_TRY(const auto signature, WebhookSignature::parse(header));
+  cause.once = "sig:" + signature.mac;
+  store::TriggerDecision decide = [at = now(), policy = policy_, cause](
+                                      const store::Trigger& current, const json::object& memo,
+                                      std::int64_t open) -> Result<std::optional<store::TriggerStep>> {
+    if (auto hold = hold_of(current, open, at, policy)) return Failure(*std::move(hold));
+    return fired(current, memo, cause, at);
+  };
+  auto firing = co_await triggers_.step(trigger->id, std::move(decide));
+  if (!firing && firing.error().code() == "conflict")
+    co_return conflict("this call was taken already; sign each one with its own time")
+        .with_code("webhook_replayed");
+  if (!firing) co_return Failure(std::move(firing).error());
+  verdict.fired = true;
+  verdict.firing_id = (*firing)->id;
+  verdict.run_id = (*firing)->run_id;
+  runner_.launch(**std::move(firing));
+  co_return verdict;
+}
+
+}  // namespace isa::agent

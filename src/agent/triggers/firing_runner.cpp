@@ -1,0 +1,160 @@
+#include "agent/triggers/firing_runner.h"
+
+#include "agent/triggers/payload.h"
+#include "base/log.h"
+#include "store/scope.h"
+
+namespace isa::agent {
+namespace {
+
+using store::FiringState;
+
+// A run that the platform has no room for is offered again, for about five minutes.
+constexpr int kAttempts = 20;
+constexpr std::chrono::seconds kAttemptWait{15};
+
+FiringState state_of(const RunEnding& ending) {
+  if (ending.state == store::RunState::succeeded) return FiringState::succeeded;
+  if (ending.state == store::RunState::cancelled) return FiringState::cancelled;
+  return failure_code(ending) == "interrupted" ? FiringState::interrupted : FiringState::failed;
+}
+
+FiringState state_of(const store::Run& run) {
+  if (run.state == store::RunState::succeeded) return FiringState::succeeded;
+  if (run.state == store::RunState::cancelled) return FiringState::cancelled;
+  return run.error_code == "interrupted" ? FiringState::interrupted : FiringState::failed;
+}
+
+Identity platform() {
+  return Identity{.user = UserId(std::string(store::kPlatformUser)), .is_internal = true};
+}
+
+}  // namespace
+
+Task<Result<void>> FiringRunner::check_agent(UserId owner, AgentId id) {
+  const auto agent = co_await parts_.configs.find(owner_of(std::move(owner)), id);
+  if (!agent && agent.error().kind() == ErrorKind::not_found)
+    co_return not_found("agent '{}' does not exist", id.value());
+  if (!agent) co_return Failure(agent.error());
+  if (agent->mode == store::Mode::PROACTIVE) co_return ok();
+  co_return validation_error(
+      "/agent_config_id: agent '{}' has mode {}, and only an agent with mode PROACTIVE is started by "
+      "triggers; "
+      "set its mode, or create the trigger with \"enabled\": false",
+      id.value(), json::name_of(agent->mode))
+      .with_param("/agent_config_id");
+}
+
+Task<Result<store::Trigger>> FiringRunner::trigger_of(const store::Firing& firing) {
+  co_return co_await parts_.triggers.find(platform(), firing.trigger_id);
+}
+
+void FiringRunner::launch(store::Firing firing) {
+  auto name = "firing " + firing.id.value();
+  runs_.spawn(std::move(name), drive(std::move(firing)));
+}
+
+Task<void> FiringRunner::stop() {
+  co_await runs_.stop();
+}
+
+Task<void> FiringRunner::drive(store::Firing firing) {
+  const auto trigger = co_await trigger_of(firing);
+  if (!trigger) {
+    // Deleted meanwhile, and the firing with it. Otherwise the next start finds it.
+    if (trigger.error().kind() != ErrorKind::not_found)
+      log::error("trigger.not_read",
+                 {{"firing_id", firing.id.value()}, {"detail", trigger.error().detail()}});
+    co_return;
+  }
+  auto ended = co_await outcome(*trigger, firing);
+  const auto state = ended.state;
+  if (const auto settled = co_await settle(firing, std::move(ended)); !settled)
+    log::error("trigger.not_settled",
+               {{"firing_id", firing.id.value()}, {"detail", settled.error().detail()}});
+  log::info("trigger.ran", {{"trigger_id", firing.trigger_id.value()},
+                            {"run_id", firing.run_id.value()},
+                            {"state", json::name_of(state)}});
+}
+
+Task<FiringRunner::Outcome> FiringRunner::outcome(const store::Trigger& trigger,
+                                                  const store::Firing& firing) {
+  const auto agent = co_await check_agent(trigger.owner_id, trigger.agent_config_id);
+  if (!agent) {
+    const auto kind = agent.error().kind();
+    const bool is_final = kind == ErrorKind::not_found || kind == ErrorKind::validation_error;
+    co_return Outcome{FiringState::failed, agent.error().message(), is_final};
+  }
+  for (int attempt = 1;; ++attempt) {
+    auto run = co_await begin(trigger, firing);
+    if (run) {
+      co_await parts_.engine.ended(*run);
+      const auto& ending = *(*run)->ending;
+      co_return Outcome{state_of(ending), ending.failure ? ending.failure->message() : "", false};
+    }
+    if (!is_retryable(run.error().kind()) || attempt == kAttempts)
+      co_return Outcome{FiringState::failed, run.error().message(), false};
+    co_await sleep_for(kAttemptWait);
+  }
+}
+
+Task<Result<std::shared_ptr<LiveRun>>> FiringRunner::begin(const store::Trigger& trigger,
+                                                           const store::Firing& firing) {
+  ChatOptions options;
+  options.agent_config_id = trigger.agent_config_id;
+  options.session_id = firing.session_id;
+  options.metadata.emplace();
+  (*options.metadata)["trigger"] = trigger_metadata(trigger, firing);
+  ISA_CO_TRY(auto order, co_await parts_.planner.plan(owner_of(trigger.owner_id), std::move(options),
+                                                      prompt_of(trigger, firing)));
+  if (order.is_new_session && !trigger.session_id) order.session.title = trigger.name;
+  order.id = firing.run_id;
+  order.trace = TraceContext::make();
+  ISA_CO_TRY(auto run, parts_.engine.start(std::move(order)));
+  ISA_CO_TRYV(co_await parts_.engine.accepted(run));
+  if (const auto marked = co_await parts_.triggers.mark_started(firing.id); !marked)
+    log::warn("trigger.not_marked", {{"firing_id", firing.id.value()}, {"detail", marked.error().detail()}});
+  co_return run;
+}
+
+Task<Result<void>> FiringRunner::settle(const store::Firing& firing, Outcome outcome) {
+  const auto at = now();
+  const bool is_test = firing.cause == store::FiringCause::test;
+  store::TriggerDecision decide = [outcome, at, is_test, policy = policy_](
+                                      const store::Trigger& trigger, const json::object& memo,
+                                      std::int64_t) -> Result<std::optional<store::TriggerStep>> {
+    if (is_test) return std::nullopt;
+    store::TriggerStep step{trigger, memo, {}, {}};
+    step.trigger = run_ended(trigger, outcome.state, outcome.error, outcome.is_final, at, policy);
+    return step;
+  };
+  std::optional<std::string> error;
+  if (!outcome.error.empty()) error = outcome.error;
+  auto ended =
+      co_await parts_.triggers.end_firing(firing.id, outcome.state, std::move(error), at, std::move(decide));
+  if (!ended && ended.error().kind() == ErrorKind::not_found) co_return ok();  // Deleted meanwhile.
+  co_return ended;
+}
+
+Task<Result<void>> FiringRunner::recover() {
+  ISA_CO_TRY(auto open, co_await parts_.triggers.open_firings());
+  for (auto& firing : open) ISA_CO_TRYV(co_await recover(std::move(firing)));
+  co_return ok();
+}
+
+Task<Result<void>> FiringRunner::recover(store::Firing firing) {
+  const auto run = co_await parts_.runs.find(platform(), firing.run_id);
+  if (run) {
+    Outcome outcome{state_of(*run), run->error_code.value_or(""), false};
+    co_return co_await settle(firing, std::move(outcome));
+  }
+  if (run.error().kind() != ErrorKind::not_found) co_return Failure(run.error());
+  if (firing.state == FiringState::pending) {
+    launch(std::move(firing));
+    co_return ok();
+  }
+  Outcome outcome{FiringState::cancelled, "its session was deleted", false};
+  co_return co_await settle(firing, std::move(outcome));
+}
+
+}  // namespace isa::agent

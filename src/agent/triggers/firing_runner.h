@@ -1,0 +1,59 @@
+#pragma once
+
+#include "agent/chat_planner.h"
+#include "agent/run_engine.h"
+#include "agent/triggers/life.h"
+
+namespace isa::agent {
+
+// From a firing in the store to its run, and from the run's end back to the firing and its trigger.
+//
+// A firing is recorded with the id of its run before that run exists. So a crash at any moment leaves either
+// no firing, or one whose run is started after the restart, or one whose run is there already; the run itself
+// is created at most once. Exactly once per firing: a run; at most once: its turn, for a run that a crash
+// cuts off ends as interrupted, like any other (agent/recovery.h), and is not repeated.
+//
+// Lives on the service's event loop.
+class FiringRunner {
+ public:
+  struct Parts {
+    store::TriggerStore& triggers;
+    store::AgentConfigStore& configs;
+    store::RunStore& runs;
+    ChatPlanner& planner;
+    RunEngine& engine;
+  };
+  FiringRunner(asio::any_io_executor executor, Parts parts, TriggerPolicy policy)
+      : parts_(parts), policy_(policy), runs_(std::move(executor)) {}
+
+  // After recover_runs(): what became of the firings that had not ended when the process before this one did.
+  Task<Result<void>> recover();
+  void launch(store::Firing firing);
+  // Those under way stay open in the store; recover() of the next start looks at them.
+  Task<void> stop();
+
+  // In whose name a user's triggers run, as it stands now. An auth service that knows memberships will be
+  // asked here; so far a trigger reaches what its owner reaches without any organization.
+  static Identity owner_of(UserId user) { return Identity{.user = std::move(user)}; }
+  // not_found; validation_error when the agent's mode is not PROACTIVE.
+  Task<Result<void>> check_agent(UserId owner, AgentId agent);
+
+ private:
+  struct Outcome {
+    store::FiringState state = store::FiringState::failed;
+    std::string error;
+    bool is_final = false;  // No run of this trigger can ever begin.
+  };
+  Task<void> drive(store::Firing firing);
+  Task<Result<std::shared_ptr<LiveRun>>> begin(const store::Trigger& trigger, const store::Firing& firing);
+  Task<Outcome> outcome(const store::Trigger& trigger, const store::Firing& firing);
+  Task<Result<void>> settle(const store::Firing& firing, Outcome outcome);
+  Task<Result<void>> recover(store::Firing firing);
+  Task<Result<store::Trigger>> trigger_of(const store::Firing& firing);
+
+  Parts parts_;
+  TriggerPolicy policy_;
+  TaskGroup runs_;
+};
+
+}  // namespace isa::agent

@@ -1,0 +1,110 @@
+#include "agent/triggers/triggers.h"
+
+#include "agent/triggers/payload.h"
+#include "agent/triggers/webhook_signature.h"
+
+namespace isa::agent {
+namespace {
+
+TriggerPolicy policy_of(const AgentServiceConfig& config) {
+  TriggerPolicy policy;
+  policy.max_failures = config.trigger_max_failures;
+  policy.backoff = config.trigger_backoff;
+  return policy;
+}
+
+}  // namespace
+
+Triggers::Triggers(asio::any_io_executor executor, Parts parts, const AgentServiceConfig& config)
+    : parts_(parts),
+      policy_(policy_of(config)),
+      limit_(config.max_triggers_per_user),
+      runner_(executor, {parts.triggers, parts.configs, parts.runs, parts.planner, parts.engine}, policy_),
+      scheduler_(executor, parts.triggers, runner_, policy_),
+      intake_(parts.triggers, runner_, parts.sealer, policy_) {}
+
+Task<Result<void>> Triggers::start() {
+  ISA_CO_TRYV(co_await runner_.recover());
+  scheduler_.start();
+  co_return ok();
+}
+
+Task<void> Triggers::stop_firing() {
+  co_await scheduler_.stop();
+}
+
+Task<void> Triggers::stop() {
+  co_await runner_.stop();
+}
+
+Task<Result<void>> Triggers::check_session(UserId owner, const store::Trigger& trigger) {
+  if (!trigger.session_id) co_return ok();
+  const auto found = co_await parts_.sessions.find(FiringRunner::owner_of(owner), *trigger.session_id);
+  if (!found && found.error().kind() == ErrorKind::not_found) co_return ok();  // The first run makes it.
+  if (!found) co_return Failure(found.error());
+  if (found->agent_config_id == trigger.agent_config_id) co_return ok();
+  co_return validation_error("/session_id: session '{}' was begun with another agent",
+                             trigger.session_id->value())
+      .with_param("/session_id");
+}
+
+Task<Result<Triggers::Made>> Triggers::create(UserId owner, CreateTrigger body) {
+  Made made;
+  ISA_CO_TRY(made.trigger, create_trigger(store::TriggerId::make(), body, owner, now()));
+  const auto agent = co_await runner_.check_agent(owner, made.trigger.agent_config_id);
+  const bool only_mode = !agent && agent.error().kind() == ErrorKind::validation_error;
+  if (!agent && (made.trigger.enabled || !only_mode)) co_return Failure(agent.error());
+  ISA_CO_TRYV(co_await check_session(owner, made.trigger));
+  std::string sealed;
+  if (made.trigger.type == store::TriggerType::webhook) {
+    made.secret = make_webhook_secret();
+    sealed = parts_.sealer.seal(made.secret);
+  }
+  ISA_CO_TRYV(co_await parts_.triggers.create(made.trigger, std::move(sealed), limit_));
+  scheduler_.wake();
+  co_return made;
+}
+
+Task<Result<store::Trigger>> Triggers::patch(Identity who, store::TriggerId id, PatchTrigger body) {
+  ISA_CO_TRY(const auto current, co_await parts_.triggers.find(who, id));
+  ISA_CO_TRY(const auto wanted, patch_trigger(current, body, now()));
+  if (wanted.enabled) ISA_CO_TRYV(co_await runner_.check_agent(current.owner_id, current.agent_config_id));
+  ISA_CO_TRYV(co_await check_session(current.owner_id, wanted));
+  store::TriggerDecision decide = [body = std::move(body), at = now()](
+                                      const store::Trigger& trigger, const json::object& memo,
+                                      std::int64_t) -> Result<std::optional<store::TriggerStep>> {
+    ISA_TRY(auto next, patch_trigger(trigger, body, at));
+    const bool is_same_rule = next.rule == trigger.rule;
+    return store::TriggerStep{std::move(next), is_same_rule ? memo : json::object(), {}, {}};
+  };
+  ISA_CO_TRYV(co_await parts_.triggers.step(id, std::move(decide)));
+  scheduler_.wake();
+  co_return co_await parts_.triggers.find(std::move(who), std::move(id));
+}
+
+Task<Result<void>> Triggers::remove(Identity who, store::TriggerId id) {
+  co_return co_await parts_.triggers.remove(std::move(who), std::move(id));
+}
+
+Task<Result<store::Firing>> Triggers::fire(Identity who, store::TriggerId id, store::FiringId firing,
+                                           RunId run, json::object payload) {
+  ISA_CO_TRY(const auto trigger, co_await parts_.triggers.find(std::move(who), id));
+  ISA_CO_TRYV(co_await runner_.check_agent(trigger.owner_id, trigger.agent_config_id));
+  Cause cause{std::move(firing), std::move(run), SessionId::make(), store::FiringCause::test, {}, {}};
+  cause.payload = bounded_payload("test", std::move(payload));
+  store::TriggerDecision decide = [cause, at = now(), policy = policy_](
+                                      const store::Trigger& current, const json::object& memo,
+                                      std::int64_t open) -> Result<std::optional<store::TriggerStep>> {
+    auto awake = current;
+    awake.enabled = true;
+    awake.not_before.reset();
+    if (auto hold = hold_of(awake, open, at, policy)) return Failure(*std::move(hold));
+    return fired(current, memo, cause, at);
+  };
+  ISA_CO_TRY(auto made, co_await parts_.triggers.step(id, std::move(decide)));
+  if (!made) co_return internal_error("a test made no firing");
+  runner_.launch(*made);
+  co_return *std::move(made);
+}
+
+}  // namespace isa::agent
