@@ -45,6 +45,7 @@ ISA_ID(OrgId, "");
 ISA_ID(SandboxId, "vm_");
 ISA_ID(InstanceId, "inst_");
 ISA_ID(LeaseId, "lease_");
+ISA_ID(SkillId, "skill_");
 #undef ISA_ID
 
 }  // namespace isa
