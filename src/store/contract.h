@@ -11,6 +11,7 @@
 #include "store/sandbox_audit.h"
 #include "store/secret.h"
 #include "store/session.h"
+#include "store/skill.h"
 #include "store/sqlite/sqlite_store.h"
 
 #include <gtest/gtest.h>
@@ -33,6 +34,7 @@ class Engine {
   virtual IdempotencyStore& idempotency() = 0;
   virtual SecretStore& secrets() = 0;
   virtual SandboxAuditStore& sandbox_audit() = 0;
+  virtual SkillStore& skills() = 0;
 };
 
 class SqliteEngine final : public Engine {
@@ -45,6 +47,7 @@ class SqliteEngine final : public Engine {
   IdempotencyStore& idempotency() override { return store_->idempotency(); }
   SecretStore& secrets() override { return store_->secrets(); }
   SandboxAuditStore& sandbox_audit() override { return store_->sandbox_audit(); }
+  SkillStore& skills() override { return store_->skills(); }
 
  private:
   testing::TempFolder folder_;

@@ -26,6 +26,7 @@ class Store final : public SqliteStore {
   IdempotencyStore& idempotency() override { return *idempotency_; }
   SecretStore& secrets() override { return *secrets_; }
   SandboxAuditStore& sandbox_audit() override { return *sandbox_audit_; }
+  SkillStore& skills() override { return *skills_; }
 
  private:
   FileLock lock_;  // Outlives every connection.
@@ -38,6 +39,7 @@ class Store final : public SqliteStore {
   std::unique_ptr<IdempotencyStore> idempotency_ = make_idempotency_store(engine_);
   std::unique_ptr<SecretStore> secrets_ = make_secret_store(engine_);
   std::unique_ptr<SandboxAuditStore> sandbox_audit_ = make_sandbox_audit(engine_);
+  std::unique_ptr<SkillStore> skills_ = make_skill_store(engine_);
 };
 
 // With power_cut a commit returns when the write-ahead log is on the disk, else when the operating system has

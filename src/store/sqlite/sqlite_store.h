@@ -10,6 +10,7 @@
 #include "store/sandbox_audit.h"
 #include "store/secret.h"
 #include "store/session.h"
+#include "store/skill.h"
 
 #include <filesystem>
 #include <memory>
@@ -40,6 +41,7 @@ class SqliteStore {
   virtual IdempotencyStore& idempotency() = 0;
   virtual SecretStore& secrets() = 0;
   virtual SandboxAuditStore& sandbox_audit() = 0;
+  virtual SkillStore& skills() = 0;
 };
 
 }  // namespace isa::store::sqlite

@@ -9,6 +9,7 @@
 #include "store/sandbox_audit.h"
 #include "store/secret.h"
 #include "store/session.h"
+#include "store/skill.h"
 
 #include <memory>
 
@@ -24,5 +25,6 @@ std::unique_ptr<PoolStore> make_pool_store(Engine& engine);
 std::unique_ptr<IdempotencyStore> make_idempotency_store(Engine& engine);
 std::unique_ptr<SecretStore> make_secret_store(Engine& engine);
 std::unique_ptr<SandboxAuditStore> make_sandbox_audit(Engine& engine);
+std::unique_ptr<SkillStore> make_skill_store(Engine& engine);
 
 }  // namespace isa::store::sqlite
