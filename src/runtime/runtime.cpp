@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "net/trace_headers.h"
+#include "runtime/chat_skills.h"
 #include "runtime/event_writer.h"
 #include "sdk/http_chat_model.h"
 
@@ -71,6 +72,7 @@ struct Runtime::Chat {
   bool has_ended = false;
   sdk::AgentSpec agent;
   sdk::ToolBox tools;
+  std::vector<sdk::RuntimeSkill> skills;
   std::vector<sdk::Message> history;
   std::string message;
   TraceContext trace;
@@ -178,6 +180,7 @@ Result<std::shared_ptr<Runtime::Chat>> Runtime::begin_chat(const std::string& bo
   }
   ISA_TRY(auto available, tools());
   auto chat = std::make_shared<Chat>(is_chatting_, *std::move(from.agent), std::move(available));
+  chat->skills = std::move(from.skills).value_or(std::vector<sdk::RuntimeSkill>());
   chat->history = std::move(history);
   chat->message = std::move(from.message);
   chat->wants_stream = from.stream.value_or(true);
@@ -187,6 +190,7 @@ Result<std::shared_ptr<Runtime::Chat>> Runtime::begin_chat(const std::string& bo
 Task<Result<net::Response>> Runtime::chat(net::Request& request) {
   ISA_CO_TRYV(co_await learn_environment());
   ISA_CO_TRY(auto chat, begin_chat(request.body));
+  ISA_CO_TRYV(co_await bring_skills(options_.workspace, std::move(chat->skills), chat->agent, chat->tools));
   chat->trace = net::trace_of(request.headers);
   if (!chat->wants_stream) co_return co_await answer(std::move(chat));
   auto body = [this, chat = std::move(chat)](net::BodyWriter& to) { return stream(chat, to); };

@@ -3,6 +3,7 @@
 
 #include "sdk/chat_model.h"
 #include "sdk/event.h"
+#include "sdk/skills/skill_summary.h"
 #include "sdk/tool.h"
 
 #include <functional>
@@ -28,8 +29,10 @@ struct AgentSpec {
   std::string system_prompt;
   std::vector<std::string> tools;
   LoopLimits limits;
+  // Not the loop's: whoever runs it tells the model of them (sdk/skills/) and lets it use them.
+  std::vector<SkillSummary> skills;
 };
-BOOST_DESCRIBE_STRUCT(AgentSpec, (), (name, model, system_prompt, tools, limits))
+BOOST_DESCRIBE_STRUCT(AgentSpec, (), (name, model, system_prompt, tools, limits, skills))
 
 // Gets the events in order, one at a time. An error (nobody listens any more) ends the run.
 using EventSink = std::function<Task<Result<void>>(Event)>;

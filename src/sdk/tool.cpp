@@ -41,6 +41,11 @@ ToolBox::ToolBox(std::vector<std::shared_ptr<Tool>> available, const std::vector
   }
 }
 
+void ToolBox::grant(std::shared_ptr<Tool> tool) {
+  std::erase(unavailable_, tool->spec().name);
+  if (!find(tool->spec().name)) tools_.push_back(std::move(tool));
+}
+
 std::vector<ToolSpec> ToolBox::specs() const {
   std::vector<ToolSpec> specs;
   specs.reserve(tools_.size());
@@ -86,7 +91,7 @@ const std::vector<std::string>& known_tool_names() {
       "read_file",   "write_file",   "edit_file",     "multi_edit_file",       "bash_execute",
       "bash_output", "kill_shell",   "glob_files",    "grep_search",           "ls_directory",
       "web_search",  "web_crawl",    "ask_human",     "request_authorization", "create_plan",
-      "update_plan", "memory_store", "memory_search", "get_current_time"};
+      "update_plan", "memory_store", "memory_search", "get_current_time",      "use_skill"};
   return names;
 }
 

@@ -37,6 +37,10 @@ class ToolBox {
   // `allowed`: names from the agent's config. What is not in `available` is listed by unavailable().
   ToolBox(std::vector<std::shared_ptr<Tool>> available, const std::vector<std::string>& allowed);
 
+  // One more, which another part of the agent's config allows (use_skill: its skills), whatever `allowed`
+  // says.
+  void grant(std::shared_ptr<Tool> tool);
+
   std::vector<ToolSpec> specs() const;
   const std::vector<std::string>& unavailable() const { return unavailable_; }
   bool is_read_only(std::string_view name) const;
