@@ -22,7 +22,8 @@ sdk::AgentSpec spec_of(const store::AgentConfig& config) {
           config.model_id,
           config.system_prompt,
           config.tools,
-          {limits.max_turns, limits.max_seconds, limits.max_tokens}};
+          {limits.max_turns, limits.max_seconds, limits.max_tokens},
+          {}};
 }
 
 // A request may take tools from an agent, never give it more than its config allows.
@@ -63,8 +64,14 @@ Task<Result<RunOrder>> ChatPlanner::plan(Identity who, ChatOptions options, std:
   }
   if (options.env) order.env = *options.env;
   ISA_CO_TRYV(override_spec(order.agent, options, !found.agent));
-  // A custom agent brings its own choice of model.
-  if (order.env != store::ExecutionEnv::deployment) ISA_CO_TRYV(co_await model_.check(order.agent.model));
+  // A custom agent brings its own choice of model, and its own skills.
+  if (order.env != store::ExecutionEnv::deployment) {
+    ISA_CO_TRYV(co_await model_.check(order.agent.model));
+    if (found.agent) {
+      ISA_CO_TRY(order.skills, co_await skills_.of_turn(who, found.agent->skills, order.org));
+      order.agent.skills = summaries_of(order.skills.skills);
+    }
+  }
   order.identity = std::move(who);
   order.message = std::move(message);
   order.metadata = options.metadata.value_or(json::object());

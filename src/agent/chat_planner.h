@@ -12,9 +12,13 @@ namespace isa::agent {
 // answer.
 class ChatPlanner {
  public:
-  ChatPlanner(store::AgentConfigStore& configs, store::SessionStore& sessions, model::ModelClient& model,
-              std::string default_model)
-      : configs_(configs), sessions_(sessions), model_(model), default_model_(std::move(default_model)) {}
+  ChatPlanner(store::AgentConfigStore& configs, store::SessionStore& sessions, const SkillLibrary& skills,
+              model::ModelClient& model, std::string default_model)
+      : configs_(configs),
+        sessions_(sessions),
+        skills_(skills),
+        model_(model),
+        default_model_(std::move(default_model)) {}
 
   // not_found for an agent or a session of somebody else; conflict when the session was begun with another
   // agent; failed_dependency when the model is not configured. Writes nothing.
@@ -35,6 +39,7 @@ class ChatPlanner {
 
   store::AgentConfigStore& configs_;
   store::SessionStore& sessions_;
+  const SkillLibrary& skills_;
   model::ModelClient& model_;
   std::string default_model_;
 };

@@ -10,8 +10,9 @@ namespace isa::agent {
 // /api/v1/agents/configs
 class ConfigRoutes {
  public:
-  ConfigRoutes(store::AgentConfigStore& configs, const TemplateCatalog& templates, std::string default_model)
-      : configs_(configs), templates_(templates), default_model_(std::move(default_model)) {}
+  ConfigRoutes(store::AgentConfigStore& configs, const TemplateCatalog& templates, const SkillLibrary& skills,
+               std::string default_model)
+      : configs_(configs), templates_(templates), skills_(skills), default_model_(std::move(default_model)) {}
 
   using Answer = Task<Result<net::Response>>;
   Answer list(net::Request& request);
@@ -35,6 +36,7 @@ class ConfigRoutes {
 
   store::AgentConfigStore& configs_;
   const TemplateCatalog& templates_;
+  const SkillLibrary& skills_;
   std::string default_model_;
 };
 

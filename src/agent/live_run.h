@@ -24,6 +24,7 @@ struct RunOrder {
   std::string message;
   json::object metadata;  // The caller's own; goes into session_start.
   std::vector<std::string> egress = {};
+  TurnSkills skills = {};
 };
 
 // A run between the moment it was asked for and its end. Shared by the engine that drives it and by whoever

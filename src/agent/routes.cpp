@@ -1,5 +1,7 @@
 #include "agent/routes.h"
 
+#include "agent/skills/upload.h"
+
 namespace isa::agent {
 namespace {
 
@@ -19,6 +21,7 @@ store::OnceHandler on(Object& object,
 const net::RouteOptions kPublic{.is_public = true};
 // Prompts of 100 000 characters may take 12 bytes each, escaped.
 const net::RouteOptions kConfigBody{.body_max = 2 << 20};
+const net::RouteOptions kSkillBody{.body_max = kSkillUploadMax};
 // Bounded by the agent's own limits (at most 24 h) and by the wait for a sandbox. When the reader leaves,
 // only the handler is cancelled: the run is the engine's.
 const net::RouteOptions kChat{
@@ -49,6 +52,12 @@ std::vector<net::Route> routes(Handlers& h, store::IdempotencyKeys& keys) {
        kConfigBody},
       {put, "/api/v1/agents/templates/{id}", on(h.templates, &TemplateRoutes::replace), kConfigBody},
       {del, "/api/v1/agents/templates/{id}", on(h.templates, &TemplateRoutes::remove)},
+
+      {get, "/api/v1/agents/skills", on(h.skills, &SkillRoutes::list), kPublic},
+      {get, "/api/v1/agents/skills/{name}", on(h.skills, &SkillRoutes::get), kPublic},
+      {post, "/api/v1/agents/skills", once(h.skills, &SkillRoutes::create, &SkillRoutes::made), kSkillBody},
+      {put, "/api/v1/agents/skills/{name}", on(h.skills, &SkillRoutes::replace), kSkillBody},
+      {del, "/api/v1/agents/skills/{name}", on(h.skills, &SkillRoutes::remove)},
 
       {post, "/api/v1/agents/chat", once(h.chat, &ChatRoutes::chat, &ChatRoutes::chat_made), kChat},
       {post, "/query", once(h.chat, &ChatRoutes::query, &ChatRoutes::query_made), kChat},

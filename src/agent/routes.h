@@ -4,6 +4,7 @@
 #include "agent/config_routes.h"
 #include "agent/run_routes.h"
 #include "agent/session_routes.h"
+#include "agent/skills/skill_routes.h"
 #include "agent/template_routes.h"
 #include "net/router.h"
 
@@ -12,6 +13,7 @@ namespace isa::agent {
 struct Handlers {
   ConfigRoutes configs;
   TemplateRoutes templates;
+  SkillRoutes skills;
   SessionRoutes sessions;
   RunRoutes runs;
   ChatRoutes chat;

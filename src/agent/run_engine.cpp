@@ -195,7 +195,8 @@ Task<Result<void>> RunEngine::execute(LiveRun& run) {
             {},
             order.message,
             order.trace,
-            order.egress};
+            order.egress,
+            order.skills};
   for (const auto& one : past) {
     ISA_CO_TRY(auto message, sdk::message_from_json(one.message));
     turn.history.push_back(std::move(message));

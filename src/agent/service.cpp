@@ -9,6 +9,7 @@
 #include "agent/routes.h"
 #include "agent/run_routes.h"
 #include "agent/session_routes.h"
+#include "agent/skills/skill_routes.h"
 #include "agent/template_routes.h"
 #include "base/log.h"
 #include "store/idempotency_keys.h"
@@ -22,13 +23,14 @@ constexpr std::chrono::hours kPurgeInterval{1};
 
 struct Service::Impl {
   Impl(asio::any_io_executor executor, Parts given, AgentServiceConfig settings,
-       std::vector<store::AgentTemplate> built_in)
+       std::vector<store::AgentTemplate> built_in, std::vector<BuiltInSkill> built_in_skills)
       : parts(std::move(given)),
         config(std::move(settings)),
-        catalog(std::move(built_in), parts.templates),
-        shared(parts.model),
-        pooled(parts.pool, "agent", config.acquire_timeout),
-        custom(parts.pool, "custom_agent", config.acquire_timeout),
+        skills(std::move(built_in_skills), parts.skills),
+        catalog(std::move(built_in), parts.templates, skills),
+        shared(parts.model, skills),
+        pooled(parts.pool, skills, "agent", config.acquire_timeout),
+        custom(parts.pool, skills, "custom_agent", config.acquire_timeout),
         engine(executor,
                {parts.sessions,
                 parts.runs,
@@ -37,11 +39,12 @@ struct Service::Impl {
                  {store::ExecutionEnv::cloud_pool, &pooled},
                  {store::ExecutionEnv::deployment, &custom}}},
                config),
-        planner(parts.configs, parts.sessions, parts.model, config.default_model),
+        planner(parts.configs, parts.sessions, skills, parts.model, config.default_model),
         probe(parts.configs, parts.pool, parts.model, config.default_model),
         keys(executor, parts.keys),
-        handlers{.configs = ConfigRoutes(parts.configs, catalog, config.default_model),
+        handlers{.configs = ConfigRoutes(parts.configs, catalog, skills, config.default_model),
                  .templates = TemplateRoutes(catalog, parts.guard),
+                 .skills = SkillRoutes(skills, parts.guard, skill_workers),
                  .sessions = SessionRoutes(parts.sessions, parts.runs, parts.configs, engine),
                  .runs = RunRoutes(parts.runs, engine),
                  .chat = ChatRoutes(planner, parts.runs, engine)},
@@ -60,7 +63,9 @@ struct Service::Impl {
 
   Parts parts;
   AgentServiceConfig config;
+  SkillLibrary skills;
   TemplateCatalog catalog;
+  asio::thread_pool skill_workers{1};  // Unpack and check what is uploaded.
   InProcessExecutor shared;
   PooledExecutor pooled;
   PooledExecutor custom;
@@ -75,8 +80,9 @@ struct Service::Impl {
 Result<std::unique_ptr<Service>> Service::open(asio::any_io_executor executor, Parts parts,
                                                AgentServiceConfig config) {
   ISA_TRY(auto built_in, load_templates(config.templates_dir));
-  auto impl =
-      std::make_unique<Impl>(std::move(executor), std::move(parts), std::move(config), std::move(built_in));
+  ISA_TRY(auto built_in_skills, load_skills(config.skills_dir));
+  auto impl = std::make_unique<Impl>(std::move(executor), std::move(parts), std::move(config),
+                                     std::move(built_in), std::move(built_in_skills));
   return std::unique_ptr<Service>(new Service(std::move(impl)));
 }
 

@@ -10,6 +10,7 @@
 #include "store/agent_template.h"
 #include "store/idempotency_store.h"
 #include "store/run.h"
+#include "store/skill.h"
 
 #include <memory>
 
@@ -25,13 +26,14 @@ class Service {
   struct Parts {
     store::AgentConfigStore& configs;
     store::TemplateStore& templates;
+    store::SkillStore& skills;
     store::SessionStore& sessions;
     store::RunStore& runs;
     store::EventLog& log;
     store::IdempotencyStore& keys;
     pool::PoolClient& pool;
     model::ModelClient& model;
-    net::Guard guard;  // The server's own: identifies callers of the public template routes. May be empty.
+    net::Guard guard;  // The server's own: identifies callers of the public routes. May be empty.
   };
 
   // The error of a bad template file names the file.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "agent/skills/library.h"
 #include "base/identity.h"
 #include "sdk/loop.h"
 #include "store/agent_config.h"
@@ -23,6 +24,7 @@ struct Turn {
   std::string message;
   TraceContext trace;
   std::vector<std::string> egress = {};  // Hosts that its sandbox may reach.
+  TurnSkills skills = {};                // Those of agent.skills, and where their files are.
 };
 
 // What is left when the turn is over. Nothing where the place could not say (a custom agent, a lost sandbox).

@@ -98,6 +98,7 @@ Task<Result<void>> FrontLoop::bring_up_agent(Listeners& listeners) {
   auto& pools = pool_ ? static_cast<pool::PoolClient&>(*pool_) : *remote_pool_;
   agent::Service::Parts parts{store_->agent_configs(),
                               store_->templates(),
+                              store_->skills(),
                               store_->sessions(),
                               store_->runs(),
                               *log_,

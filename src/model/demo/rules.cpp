@@ -110,6 +110,27 @@ std::optional<Step> write_rule(Words words, Context& context) {
   return write_unquoted(words.rest(), context);
 }
 
+// "call the tool NAME with {json}": for tools that it has no words for.
+std::optional<Step> tool_rule(Words words) {
+  if (!words.eat_any({"call the tool", "use the tool", "call tool", "use tool"})) return std::nullopt;
+  const auto rest = trim(words.rest());
+  const auto end = rest.find_first_of(" \n");
+  ToolUse call;
+  call.tool = std::string(rest.substr(0, end));
+  if (const auto brace = rest.find('{'); brace != std::string_view::npos) {
+    const auto last = rest.rfind('}');
+    auto arguments =
+        json::parse(rest.substr(brace, last == std::string_view::npos ? last : last + 1 - brace));
+    if (!arguments || !arguments->is_object())
+      return reply(fmt::format("The arguments of {} are no JSON object.", call.tool));
+    call.arguments = std::move(arguments->get_object());
+  }
+  Step step;
+  step.kind = Step::Kind::tool;
+  step.tools.push_back(std::move(call));
+  return step;
+}
+
 std::optional<Step> list_rule(Words words) {
   words.eat_any({"what", "which"});
   const bool asked = words.eat_any({"list", "show me", "show", "ls"});
@@ -245,6 +266,7 @@ Step read_step(std::string_view text, Context& context) {
               "also",   "then",    "and",       ",",         "use bash to", "use the shell to", "tell me",
               "just"});
   std::optional<Step> step = run_rule(words);
+  if (!step) step = tool_rule(words);
   if (!step) step = list_rule(words);
   if (!step) step = edit_rule(words, context);
   if (!step) step = write_rule(words, context);
