@@ -98,6 +98,11 @@ Task<Result<RunOrder>> ChatPlanner::plan(Identity who, ChatOptions options, std:
     ISA_CO_TRYV(override_spec(order.agent, options, !found.agent));
     // A custom agent brings its own choice of model.
     if (order.env != store::ExecutionEnv::deployment) ISA_CO_TRYV(co_await model_.check(order.agent.model));
+    // ... and its own skills.
+    if (order.env != store::ExecutionEnv::deployment && found.agent) {
+      ISA_CO_TRY(order.skills, co_await skills_.of_turn(who, found.agent->skills, order.org));
+      order.agent.skills = summaries_of(order.skills.skills);
+    }
   }
   order.identity = std::move(who);
   ISA_CO_TRYV(co_await add_questions(order));

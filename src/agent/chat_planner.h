@@ -11,8 +11,8 @@ namespace isa::agent {
 
 // What the loop is told of an agent.
 sdk::AgentSpec spec_of(const store::AgentConfig& config);
-// Its MCP servers. Whoever names a server's address means it to be reached: it counts as allowed, with its port and
-// nothing else.
+// Its MCP servers. Whoever names a server's address means it to be reached: it counts as allowed, with its
+// port and nothing else.
 Result<void> add_mcp_servers(const store::AgentConfig& config, sdk::AgentSpec& agent,
                              std::vector<std::string>& egress);
 
@@ -30,11 +30,12 @@ struct TeamOptions {
 class ChatPlanner {
  public:
   ChatPlanner(store::AgentConfigStore& configs, store::SessionStore& sessions,
-              store::ApprovalStore& approvals, model::ModelClient& model, TeamPlanner& teams,
-              std::string default_model)
+              store::ApprovalStore& approvals, const SkillLibrary& skills, model::ModelClient& model,
+              TeamPlanner& teams, std::string default_model)
       : configs_(configs),
         sessions_(sessions),
         approvals_(approvals),
+        skills_(skills),
         model_(model),
         teams_(teams),
         default_model_(std::move(default_model)) {}
@@ -67,6 +68,7 @@ class ChatPlanner {
   store::AgentConfigStore& configs_;
   store::SessionStore& sessions_;
   store::ApprovalStore& approvals_;
+  const SkillLibrary& skills_;
   model::ModelClient& model_;
   TeamPlanner& teams_;
   std::string default_model_;

@@ -12,8 +12,12 @@ namespace isa::agent {
 class ConfigRoutes {
  public:
   ConfigRoutes(store::AgentConfigStore& configs, store::TeamSpecStore& teams,
-               const TemplateCatalog& templates, std::string default_model)
-      : configs_(configs), teams_(teams), templates_(templates), default_model_(std::move(default_model)) {}
+               const TemplateCatalog& templates, const SkillLibrary& skills, std::string default_model)
+      : configs_(configs),
+        teams_(teams),
+        templates_(templates),
+        skills_(skills),
+        default_model_(std::move(default_model)) {}
 
   using Answer = Task<Result<net::Response>>;
   Answer list(net::Request& request);
@@ -41,6 +45,7 @@ class ConfigRoutes {
   store::AgentConfigStore& configs_;
   store::TeamSpecStore& teams_;
   const TemplateCatalog& templates_;
+  const SkillLibrary& skills_;
   std::string default_model_;
 };
 

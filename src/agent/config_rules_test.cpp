@@ -104,7 +104,8 @@ TEST(ConfigRules, RefusalsNameThePointer) {
       "/egress/0: '127.0.0.1' is no rule: '127.0.0.1' is no name of a host: an IP address is not allowed, "
       "write a name; write api.example.com, *.example.com or one of them with :port");
   EXPECT_EQ(refusal(R"({"name":"a","skills":["../x"]})"),
-            "/skills/0: a skill's name is 1 to 64 letters, digits, '_' or '-'");
+            "/skills/0: a skill's name is 1 to 64 lower-case letters, digits and single hyphens within, not "
+            "'../x'");
   EXPECT_EQ(refusal(R"({"name":"a","mcp_servers":{"s":{"command":"x","url":"y"}}})"),
             "/mcp_servers/s: expected either 'command' or 'url'");
   EXPECT_TRUE(refusal(R"({"name":"a","mcp_servers":{"s":{"url":"https://10.0.0.1/"}}})")

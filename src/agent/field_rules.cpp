@@ -3,6 +3,7 @@
 #include "net/host_pattern.h"
 #include "sdk/approval_pattern.h"
 #include "sdk/mcp/server_spec.h"
+#include "sdk/skills/skill.h"
 #include "sdk/tool.h"
 
 #include <algorithm>
@@ -117,8 +118,8 @@ Result<void> check_client_tools(const std::vector<sdk::ToolSpec>& tools) {
 Result<void> check_skills(const std::vector<std::string>& skills) {
   ISA_TRYV(check_count("skills", skills.size()));
   for (std::size_t i = 0; i < skills.size(); ++i)
-    if (!is_word(skills[i], "_-"))
-      return broken(at("skills", i), "a skill's name is 1 to 64 letters, digits, '_' or '-'");
+    if (const auto named = sdk::check_skill_name(skills[i]); !named)
+      return broken(at("skills", i), named.error().message());
   return ok();
 }
 

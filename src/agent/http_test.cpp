@@ -53,8 +53,13 @@ struct Served {
 TEST(Http, EveryRouteButThePublicOnesAsksWhoIsThere) {
   with_platform([](Platform& p) -> Task<void> {
     Served served(co_await asio::this_coro::executor, p);
-    const std::set<std::string> open{"/health", "/ready", "/metrics", "/api/v1/agents/templates",
-                                     "/api/v1/agents/templates/{id}"};
+    const std::set<std::string> open{"/health",
+                                     "/ready",
+                                     "/metrics",
+                                     "/api/v1/agents/templates",
+                                     "/api/v1/agents/templates/{id}",
+                                     "/api/v1/agents/skills",
+                                     "/api/v1/agents/skills/{name}"};
     for (const auto& route : p.router.routes()) {
       auto target = route.pattern;
       while (target.find('{') != std::string::npos) {

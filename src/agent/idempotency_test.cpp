@@ -66,7 +66,9 @@ TEST(Idempotency, AnObjectIsMadeOnce) {
     const std::vector<std::tuple<std::string, std::string, std::string, std::string>> cases{
         {kConfigs, R"({"name":"a"})", kConfigs, "agents"},
         {"/api/v1/agents/sessions", R"({"title":"t"})", "/api/v1/agents/sessions", "sessions"},
-        {"/api/v1/agents/templates", R"({"name":"mine"})", "/api/v1/agents/templates", "templates"}};
+        {"/api/v1/agents/templates", R"({"name":"mine"})", "/api/v1/agents/templates", "templates"},
+        {"/api/v1/agents/skills", R"({"files":{"SKILL.md":"---\nname: mine\ndescription: d\n---\n"}})",
+         "/api/v1/agents/skills", "skills"}};
     for (const auto& [path, body, list, name] : cases) {
       const auto before = co_await count(p, list, name);
       const auto first = co_await p.send(keyed(path, body, path));

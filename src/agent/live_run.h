@@ -27,8 +27,9 @@ struct RunOrder {
   std::vector<std::string> egress = {};
   store::Mode mode = store::Mode::REACTIVE;
   std::vector<store::ApprovalRule> approval_rules = {};  // Those whose patterns `agent` has.
-  std::vector<std::string> client_tools = {};  // Of agent.platform_tools: those that the caller runs.
+  std::vector<std::string> client_tools = {};      // Of agent.platform_tools: those that the caller runs.
   std::shared_ptr<const TeamPlan> team = nullptr;  // When the agent is a team.
+  TurnSkills skills = {};
 };
 
 // A run between the moment it was asked for and its end. Shared by the engine that drives it and by whoever

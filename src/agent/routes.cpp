@@ -1,5 +1,7 @@
 #include "agent/routes.h"
 
+#include "agent/skills/upload.h"
+
 namespace isa::agent {
 namespace {
 
@@ -22,6 +24,7 @@ const net::RouteOptions kConfigBody{.body_max = 2 << 20};
 const net::RouteOptions kEventBody{.body_max = 64 << 10};
 // Whoever has the webhook's secret may call it; the handler looks at the signature.
 const net::RouteOptions kWebhook{.body_max = 256 << 10, .is_public = true};
+const net::RouteOptions kSkillBody{.body_max = kSkillUploadMax};
 // Bounded by the agent's own limits (at most 24 h) and by the wait for a sandbox. When the reader leaves,
 // only the handler is cancelled: the run is the engine's.
 const net::RouteOptions kChat{
@@ -52,6 +55,12 @@ std::vector<net::Route> routes(Handlers& h, store::IdempotencyKeys& keys) {
        kConfigBody},
       {put, "/api/v1/agents/templates/{id}", on(h.templates, &TemplateRoutes::replace), kConfigBody},
       {del, "/api/v1/agents/templates/{id}", on(h.templates, &TemplateRoutes::remove)},
+
+      {get, "/api/v1/agents/skills", on(h.skills, &SkillRoutes::list), kPublic},
+      {get, "/api/v1/agents/skills/{name}", on(h.skills, &SkillRoutes::get), kPublic},
+      {post, "/api/v1/agents/skills", once(h.skills, &SkillRoutes::create, &SkillRoutes::made), kSkillBody},
+      {put, "/api/v1/agents/skills/{name}", on(h.skills, &SkillRoutes::replace), kSkillBody},
+      {del, "/api/v1/agents/skills/{name}", on(h.skills, &SkillRoutes::remove)},
 
       {post, "/api/v1/agents/chat", once(h.chat, &ChatRoutes::chat, &ChatRoutes::chat_made), kChat},
       {post, "/query", once(h.chat, &ChatRoutes::query, &ChatRoutes::query_made), kChat},

@@ -6,6 +6,7 @@
 #include "agent/queue_routes.h"
 #include "agent/run_routes.h"
 #include "agent/session_routes.h"
+#include "agent/skills/skill_routes.h"
 #include "agent/teams/swarm_routes.h"
 #include "agent/teams/team_routes.h"
 #include "agent/template_routes.h"
@@ -17,6 +18,7 @@ namespace isa::agent {
 struct Handlers {
   ConfigRoutes configs;
   TemplateRoutes templates;
+  SkillRoutes skills;
   SessionRoutes sessions;
   RunRoutes runs;
   ChatRoutes chat;

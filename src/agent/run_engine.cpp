@@ -272,6 +272,7 @@ Task<Result<Turn>> RunEngine::turn_of(LiveRun& run) {
             order.trace,
             order.egress};
   turn.team = order.team;
+  turn.skills = order.skills;
   for (const auto& one : past) {
     ISA_CO_TRY(auto message, sdk::message_from_json(one.message));
     turn.history.push_back(std::move(message));

@@ -10,6 +10,7 @@
 #include "agent/run_continuation.h"
 #include "agent/run_routes.h"
 #include "agent/session_routes.h"
+#include "agent/skills/skill_routes.h"
 #include "agent/teams/swarm_routes.h"
 #include "agent/teams/team_executor.h"
 #include "agent/teams/team_routes.h"
@@ -26,13 +27,14 @@ constexpr std::chrono::hours kPurgeInterval{1};
 
 struct Service::Impl {
   Impl(asio::any_io_executor executor, Parts given, AgentServiceConfig settings,
-       std::vector<store::AgentTemplate> built_in)
+       std::vector<store::AgentTemplate> built_in, std::vector<BuiltInSkill> built_in_skills)
       : parts(std::move(given)),
         config(std::move(settings)),
-        catalog(std::move(built_in), parts.templates),
-        shared(parts.model),
-        pooled(parts.pool, "agent", config.acquire_timeout),
-        custom(parts.pool, "custom_agent", config.acquire_timeout),
+        skills(std::move(built_in_skills), parts.skills),
+        catalog(std::move(built_in), parts.templates, skills),
+        shared(parts.model, skills),
+        pooled(parts.pool, skills, "agent", config.acquire_timeout),
+        custom(parts.pool, skills, "custom_agent", config.acquire_timeout),
         places{{store::ExecutionEnv::cloud_shared, &shared},
                {store::ExecutionEnv::cloud_pool, &pooled},
                {store::ExecutionEnv::deployment, &custom}},
@@ -40,15 +42,16 @@ struct Service::Impl {
         engine(executor, {parts.sessions, parts.runs, parts.approvals, parts.log, places, team_executor},
                config),
         team_planner(parts.teams, parts.configs, parts.model, config.default_model),
-        planner(parts.configs, parts.sessions, parts.approvals, parts.model, team_planner,
+        planner(parts.configs, parts.sessions, parts.approvals, skills, parts.model, team_planner,
                 config.default_model),
         triggers(executor,
                  {parts.triggers, parts.configs, parts.sessions, parts.runs, planner, engine, parts.sealer},
                  config),
         probe(parts.configs, parts.pool, parts.model, config.default_model),
         keys(executor, parts.keys),
-        handlers{.configs = ConfigRoutes(parts.configs, parts.teams, catalog, config.default_model),
+        handlers{.configs = ConfigRoutes(parts.configs, parts.teams, catalog, skills, config.default_model),
                  .templates = TemplateRoutes(catalog, parts.guard),
+                 .skills = SkillRoutes(skills, parts.guard, skill_workers),
                  .sessions = SessionRoutes(parts.sessions, parts.runs, parts.configs, engine),
                  .runs = RunRoutes(parts.runs, engine),
                  .chat = ChatRoutes(planner, parts.runs, engine),
@@ -78,13 +81,19 @@ struct Service::Impl {
       log::error("run.not_revived", {{"run_id", waiting.row.id.value()}, {"detail", from.error().message()}});
       co_return co_await give_up(parts.runs, parts.log, std::move(waiting));
     }
+    // Their files stay where they are; what the agent may use is what it might when it was suspended.
+    std::vector<std::string> names;
+    for (const auto& skill : from->order.agent.skills) names.push_back(skill.name);
+    ISA_CO_TRY(from->order.skills, co_await skills.of_turn(owner, std::move(names), from->order.org));
     engine.revive(std::move(waiting), *std::move(from));
     co_return ok();
   }
 
   Parts parts;
   AgentServiceConfig config;
+  SkillLibrary skills;
   TemplateCatalog catalog;
+  asio::thread_pool skill_workers{1};  // Unpack and check what is uploaded.
   InProcessExecutor shared;
   PooledExecutor pooled;
   PooledExecutor custom;
@@ -103,8 +112,9 @@ struct Service::Impl {
 Result<std::unique_ptr<Service>> Service::open(asio::any_io_executor executor, Parts parts,
                                                AgentServiceConfig config) {
   ISA_TRY(auto built_in, load_templates(config.templates_dir));
-  auto impl =
-      std::make_unique<Impl>(std::move(executor), std::move(parts), std::move(config), std::move(built_in));
+  ISA_TRY(auto built_in_skills, load_skills(config.skills_dir));
+  auto impl = std::make_unique<Impl>(std::move(executor), std::move(parts), std::move(config),
+                                     std::move(built_in), std::move(built_in_skills));
   return std::unique_ptr<Service>(new Service(std::move(impl)));
 }
 

@@ -11,6 +11,7 @@
 #include "store/agent_template.h"
 #include "store/idempotency_store.h"
 #include "store/run.h"
+#include "store/skill.h"
 #include "store/team_spec.h"
 #include "store/trigger.h"
 
@@ -29,6 +30,7 @@ class Service {
     store::AgentConfigStore& configs;
     store::TemplateStore& templates;
     store::TeamSpecStore& teams;
+    store::SkillStore& skills;
     store::SessionStore& sessions;
     store::RunStore& runs;
     store::ApprovalStore& approvals;
@@ -38,7 +40,7 @@ class Service {
     const Sealer& sealer;  // Of the secrets of webhooks.
     pool::PoolClient& pool;
     model::ModelClient& model;
-    net::Guard guard;  // The server's own: identifies callers of the public template routes. May be empty.
+    net::Guard guard;  // The server's own: identifies callers of the public routes. May be empty.
   };
 
   // The error of a bad template file names the file.

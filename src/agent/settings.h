@@ -6,6 +6,7 @@ namespace isa::agent {
 
 struct AgentServiceConfig {
   std::string templates_dir = "templates";
+  std::string skills_dir = "skills";
   std::int64_t max_events_in_flight = 256;
   std::int64_t max_run_bytes = 64 << 20;
   std::int64_t max_live_runs = 20'000;
@@ -25,6 +26,8 @@ struct AgentServiceConfig {
     using C = AgentServiceConfig;
     return std::tuple(
         setting("agent.templates_dir", &C::templates_dir, "folder of the built-in agent templates (*.yaml)"),
+        setting("agent.skills_dir", &C::skills_dir,
+                "folder of the built-in skills (each a folder with a SKILL.md)"),
         setting("agent.max_events_in_flight", &C::max_events_in_flight,
                 "events of one run that may wait for the event log before the agent is slowed down"),
         setting("agent.max_run_bytes", &C::max_run_bytes,

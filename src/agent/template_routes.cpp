@@ -1,6 +1,7 @@
 #include "agent/template_routes.h"
 
 #include "agent/etag.h"
+#include "agent/public_caller.h"
 
 namespace isa::agent {
 namespace {
@@ -14,14 +15,14 @@ Result<TemplateFields> new_template(const std::string& text, const store::Once& 
 }  // namespace
 
 TemplateRoutes::Answer TemplateRoutes::list(net::Request& request) {
-  auto who = co_await caller(request);
+  auto who = co_await public_caller(guard_, request);
   ISA_CO_TRY(const auto all, co_await templates_.list(std::move(who)));
   json::object body{{"templates", json::write(all)}};
   co_return net::Response::json(200, std::move(body));
 }
 
 TemplateRoutes::Answer TemplateRoutes::get(net::Request& request) {
-  auto who = co_await caller(request);
+  auto who = co_await public_caller(guard_, request);
   ISA_CO_TRY(const auto item, co_await templates_.find(std::move(who), TemplateId(request.param("id"))));
   co_return versioned(json::write(item), item.version);
 }
@@ -55,12 +56,6 @@ TemplateRoutes::Answer TemplateRoutes::remove(net::Request& request) {
   ISA_CO_TRYV(co_await templates_.remove(request.identity, id));
   json::object body{{"id", id.value()}, {"deleted", true}};
   co_return net::Response::json(200, std::move(body));
-}
-
-Task<Identity> TemplateRoutes::caller(const net::Request& request) {
-  if (!request.identity.user.empty() || !guard_) co_return request.identity;
-  auto who = co_await guard_(request);
-  co_return who ? *std::move(who) : Identity{};
 }
 
 }  // namespace isa::agent

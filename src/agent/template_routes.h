@@ -23,8 +23,6 @@ class TemplateRoutes {
   Answer remove(net::Request& request);
 
  private:
-  Task<Identity> caller(const net::Request& request);
-
   TemplateCatalog& templates_;
   net::Guard guard_;
 };

@@ -115,6 +115,7 @@ Task<Result<std::vector<AgentTemplate>>> TemplateCatalog::list(Identity scope) c
 Task<Result<AgentTemplate>> TemplateCatalog::create(Identity author, TemplateFields fields) {
   ISA_CO_TRY(auto item, template_of(fields, author, now()));
   if (built_in(item.id)) co_return conflict("the template id '{}' is taken; choose another", item.id.value());
+  ISA_CO_TRYV(co_await skills_.check_exist(author, item.skills));
   ISA_CO_TRYV(co_await stored_.create(item));
   co_return item;
 }
@@ -129,6 +130,7 @@ Task<Result<AgentTemplate>> TemplateCatalog::replace(Identity who, TemplateId id
     co_return conflict("template '{}' has version {} by now, not {}; read it again", id.value(),
                        current.version, *expected_version);
   ISA_CO_TRY(auto next, template_of(fields, who, now()));
+  ISA_CO_TRYV(co_await skills_.check_exist(who, next.skills));
   next.id = id;
   next.owner_id = current.owner_id;
   next.created_at = current.created_at;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "agent/skills/library.h"
 #include "store/agent_template.h"
 
 #include <filesystem>
@@ -38,8 +39,9 @@ Result<std::vector<store::AgentTemplate>> load_templates(const std::filesystem::
 // All templates that somebody may see: the built-in ones, which nobody can change, and those in the store.
 class TemplateCatalog {
  public:
-  TemplateCatalog(std::vector<store::AgentTemplate> built_in, store::TemplateStore& stored)
-      : built_in_(std::move(built_in)), stored_(stored) {}
+  TemplateCatalog(std::vector<store::AgentTemplate> built_in, store::TemplateStore& stored,
+                  const SkillLibrary& skills)
+      : built_in_(std::move(built_in)), stored_(stored), skills_(skills) {}
 
   // not_found with code template_not_found.
   Task<Result<store::AgentTemplate>> find(Identity scope, TemplateId id) const;
@@ -57,6 +59,7 @@ class TemplateCatalog {
 
   std::vector<store::AgentTemplate> built_in_;
   store::TemplateStore& stored_;
+  const SkillLibrary& skills_;
 };
 
 }  // namespace isa::agent

@@ -161,6 +161,16 @@ class Platform {
            "tools: [web_search, web_crawl, read_file, write_file]\nskills: [web]\nmode: COLLABORATIVE\n";
   }
 
+  // And two skills: `plain`, and `web` like the built-in one.
+  static void write_skills(const std::filesystem::path& folder) {
+    for (const std::string name : {"plain", "web"}) {
+      std::filesystem::create_directories(folder / name / "references");
+      std::ofstream(folder / name / "SKILL.md") << "---\nname: " << name << "\ndescription: About " << name
+                                                << ".\n---\nThe body of " << name << ".\n";
+      std::ofstream(folder / name / "references/more.md") << "more about " << name << "\n";
+    }
+  }
+
   Platform(asio::any_io_executor executor, const std::filesystem::path& folder,
            AgentServiceConfig config = {}, pool::PoolClient* other_pool = nullptr)
       : model(executor),
@@ -169,10 +179,13 @@ class Platform {
         executor_(executor) {
     write_templates(folder / "templates");
     config.templates_dir = (folder / "templates").string();
+    write_skills(folder / "skills");
+    config.skills_dir = (folder / "skills").string();
     config.drain_timeout = std::chrono::milliseconds(0);
     Service::Parts parts{store->agent_configs(),
                          store->templates(),
                          store->teams(),
+                         store->skills(),
                          store->sessions(),
                          store->runs(),
                          store->approvals(),

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "agent/skills/library.h"
 #include "agent/teams/team_plan.h"
 #include "base/identity.h"
 #include "sdk/loop.h"
@@ -27,6 +28,7 @@ struct Turn {
   std::vector<std::string> egress = {};                      // Hosts that its sandbox may reach.
   std::optional<sdk::Resumption> resumption = std::nullopt;  // Of a turn that was suspended.
   std::shared_ptr<const TeamPlan> team = nullptr;  // When the agent is a team; `agent` is no member then.
+  TurnSkills skills = {};                          // Those of agent.skills, and where their files are.
 };
 
 // What is left when the turn is over. Nothing where the place could not say (a custom agent, a lost sandbox).

@@ -65,8 +65,20 @@ Error ApiClient::explain(Error error) const {
 
 Task<Result<json::value>> ApiClient::call(net::Method method, std::string path,
                                           std::optional<json::value> body) {
-  auto answer = co_await http_.send(at_.endpoint, request(method, std::move(path), body),
-                                    Deadline::after(kCallTimeout));
+  auto question = request(method, std::move(path), body);
+  co_return co_await send(std::move(question));
+}
+
+Task<Result<json::value>> ApiClient::upload(net::Method method, std::string path, std::string content_type,
+                                            std::string body) {
+  auto question = request(method, std::move(path), std::nullopt);
+  question.headers.set("Content-Type", std::move(content_type));
+  question.body = std::move(body);
+  co_return co_await send(std::move(question));
+}
+
+Task<Result<json::value>> ApiClient::send(net::ClientRequest question) {
+  auto answer = co_await http_.send(at_.endpoint, std::move(question), Deadline::after(kCallTimeout));
   if (!answer) co_return explain(std::move(answer).error());
   if (answer->status >= 400) co_return net::error_of(answer->status, answer->body);
   if (answer->body.empty()) co_return json::value(nullptr);

@@ -24,6 +24,9 @@ class ApiClient {
 
   // The answer's JSON, or the error that the platform sent. service_unavailable says how to start one.
   Task<Result<json::value>> call(net::Method method, std::string path, std::optional<json::value> body = {});
+  // The same with a body that is no JSON.
+  Task<Result<json::value>> upload(net::Method method, std::string path, std::string content_type,
+                                   std::string body);
   // The head of a streamed answer; an error status becomes the error that it carries.
   Task<Result<net::OpenResponse>> open(std::string path, json::value body);
   // The same for something that is fetched, of any size.
@@ -34,6 +37,7 @@ class ApiClient {
   net::ClientRequest request(net::Method method, std::string path,
                              const std::optional<json::value>& body) const;
   Error explain(Error error) const;
+  Task<Result<json::value>> send(net::ClientRequest question);
 
   net::Client& http_;
   net::Url at_;

@@ -100,6 +100,7 @@ Task<Result<void>> FrontLoop::bring_up_agent(Listeners& listeners) {
   agent::Service::Parts parts{store_->agent_configs(),
                               store_->templates(),
                               store_->teams(),
+                              store_->skills(),
                               store_->sessions(),
                               store_->runs(),
                               store_->approvals(),

@@ -7,6 +7,7 @@
 #include "app/secret_commands.h"
 #include "app/serve.h"
 #include "app/session_commands.h"
+#include "app/skill_commands.h"
 #include "app/team_commands.h"
 #include "net/event_loop.h"
 
@@ -437,6 +438,10 @@ int run(int argc, char** argv) {
   add_sessions(app, globals, action);
   add_pools(app, globals, action);
   add_secrets(app, globals, action);
+  const auto on_agent = [&globals](std::function<Task<Result<void>>(ApiClient&)> command) {
+    return with_api(globals, "agent", kAgentPort, std::move(command));
+  };
+  add_skills(app, on_agent, action);
   try {
     app.parse(argc, argv);
   } catch (const CLI::RequiredError& e) {

@@ -39,13 +39,14 @@ void print_addresses(const Endpoints& endpoints, bool is_tls) {
   std::fflush(stdout);
 }
 
-// Built-in templates lie beside the source while developing and under share/isa when installed.
-std::string find_templates(const std::string& configured) {
+// What is built in (templates, skills) lies beside the source while developing and under share/isa when
+// installed.
+std::string find_built_in(const std::string& configured, std::string_view name) {
   namespace fs = std::filesystem;
   std::error_code ec;
   if (fs::exists(configured, ec)) return configured;
   const auto program = fs::read_symlink("/proc/self/exe", ec).parent_path();
-  for (const auto& candidate : {program / "../../templates", program / "../share/isa/templates"}) {
+  for (const auto& candidate : {program / "../.." / name, program / "../share/isa" / name}) {
     if (fs::exists(candidate, ec)) return fs::weakly_canonical(candidate, ec).string();
   }
   return configured;
@@ -62,7 +63,8 @@ Result<void> serve(const PlatformConfig& given, const std::vector<std::string>& 
   auto config = given;
   std::error_code ec;
   config.app.data_dir = std::filesystem::absolute(config.app.data_dir, ec).string();
-  config.agent.templates_dir = find_templates(config.agent.templates_dir);
+  config.agent.templates_dir = find_built_in(config.agent.templates_dir, "templates");
+  config.agent.skills_dir = find_built_in(config.agent.skills_dir, "skills");
   config.agent.default_model = config.model.default_model;
 
   const auto signals = block_signals();

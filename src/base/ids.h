@@ -48,6 +48,7 @@ ISA_ID(InstanceId, "inst_");
 ISA_ID(LeaseId, "lease_");
 ISA_ID(ApprovalId, "appr_");
 ISA_ID(AllowanceId, "allow_");
+ISA_ID(SkillId, "skill_");
 #undef ISA_ID
 
 }  // namespace isa

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "net/trace_headers.h"
 #include "runtime/broker_web.h"
+#include "runtime/chat_skills.h"
 #include "runtime/event_writer.h"
 #include "sdk/http_chat_model.h"
 
@@ -71,7 +72,8 @@ struct Runtime::Chat {
   std::list<Chat*>& all;
   sdk::AgentSpec agent;
   std::vector<std::shared_ptr<sdk::Tool>> available;
-  std::optional<sdk::ToolBox> tools;  // Once it is equipped.
+  std::shared_ptr<sdk::Tool> use_skill;  // Null without skills.
+  std::optional<sdk::ToolBox> tools;     // Once it is equipped.
   sdk::TurnInput input;
   std::string run_id;
   std::shared_ptr<sdk::Steering> steering = std::make_shared<sdk::Steering>();
@@ -196,8 +198,6 @@ Result<std::shared_ptr<Runtime::Chat>> Runtime::begin_chat(sdk::RuntimeChat from
   auto chat = std::make_shared<Chat>(chats_, *std::move(from.agent), std::move(available));
   input.message = std::move(from.message);
   input.steering = chat->steering;
-  for (auto& said : from.steering.value_or(std::vector<std::string>()))
-    chat->steering->offer(std::move(said));
   chat->input = std::move(input);
   chat->run_id = from.run_id.value_or("");
   chat->wants_stream = from.stream.value_or(true);
@@ -217,7 +217,9 @@ Task<Result<net::Response>> Runtime::chat(net::Request& request) {
   ISA_CO_TRY(auto from, json::parse_as<sdk::RuntimeChat>(request.body));
   if (from.steer.value_or(false)) co_return steer(std::move(from));
   ISA_CO_TRYV(co_await learn_environment());
+  auto skills = std::exchange(from.skills, std::nullopt).value_or(std::vector<sdk::RuntimeSkill>());
   ISA_CO_TRY(auto chat, begin_chat(std::move(from)));
+  ISA_CO_TRY(chat->use_skill, co_await bring_skills(options_.workspace, std::move(skills), chat->agent));
   chat->trace = net::trace_of(request.headers);
   if (!chat->wants_stream) co_return co_await answer(std::move(chat));
   auto body = [this, chat = std::move(chat)](net::BodyWriter& to) { return stream(chat, to); };
@@ -228,6 +230,7 @@ Task<Result<void>> Runtime::equip(Chat& chat, const sdk::EventSink& sink) {
   auto equipment = co_await mcp_servers_.equip(chat.agent.mcp_servers, environment(), chat.agent.tools);
   for (auto& tool : equipment.tools) chat.available.push_back(std::move(tool));
   chat.tools.emplace(std::move(chat.available), chat.agent.tools);
+  if (chat.use_skill) chat.tools->grant(std::move(chat.use_skill));
   for (const auto& one : equipment.unavailable) {
     auto event = mcp_unavailable(one);
     ISA_CO_TRYV(co_await sink(std::move(event)));

@@ -4,6 +4,7 @@
 #include "sdk/chat_model.h"
 #include "sdk/event.h"
 #include "sdk/mcp/server_spec.h"
+#include "sdk/skills/skill_summary.h"
 #include "sdk/steering.h"
 #include "sdk/suspension.h"
 #include "sdk/tool.h"
@@ -43,10 +44,12 @@ struct AgentSpec {
   std::vector<ToolSpec> platform_tools = {};
   // JSON Schema that the last answer must fit (sdk/structured_output.h).
   std::optional<json::object> output_schema = std::nullopt;
+  // Not the loop's: whoever runs it tells the model of them (sdk/skills/) and lets it use them.
+  std::vector<SkillSummary> skills = {};
 };
 BOOST_DESCRIBE_STRUCT(AgentSpec, (),
-                      (name, model, system_prompt, tools, limits, mcp_servers, approvals, always_allowed, platform_tools,
-                       output_schema))
+                      (name, model, system_prompt, tools, limits, mcp_servers, approvals, always_allowed,
+                       platform_tools, output_schema, skills))
 
 // Gets the events in order, one at a time. An error (nobody listens any more) ends the run.
 using EventSink = std::function<Task<Result<void>>(Event)>;

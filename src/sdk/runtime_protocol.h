@@ -6,6 +6,8 @@
 //   then one
 //                                 `event: history` with RuntimeHistory, then data: [DONE]. Dropping the
 //                                 connection cancels the turn. A custom agent sends no history.
+//                                 409 with code skills_missing, before anything ran: send the chat again with
+//                                 the files of its skills.
 //   /exec..., /files...           sdk/exec_protocol.h, sdk/files_protocol.h
 #pragma once
 
@@ -32,6 +34,21 @@ struct RuntimeResumption {
   TurnProgress progress;
 };
 BOOST_DESCRIBE_STRUCT(RuntimeResumption, (), (new_messages, answers, progress))
+struct RuntimeSkillFile {
+  using json_defaults = void;
+  std::string path;
+  std::string content;  // In base64.
+  bool is_executable = false;
+};
+BOOST_DESCRIBE_STRUCT(RuntimeSkillFile, (), (path, content, is_executable))
+
+// One of the agent's skills. A sandbox that was given its files once knows it by name and hash.
+struct RuntimeSkill {
+  std::string name;
+  std::string hash;  // content_hash() of the files.
+  std::optional<std::vector<RuntimeSkillFile>> files;
+};
+BOOST_DESCRIBE_STRUCT(RuntimeSkill, (), (name, hash, files))
 
 struct RuntimeChat {
   std::string message;
@@ -41,12 +58,13 @@ struct RuntimeChat {
   std::optional<AgentSpec> agent;
   std::optional<json::array> history;           // Of messages (sdk/chat.h, to_json), oldest first.
   std::optional<RuntimeResumption> resumption;  // Then `message` is not looked at.
+  std::optional<std::vector<RuntimeSkill>> skills;
   // `message` is for the turn of run_id that is under way (sdk/steering.h): 200, or 409 turn_not_running.
   std::optional<bool> steer;
   TraceContext trace;
 };
 BOOST_DESCRIBE_STRUCT(RuntimeChat, (),
-                      (message, stream, session_id, run_id, agent, history, resumption, steer))
+                      (message, stream, session_id, run_id, agent, history, resumption, skills, steer))
 
 struct RuntimeHistory {
   json::array new_messages;

@@ -43,6 +43,11 @@ ToolBox::ToolBox(std::vector<std::shared_ptr<Tool>> available, const std::vector
   }
 }
 
+void ToolBox::grant(std::shared_ptr<Tool> tool) {
+  std::erase(unavailable_, tool->spec().name);
+  if (!find(tool->spec().name)) tools_.push_back(std::move(tool));
+}
+
 std::vector<ToolSpec> ToolBox::specs() const {
   std::vector<ToolSpec> specs;
   specs.reserve(tools_.size());
@@ -90,11 +95,15 @@ Task<ToolOutput> ToolBox::call(const Part& tool_call, Deadline deadline) {
 
 const std::vector<std::string>& known_tool_names() {
   static const std::vector<std::string> names = {
-      "read_file",         "write_file",       "edit_file",     "multi_edit_file",       "bash_execute",
-      "bash_output",       "kill_shell",       "list_shells",   "glob_files",            "grep_search",
-      "ls_directory",      "web_search",       "web_crawl",     "ask_human",             "request_authorization",
-      "create_plan",       "update_plan",      "memory_store",  "memory_search",         "get_current_time",
-      "mcp_list_resources", "mcp_read_resource", "mcp_list_prompts", "mcp_get_prompt"};
+      "read_file",         "write_file",       "edit_file",
+      "multi_edit_file",   "bash_execute",     "bash_output",
+      "kill_shell",        "list_shells",      "glob_files",
+      "grep_search",       "ls_directory",     "web_search",
+      "web_crawl",         "ask_human",        "request_authorization",
+      "create_plan",       "update_plan",      "memory_store",
+      "memory_search",     "get_current_time", "mcp_list_resources",
+      "mcp_read_resource", "mcp_list_prompts", "mcp_get_prompt",
+      "use_skill"};
   return names;
 }
 

@@ -41,6 +41,10 @@ class ToolBox {
   // `available` is listed by unavailable().
   ToolBox(std::vector<std::shared_ptr<Tool>> available, const std::vector<std::string>& allowed);
 
+  // One more, which another part of the agent's config allows (use_skill: its skills), whatever `allowed`
+  // says.
+  void grant(std::shared_ptr<Tool> tool);
+
   std::vector<ToolSpec> specs() const;
   const std::vector<std::string>& unavailable() const { return unavailable_; }
   bool has(std::string_view name) const { return find(name) != nullptr; }

@@ -12,8 +12,9 @@
 #include "store/sandbox_audit.h"
 #include "store/secret.h"
 #include "store/session.h"
-#include "store/team_spec.h"
+#include "store/skill.h"
 #include "store/sqlite/sqlite_store.h"
+#include "store/team_spec.h"
 #include "store/trigger.h"
 
 #include <gtest/gtest.h>
@@ -39,6 +40,7 @@ class Engine {
   virtual SecretStore& secrets() = 0;
   virtual SandboxAuditStore& sandbox_audit() = 0;
   virtual TriggerStore& triggers() = 0;
+  virtual SkillStore& skills() = 0;
 };
 
 class SqliteEngine final : public Engine {
@@ -54,6 +56,7 @@ class SqliteEngine final : public Engine {
   SecretStore& secrets() override { return store_->secrets(); }
   SandboxAuditStore& sandbox_audit() override { return store_->sandbox_audit(); }
   TriggerStore& triggers() override { return store_->triggers(); }
+  SkillStore& skills() override { return store_->skills(); }
 
  private:
   testing::TempFolder folder_;

@@ -104,6 +104,20 @@ test('teams', { skip }, async () => {
   await good(ada.get(`${path}/${id}`), 404);
 });
 
+test('skills', { skip }, async () => {
+  const ada = platform.as('ada');
+  const path = '/api/v1/agents/skills';
+  const files = { 'SKILL.md': '---\nname: mine\ndescription: What it does.\n---\nHow.\n' };
+  await good(ada.post(path, { files }));
+  await good(ada.post(path, { files }), 409);
+  await good(ada.get(path));
+  await good(ada.get(`${path}/mine`));
+  await good(ada.get(`${path}/mine?file=SKILL.md`));
+  await good(ada.put(`${path}/mine`, { files }));
+  await good(ada.delete(`${path}/mine`));
+  await good(ada.delete(`${path}/code`), 403);
+});
+
 test('chats, sessions and runs', { skip }, async () => {
   const ada = platform.as('ada');
   const { id } = await createAgent(ada, { tools: ['bash_execute'] });

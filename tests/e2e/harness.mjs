@@ -249,7 +249,8 @@ export function ordinaryPlatform({ settings = {}, ...options } = {}) {
   fs.chmodSync(folder, 0o755);
   for (const name of ['isa', 'isa-runtime', 'isa-shim'])
     fs.copyFileSync(path.join(path.dirname(binary), name), path.join(folder, name));
-  fs.cpSync(path.join(repository, 'templates'), path.join(folder, 'templates'), { recursive: true });
+  for (const name of ['templates', 'skills'])
+    fs.cpSync(path.join(repository, name), path.join(folder, name), { recursive: true });
   const dataDir = path.join(folder, 'd');
   fs.mkdirSync(dataDir, { mode: 0o700 });
   fs.chownSync(dataDir, nobody.uid, nobody.gid);
@@ -258,7 +259,11 @@ export function ordinaryPlatform({ settings = {}, ...options } = {}) {
     program: path.join(folder, 'isa'),
     user: nobody,
     env: { HOME: dataDir },
-    settings: { 'agent.templates_dir': path.join(folder, 'templates'), ...settings },
+    settings: {
+      'agent.templates_dir': path.join(folder, 'templates'),
+      'agent.skills_dir': path.join(folder, 'skills'),
+      ...settings,
+    },
     ...options,
   });
 }

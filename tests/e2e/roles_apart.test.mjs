@@ -1,10 +1,12 @@
 // The same roles as four processes that find each other by their addresses and share an internal secret.
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { after, before, test } from 'node:test';
 
-import { expectWhole, find, systemEvent } from './events.mjs';
+import { expectWhole, find, results, systemEvent } from './events.mjs';
 import { createAgent, internalSecret, noSandbox, Platform, until } from './harness.mjs';
 import { request } from './http.mjs';
+import { zipOf } from './zips.mjs';
 
 const skip = noSandbox;
 const roles = {};
@@ -49,6 +51,24 @@ test('each process serves its role alone', { skip }, async () => {
   for (const [role, platform] of Object.entries(roles)) {
     assert.deepEqual(Object.keys(platform.endpoints).sort(), ['pid', role].sort());
     assert.equal((await request(`${platform.endpoints[role]}/health`)).status, 200);
+  }
+});
+
+test('skills get into a sandbox of another process, also those that it has to ask for', { skip }, async () => {
+  const body = zipOf([
+    { path: 'large/SKILL.md', content: '---\nname: large\ndescription: d\n---\nThe body.\n' },
+    { path: 'large/assets/data.bin', content: randomBytes(1 << 20) },
+  ]);
+  const made = await user().post('/api/v1/agents/skills', body, { 'Content-Type': 'application/zip' });
+  assert.equal(made.status, 200, made.text);
+  for (const name of ['large', 'code']) {
+    const agent = await createAgent(user(), { skills: [name] });
+    const events = await user().chatAll({
+      agent_config_id: agent.id,
+      message: `Call the tool use_skill with {"name":"${name}"}`,
+    });
+    assert.equal(results(events)[0].metadata.is_error, false);
+    assert.match(results(events)[0].content, /\.isa\/skills-cache\//);
   }
 });
 

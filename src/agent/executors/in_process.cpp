@@ -1,5 +1,7 @@
 #include "agent/executors/in_process.h"
 
+#include "agent/skills/delivery.h"
+
 namespace isa::agent {
 namespace {
 
@@ -37,6 +39,14 @@ class Listening {
 
 Task<Result<void>> InProcessExecutor::run(Turn turn, sdk::EventSink sink, TurnRecord& record) {
   sdk::ToolBox tools(sdk::plain_tools(), turn.agent.tools);
+  if (!turn.skills.missing.empty() && !turn.resumption) {
+    auto notice = skills_unavailable(turn.skills.missing);
+    ISA_CO_TRYV(co_await sink(std::move(notice)));
+  }
+  if (!turn.skills.skills.empty()) {
+    turn.agent.system_prompt = sdk::with_skills(std::move(turn.agent.system_prompt), turn.agent.skills);
+    tools.grant(sdk::make_use_skill(skills_of_turn(skills_, std::move(turn.skills))));
+  }
   if (!tools.unavailable().empty() && !turn.resumption) {
     auto notice = tools_unavailable(tools.unavailable());
     ISA_CO_TRYV(co_await sink(std::move(notice)));

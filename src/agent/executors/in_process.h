@@ -12,12 +12,13 @@ namespace isa::agent {
 // are refused; a turn whose agent lists some begins with a system event that names them.
 class InProcessExecutor : public TurnExecutor {
  public:
-  explicit InProcessExecutor(model::ModelClient& model) : model_(model) {}
+  InProcessExecutor(model::ModelClient& model, const SkillLibrary& skills) : model_(model), skills_(skills) {}
   Task<Result<void>> run(Turn turn, sdk::EventSink sink, TurnRecord& record) override;
   Task<Result<void>> steer(SessionId session, RunId run, std::string message) override;
 
  private:
   model::ModelClient& model_;
+  const SkillLibrary& skills_;
   std::map<RunId, std::shared_ptr<sdk::Steering>> listening_;
 };
 

@@ -1,5 +1,6 @@
 #include "agent/executors/pooled.h"
 
+#include "agent/skills/delivery.h"
 #include "base/log.h"
 
 namespace isa::agent {
@@ -67,6 +68,10 @@ Task<NextEvent> next_of(net::SseReader& events, bool is_finished) {
 }  // namespace
 
 Task<Result<void>> PooledExecutor::run(Turn turn, sdk::EventSink sink, TurnRecord& record) {
+  if (!turn.skills.missing.empty()) {
+    auto notice = skills_unavailable(turn.skills.missing);
+    ISA_CO_TRYV(co_await sink(std::move(notice)));
+  }
   ISA_CO_TRY(auto at, co_await acquire(turn, sink));
   auto answer = co_await open(at, turn);
   if (!answer && at.resumed && is_gone(answer.error())) {
@@ -123,7 +128,16 @@ Task<Result<pool::Acquired>> PooledExecutor::acquire(const Turn& turn, const sdk
   co_return at;
 }
 
+// A sandbox keeps the skills that it was sent. Whether it has them all it says itself.
 Task<Result<net::OpenResponse>> PooledExecutor::open(const pool::Acquired& at, const Turn& turn) {
+  const bool along = !at.resumed && are_small(turn.skills.skills);
+  auto answer = co_await send(at, turn, along);
+  if (along || answer || answer.error().code() != "skills_missing") co_return answer;
+  co_return co_await send(at, turn, true);
+}
+
+Task<Result<net::OpenResponse>> PooledExecutor::send(const pool::Acquired& at, const Turn& turn,
+                                                     bool with_skill_files) {
   sdk::RuntimeChat chat{.message = turn.message,
                         .stream = true,
                         .session_id = turn.session.value(),
@@ -134,11 +148,15 @@ Task<Result<net::OpenResponse>> PooledExecutor::open(const pool::Acquired& at, c
   if (turn.resumption)
     chat.resumption = sdk::RuntimeResumption{sdk::to_json(turn.resumption->new_messages),
                                              turn.resumption->answers, turn.resumption->progress};
+  if (!turn.skills.skills.empty()) {
+    ISA_CO_TRY(chat.skills, co_await packed_skills(skills_, turn.skills, with_skill_files));
+  }
   ISA_CO_TRY(auto answer,
              co_await pool_.stream(pool_type_, at.instance_id, at.lease.fencing_token, std::move(chat)));
   if (answer.status == 200) co_return answer;
   const auto body = co_await net::read_all(*answer.body, kErrorBodyMax);
   auto error = net::error_of(answer.status, body ? *body : std::string());
+  if (error.code() == "skills_missing") co_return error;
   log::warn("run.agent_refused", {{"run_id", turn.run.value()},
                                   {"trace_id", turn.trace.id()},
                                   {"status", answer.status},

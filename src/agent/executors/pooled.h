@@ -13,8 +13,9 @@ namespace isa::agent {
 // The lease outlives the turn, so that the next one finds its files; the pool ends it after some idleness.
 class PooledExecutor : public TurnExecutor {
  public:
-  PooledExecutor(pool::PoolClient& pool, std::string pool_type, std::chrono::milliseconds acquire_timeout)
-      : pool_(pool), pool_type_(std::move(pool_type)), acquire_timeout_(acquire_timeout) {}
+  PooledExecutor(pool::PoolClient& pool, const SkillLibrary& skills, std::string pool_type,
+                 std::chrono::milliseconds acquire_timeout)
+      : pool_(pool), skills_(skills), pool_type_(std::move(pool_type)), acquire_timeout_(acquire_timeout) {}
 
   Task<Result<void>> run(Turn turn, sdk::EventSink sink, TurnRecord& record) override;
   Task<Result<void>> steer(SessionId session, RunId run, std::string message) override;
@@ -29,10 +30,12 @@ class PooledExecutor : public TurnExecutor {
   };
   Task<Result<pool::Acquired>> acquire(const Turn& turn, const sdk::EventSink& sink);
   Task<Result<net::OpenResponse>> open(const pool::Acquired& at, const Turn& turn);
+  Task<Result<net::OpenResponse>> send(const pool::Acquired& at, const Turn& turn, bool with_skill_files);
   Task<Result<void>> relay(net::SseReader& events, const sdk::EventSink& sink, TurnRecord& record);
   void remember(const SessionId& session, const pool::Acquired& lease);
 
   pool::PoolClient& pool_;
+  const SkillLibrary& skills_;
   std::string pool_type_;
   std::chrono::milliseconds acquire_timeout_;
   std::map<SessionId, Held> held_;

@@ -129,8 +129,9 @@ Task<sdk::CallAnswer> MemberTurns::answer_call(sdk::PendingCall call,
     answer.is_error = remote.output.is_error;
     ends_turn = ends_turn || remote.ends_turn;
   } else {
-    answer.text = ends_turn ? "It was not run: the turn ended before it."
-                            : "This call needs a person's decision, and in a team nobody is asked. Go on without it.";
+    answer.text =
+        ends_turn ? "It was not run: the turn ended before it."
+                  : "This call needs a person's decision, and in a team nobody is asked. Go on without it.";
     answer.is_error = true;
   }
   co_return answer;
@@ -157,7 +158,8 @@ Task<Result<void>> MemberTurns::end_turn(sdk::Resumption at, const sdk::EventSin
     ISA_CO_TRYV(co_await sink(std::move(event)));
   }
   answer.subtype = "success";
-  if (answer.new_messages.size() >= 2) answer.text = answer.new_messages[answer.new_messages.size() - 2].text();
+  if (answer.new_messages.size() >= 2)
+    answer.text = answer.new_messages[answer.new_messages.size() - 2].text();
   co_return ok();
 }
 

@@ -30,7 +30,8 @@ class MemberTurns : public sdk::team::MemberRunner {
                                sdk::team::MemberAnswer& answer);
   Task<sdk::CallAnswer> answer_call(sdk::PendingCall call, const std::vector<sdk::team::RemoteTool>& tools,
                                     bool& ends_turn);
-  Task<Result<void>> end_turn(sdk::Resumption at, const sdk::EventSink& sink, sdk::team::MemberAnswer& answer);
+  Task<Result<void>> end_turn(sdk::Resumption at, const sdk::EventSink& sink,
+                              sdk::team::MemberAnswer& answer);
   void count(const TurnRecord& of);
   bool is_out_of_tokens() const;
 

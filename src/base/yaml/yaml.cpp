@@ -1,5 +1,7 @@
 #include "base/yaml/yaml.h"
 
+#include "base/utf8.h"
+
 #include <yaml-cpp/yaml.h>
 
 #include <fstream>
@@ -8,7 +10,10 @@
 namespace isa {
 namespace {
 
-json::value scalar(const YAML::Node& node) {
+constexpr int kValuesMax = 100'000;
+constexpr int kDepthMax = 64;
+
+json::value typed(const YAML::Node& node) {
   const auto& text = node.Scalar();
   if (node.Tag() == "!") return json::value(text);  // Quoted.
   if (text == "null" || text == "~" || text.empty()) return nullptr;
@@ -20,41 +25,60 @@ json::value scalar(const YAML::Node& node) {
   return json::value(text);
 }
 
-Result<json::value> to_json(const YAML::Node& node) {
-  switch (node.Type()) {
-    case YAML::NodeType::Undefined:
-    case YAML::NodeType::Null: return json::value(nullptr);
-    case YAML::NodeType::Scalar: return scalar(node);
-    case YAML::NodeType::Sequence: {
-      json::array list;
-      for (const auto& item : node) {
-        ISA_TRY(auto value, to_json(item));
-        list.push_back(std::move(value));
-      }
-      return json::value(std::move(list));
+class Converter {
+ public:
+  explicit Converter(YamlScalars scalars) : scalars_(scalars) {}
+
+  Result<json::value> convert(const YAML::Node& node, int depth = 1) {
+    // An alias stands for its anchor as often as it is used: a few lines can mean billions of values.
+    if (++count_ > kValuesMax || depth > kDepthMax)
+      return validation_error("line {}: the document is too large or too deep", node.Mark().line + 1);
+    switch (node.Type()) {
+      case YAML::NodeType::Undefined:
+      case YAML::NodeType::Null: return json::value(nullptr);
+      case YAML::NodeType::Scalar:
+        return scalars_ == YamlScalars::typed ? typed(node) : json::value(node.Scalar());
+      case YAML::NodeType::Sequence: return list(node, depth);
+      case YAML::NodeType::Map: return object(node, depth);
     }
-    case YAML::NodeType::Map: {
-      json::object object;
-      for (const auto& entry : node) {
-        const auto& key = entry.first.Scalar();
-        if (object.contains(key))
-          return validation_error("line {}: the key '{}' is there twice", entry.first.Mark().line + 1, key);
-        ISA_TRY(auto value, to_json(entry.second));
-        object.emplace(key, std::move(value));
-      }
-      return json::value(std::move(object));
-    }
+    return json::value(nullptr);
   }
-  return json::value(nullptr);
-}
+
+ private:
+  Result<json::value> list(const YAML::Node& node, int depth) {
+    json::array items;
+    for (const auto& item : node) {
+      ISA_TRY(auto value, convert(item, depth + 1));
+      items.push_back(std::move(value));
+    }
+    return json::value(std::move(items));
+  }
+
+  Result<json::value> object(const YAML::Node& node, int depth) {
+    json::object fields;
+    for (const auto& entry : node) {
+      const auto line = entry.first.Mark().line + 1;
+      if (!entry.first.IsScalar()) return validation_error("line {}: a key must be a plain word", line);
+      const auto& key = entry.first.Scalar();
+      if (fields.contains(key)) return validation_error("line {}: the key '{}' is there twice", line, key);
+      ISA_TRY(auto value, convert(entry.second, depth + 1));
+      fields.emplace(key, std::move(value));
+    }
+    return json::value(std::move(fields));
+  }
+
+  YamlScalars scalars_;
+  int count_ = 0;
+};
 
 }  // namespace
 
-Result<json::value> parse_yaml(const std::string& text) {
+Result<json::value> parse_yaml(const std::string& text, YamlScalars scalars) {
   try {
-    return to_json(YAML::Load(text));
+    return Converter(scalars).convert(YAML::Load(text));
   } catch (const YAML::Exception& e) {
-    return validation_error("line {}, column {}: {}", e.mark.line + 1, e.mark.column + 1, e.msg);
+    return validation_error("line {}, column {}: {}", e.mark.line + 1, e.mark.column + 1,
+                            to_valid_utf8(e.msg));
   }
 }
 

@@ -112,7 +112,8 @@ class Client final : private Listener {
   // The `messages`.
   Task<Result<json::array>> get_prompt(std::string name, json::object arguments, CallLimits limits);
 
-  // The tools that were listed last are those of now: the server would have said otherwise, or has said until when.
+  // The tools that were listed last are those of now: the server would have said otherwise, or has said until
+  // when.
   bool tools_are_fresh() const;
 
  private:

@@ -306,9 +306,30 @@ ALTER TABLE sessions ADD COLUMN forked_from TEXT;
 ALTER TABLE sessions ADD COLUMN fork_point TEXT;
 )sql";
 
+constexpr const char* kSkills = R"sql(
+CREATE TABLE skills (
+  id TEXT PRIMARY KEY,
+  owner_id TEXT NOT NULL,
+  shared_with TEXT,
+  name TEXT NOT NULL,
+  document TEXT NOT NULL,
+  UNIQUE (owner_id, name),
+  UNIQUE (shared_with, name)
+) STRICT;
+
+CREATE TABLE skill_files (
+  skill_id TEXT NOT NULL REFERENCES skills (id) ON DELETE CASCADE,
+  path TEXT NOT NULL,
+  is_executable INTEGER NOT NULL,
+  content BLOB NOT NULL,
+  PRIMARY KEY (skill_id, path)
+) STRICT, WITHOUT ROWID;
+)sql";
+
 // Version n is the n-th entry. Entries are never changed once released: a change is a new entry.
-constexpr std::array kVersions{kAgents,          kSessions,    kPool,   kAudit,    kIdempotencyKeys,
-                               kDeletedSessions, kSharedPools, kBroker, kApprovals, kTeams, kTriggers, kForks};
+constexpr std::array kVersions{kAgents,          kSessions,    kPool,   kAudit,     kIdempotencyKeys,
+                               kDeletedSessions, kSharedPools, kBroker, kApprovals, kTeams,
+                               kTriggers,        kForks,       kSkills};
 
 Result<std::int64_t> integer(Database& db, std::string_view sql) {
   ISA_TRY(const auto value, find_one(db, take_one<std::int64_t>, sql));

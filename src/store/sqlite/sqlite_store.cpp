@@ -29,6 +29,7 @@ class Store final : public SqliteStore {
   SecretStore& secrets() override { return *secrets_; }
   SandboxAuditStore& sandbox_audit() override { return *sandbox_audit_; }
   TriggerStore& triggers() override { return *triggers_; }
+  SkillStore& skills() override { return *skills_; }
 
  private:
   FileLock lock_;  // Outlives every connection.
@@ -44,6 +45,7 @@ class Store final : public SqliteStore {
   std::unique_ptr<SecretStore> secrets_ = make_secret_store(engine_);
   std::unique_ptr<SandboxAuditStore> sandbox_audit_ = make_sandbox_audit(engine_);
   std::unique_ptr<TriggerStore> triggers_ = make_trigger_store(engine_);
+  std::unique_ptr<SkillStore> skills_ = make_skill_store(engine_);
 };
 
 // With power_cut a commit returns when the write-ahead log is on the disk, else when the operating system has

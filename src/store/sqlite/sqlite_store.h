@@ -11,6 +11,7 @@
 #include "store/sandbox_audit.h"
 #include "store/secret.h"
 #include "store/session.h"
+#include "store/skill.h"
 #include "store/team_spec.h"
 #include "store/trigger.h"
 
@@ -46,6 +47,7 @@ class SqliteStore {
   virtual SecretStore& secrets() = 0;
   virtual SandboxAuditStore& sandbox_audit() = 0;
   virtual TriggerStore& triggers() = 0;
+  virtual SkillStore& skills() = 0;
 };
 
 }  // namespace isa::store::sqlite

@@ -10,6 +10,7 @@
 #include "store/sandbox_audit.h"
 #include "store/secret.h"
 #include "store/session.h"
+#include "store/skill.h"
 #include "store/team_spec.h"
 #include "store/trigger.h"
 
@@ -30,5 +31,6 @@ std::unique_ptr<IdempotencyStore> make_idempotency_store(Engine& engine);
 std::unique_ptr<SecretStore> make_secret_store(Engine& engine);
 std::unique_ptr<SandboxAuditStore> make_sandbox_audit(Engine& engine);
 std::unique_ptr<TriggerStore> make_trigger_store(Engine& engine);
+std::unique_ptr<SkillStore> make_skill_store(Engine& engine);
 
 }  // namespace isa::store::sqlite

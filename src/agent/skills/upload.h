@@ -1,0 +1,16 @@
+// A skill as it comes in: a zip whose top folder bears the skill's name, or its text files as JSON.
+#pragma once
+
+#include "agent/skills/library.h"
+#include "net/http.h"
+
+namespace isa::agent {
+
+inline constexpr std::size_t kSkillUploadMax = 5 << 20;  // Bytes of the body.
+
+// application/zip with ?visibility= and ?org_id=, or application/json:
+// {"files": {"SKILL.md": text, ...}, "visibility": ..., "org_id": ...}. Errors name the entry, the file and
+// its line or field. Unpacks and checks: takes some ten milliseconds, so it belongs on a worker thread.
+Result<SkillUpload> read_upload(const net::Request& request);
+
+}  // namespace isa::agent
