@@ -11,8 +11,8 @@
 #include "store/sandbox_audit.h"
 #include "store/secret.h"
 #include "store/session.h"
-#include "store/team_spec.h"
 #include "store/sqlite/sqlite_store.h"
+#include "store/team_spec.h"
 
 #include <gtest/gtest.h>
 
