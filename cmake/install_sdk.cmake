@@ -8,7 +8,7 @@ foreach(module base net sdk)
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/src/${module}/ DESTINATION include/isa/${module} COMPONENT sdk
           FILES_MATCHING PATTERN "*.h" PATTERN "*test*" EXCLUDE PATTERN "testing.h" EXCLUDE)
 endforeach()
-install(TARGETS isa_base isa_net isa_sdk isa_asio isa_beast isa_fmt_headers EXPORT isa_sdk
+install(TARGETS isa_base isa_base_yaml isa_yaml_cpp isa_net isa_sdk isa_asio isa_beast isa_fmt_headers EXPORT isa_sdk
         ARCHIVE DESTINATION lib COMPONENT sdk)
 install(EXPORT isa_sdk NAMESPACE isa:: DESTINATION ${ISA_SDK_PACKAGE} FILE isa_sdk-targets.cmake COMPONENT sdk)
 configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/isa_sdk-config.cmake.in

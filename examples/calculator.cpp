@@ -30,7 +30,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   bool is_good = false;
-  const int status = sdk::run([&](asio::any_io_executor) -> Task<void> {
+  sdk::run([&](asio::any_io_executor) -> Task<void> {
     sdk::AgentOptions options;
     options.spec.name = "calculator";
     options.spec.model = argv[2];
@@ -44,5 +44,5 @@ int main(int argc, char** argv) {
     is_good = answer.has_value();
     std::fprintf(is_good ? stdout : stderr, "\n%s\n", is_good ? "done" : answer.error().message().c_str());
   });
-  return status != 0 || is_good ? status : 1;
+  return is_good ? 0 : 1;
 }

@@ -37,7 +37,8 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "usage: %s MODEL_URL MODEL FOLDER\n", argv[0]);
     return 2;
   }
-  return sdk::run([&](asio::any_io_executor executor) -> Task<void> {
+  bool is_good = false;
+  sdk::run([&](asio::any_io_executor executor) -> Task<void> {
     sdk::AgentOptions options;
     options.spec.name = "gardener";
     options.spec.model = argv[2];
@@ -47,8 +48,13 @@ int main(int argc, char** argv) {
     options.headers.set("X-User-Id", "example");
     options.decide = ask;
     auto agent = sdk::Agent::make(std::move(executor), std::move(options));
-    if (!agent) throw std::runtime_error(agent.error().message());
+    if (!agent) {
+      std::fprintf(stderr, "%s\n", agent.error().message().c_str());
+      co_return;
+    }
+    is_good = true;
     co_await converse(**agent);
     co_await (*agent)->stop();
   });
+  return is_good ? 0 : 1;
 }

@@ -25,7 +25,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   bool is_good = false;
-  const int status = sdk::run([&](asio::any_io_executor executor) -> Task<void> {
+  sdk::run([&](asio::any_io_executor executor) -> Task<void> {
     sdk::PlatformOptions options{.url = net::Url::parse(argv[1]).value()};
     options.headers.set("X-User-Id", "example");
     sdk::PlatformClient platform(std::move(executor), std::move(options));
@@ -42,5 +42,5 @@ int main(int argc, char** argv) {
     std::puts("");
     co_await platform.stop();
   });
-  return status != 0 || is_good ? status : 1;
+  return is_good ? 0 : 1;
 }

@@ -58,10 +58,12 @@ Task<Result<std::string>> team_id(ApiClient& api, std::string team) {
 }
 
 Result<json::object> read_manifest(const std::string& file) {
-  ISA_TRY(auto document, read_yaml(file));
-  if (!document.is_object())
+  auto document = read_yaml(file);
+  if (!document)
+    return validation_error("the manifest {} cannot be read: {}", file, document.error().message());
+  if (!document->is_object())
     return validation_error("the manifest {} is no object with a name and agents", file);
-  return std::move(document.get_object());
+  return std::move(document->get_object());
 }
 
 Result<json::object> record_of(const std::string& file) {

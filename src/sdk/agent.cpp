@@ -5,7 +5,7 @@
 #include <boost/asio/io_context.hpp>
 
 #include <algorithm>
-#include <cstdio>
+#include <exception>
 #include <iterator>
 
 namespace isa::sdk {
@@ -145,21 +145,20 @@ Task<Result<std::string>> query(std::string prompt, AgentOptions options, EventS
   co_return answer;
 }
 
-int run(const std::function<Task<void>(asio::any_io_executor)>& program) {
+void run(const std::function<Task<void>(asio::any_io_executor)>& program) {
   asio::io_context loop(1);
   TaskGroup tasks(loop.get_executor());
-  int status = 0;
+  std::exception_ptr failure;
   const auto guarded = [&]() -> Task<void> {
     try {
       co_await program(loop.get_executor());
-    } catch (const std::exception& e) {
-      std::fprintf(stderr, "%s\n", e.what());
-      status = 1;
+    } catch (...) {
+      failure = std::current_exception();
     }
   };
   tasks.spawn("program", guarded());
   loop.run();
-  return status;
+  if (failure) std::rethrow_exception(failure);
 }
 
 }  // namespace isa::sdk

@@ -7,14 +7,15 @@
 //     options.model_url = net::Url::parse("http://127.0.0.1:8082/v1").value();
 //     auto agent = Agent::make(executor, std::move(options)).value();
 //     auto events = agent->query("What is 2+2?");
-//     while (auto event = co_await events.next()) std::cout << event->content.value_or("");
+//     while (auto event = co_await events.next()) show(*event);
 //     co_await agent->stop();
 //   }
-//   int main() { return isa::sdk::run(chat); }
+//   int main() { isa::sdk::run(chat); }
 #pragma once
 
 #include "base/task_group.h"
 #include "net/endpoint.h"
+#include "net/http.h"
 #include "sdk/event_stream.h"
 #include "sdk/loop.h"
 

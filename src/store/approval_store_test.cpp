@@ -44,7 +44,7 @@ class ApprovalStoreTest : public contract::StoreContract {
 
   const Session session_{
       .id = SessionId("sess_a"), .owner_id = UserId("ann"), .updated_at = from_millis(900)};
-  const Run run_{.id = RunId("run_a"),
+  const store::Run run_{.id = RunId("run_a"),
                  .session_id = session_.id,
                  .owner_id = session_.owner_id,
                  .state = RunState::running,

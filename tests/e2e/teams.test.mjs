@@ -198,9 +198,13 @@ describe('tasks', { skip }, () => {
 describe('agents that hand over', { skip }, () => {
   const pair = (script) => [plays('triage', script, { description: 'Sorts.' }), does('solver')];
 
-  test('a directive hands over, and nobody who reads along sees it', async () => {
+  for (const env of ['cloud_shared', 'cloud_pool'])
+    test(`a directive hands over, and nobody who reads along sees it (${env})`, () => handsOver(env));
+
+  async function handsOver(env) {
     const events = await streamed({
       prompt: 'What is 40+2?',
+      env,
       agents: pair("say 'I sorted it. [HANDOFF: solver] it is a sum'"),
     });
     const result = find(events, 'result');
@@ -213,7 +217,8 @@ describe('agents that hand over', { skip }, () => {
     assert.doesNotMatch(events.filter(({ type }) => type !== 'thinking').map(({ data }) => data).join('\n'), /HANDOFF/);
     assert.equal(systemEvent(events, 'swarm_handoff').metadata.to_agent, 'solver');
     assert.deepEqual([...new Set(texts(events).map(({ metadata }) => metadata.agent))], ['triage', 'solver']);
-  });
+    await user.delete(`/api/v1/agents/sessions/${events[0].session_id}`);
+  }
 
   test('an unknown target is told to the same agent, and the trace says why', async () => {
     const result = await post('', {
@@ -312,7 +317,7 @@ describe('isa teams', { skip }, () => {
         'agents:',
         '  - {name: clerk, model_id: builtin/demo}',
         'tasks:',
-        '  - {id: sum, title: What is 50+5?}',
+        '  - {id: sum, title: "What is 50+5?"}',
         '  - {id: say, depends_on: [sum], title: "say \'both are done\'"}',
       ].join('\n'),
     );
@@ -330,5 +335,7 @@ describe('isa teams', { skip }, () => {
     const gone = await isa('teams', 'run', 'Duo', 'go');
     assert.equal(gone.status, 1);
     assert.match(gone.stderr, /there is no team 'Duo'/);
+    fs.writeFileSync(file, 'agents: [}');
+    assert.match((await isa('teams', 'create', file)).stderr, /duo\.yaml.*line 1/);
   });
 });
