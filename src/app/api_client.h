@@ -3,6 +3,7 @@
 
 #include "net/client.h"
 
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -44,5 +45,8 @@ class ApiClient {
   std::string user_;
   std::string api_key_;
 };
+
+// Runs one conversation with the agent service to its end; the exit code of the program.
+using WithAgentService = std::function<int(std::function<Task<Result<void>>(ApiClient&)>)>;
 
 }  // namespace isa::app

@@ -135,57 +135,6 @@ void add_agents(CLI::App& app, Globals& globals, std::function<int()>& action) {
   on_one("delete", "Delete an agent", delete_agent);
 }
 
-void add_run(CLI::App& app, Globals& globals, std::function<int()>& action) {
-  auto* sub = app.add_subcommand("run", "Run an agent from a manifest once and print its answer as it comes");
-  auto command = std::make_shared<RunCommand>();
-  sub->add_option("file", command->file, "YAML with the fields of an agent, and perhaps `message`")
-      ->required()
-      ->check(CLI::ExistingFile);
-  sub->add_option("message", command->message, "What to say to it");
-  sub->add_flag("--json", command->json, "Print the events as JSON lines");
-  sub->add_flag("--keep", command->keep, "Keep the agent");
-  sub->callback([&, command] {
-    action = [&, command] {
-      return with_api(globals, "agent", kAgentPort,
-                      [command](ApiClient& api) { return run_manifest(api, *command); });
-    };
-  });
-}
-
-void add_approvals(CLI::App& app, Globals& globals, std::function<int()>& action) {
-  auto* approvals = app.add_subcommand("approvals", "See what your agents ask you, and answer");
-  approvals->require_subcommand(1);
-  auto* list = approvals->add_subcommand("list", "What waits for you, newest first");
-  auto as_json = std::make_shared<bool>(false);
-  auto state = std::make_shared<std::string>("pending");
-  list->add_flag("--json", *as_json, "Print JSON");
-  list->add_option("--state", *state, "pending, approved, denied, edited, expired, cancelled or all")
-      ->capture_default_str();
-  list->callback([&, as_json, state] {
-    action = [&, as_json, state] {
-      return with_api(globals, "agent", kAgentPort,
-                      [as_json, state](ApiClient& api) { return list_approvals(api, *state, *as_json); });
-    };
-  });
-  for (const auto* verb : {"approve", "deny", "edit"}) {
-    auto* sub = approvals->add_subcommand(verb, std::string("Answer a question: ") + verb);
-    auto command = std::make_shared<DecideCommand>();
-    command->decision = verb;
-    sub->add_option("request", command->request, "The question's id")->required();
-    sub->add_option("--text", command->text, "The answer, or a word to the agent");
-    if (std::string_view(verb) == "edit")
-      sub->add_option("--args", command->args, "JSON: what the call is run with instead")->required();
-    if (std::string_view(verb) == "approve")
-      sub->add_option("--always", command->always, "A pattern of calls not to ask about any more");
-    sub->callback([&, command] {
-      action = [&, command] {
-        return with_api(globals, "agent", kAgentPort,
-                        [command](ApiClient& api) { return decide_approval(api, *command); });
-      };
-    });
-  }
-}
-
 void add_teams(CLI::App& app, Globals& globals, std::function<int()>& action) {
   auto* teams = app.add_subcommand("teams", "Agents that work together");
   teams->require_subcommand(1);
@@ -431,9 +380,7 @@ int run(int argc, char** argv) {
   std::function<int()> action;
   add_platform(app, globals, action);
   add_chat(app, globals, action);
-  add_run(app, globals, action);
   add_agents(app, globals, action);
-  add_approvals(app, globals, action);
   add_teams(app, globals, action);
   add_sessions(app, globals, action);
   add_pools(app, globals, action);
@@ -441,6 +388,8 @@ int run(int argc, char** argv) {
   const auto on_agent = [&globals](std::function<Task<Result<void>>(ApiClient&)> command) {
     return with_api(globals, "agent", kAgentPort, std::move(command));
   };
+  add_run(app, on_agent, action);
+  add_approvals(app, on_agent, action);
   add_skills(app, on_agent, action);
   try {
     app.parse(argc, argv);

@@ -11,6 +11,21 @@ namespace {
 
 constexpr std::string_view kConfigs = "/api/v1/agents/configs";
 
+struct RunCommand {
+  std::string file;                    // YAML: the fields of an agent's config.
+  std::optional<std::string> message;  // Else the manifest's `message`.
+  bool json = false;                   // Print the events as they come instead of the text.
+  bool keep = false;                   // Do not delete the agent afterwards.
+};
+
+struct DecideCommand {
+  std::string request;   // The id of a question.
+  std::string decision;  // approve | deny | edit
+  std::optional<std::string> text;
+  std::optional<std::string> args;  // JSON
+  std::optional<std::string> always;
+};
+
 std::string text_of(const json::object& from, std::string_view key) {
   const auto* value = from.if_contains(key);
   return value && value->is_string() ? std::string(value->get_string()) : "";
@@ -49,8 +64,6 @@ Task<Result<json::array>> questions(ApiClient& api, std::string state) {
   } while (!cursor.empty());
   co_return all;
 }
-
-}  // namespace
 
 Task<Result<void>> run_manifest(ApiClient& api, RunCommand command) {
   ISA_CO_TRY(auto manifest, read_manifest(command));
@@ -116,6 +129,52 @@ Task<Result<void>> decide_approval(ApiClient& api, DecideCommand command) {
   ISA_CO_TRY(const auto decided, co_await api.call(net::Method::post, path, std::move(body)));
   std::printf("%s: %s\n", command.request.c_str(), text_of(decided.as_object(), "state").c_str());
   co_return ok();
+}
+
+}  // namespace
+
+void add_run(CLI::App& app, WithAgentService with_service, std::function<int()>& action) {
+  auto* sub = app.add_subcommand("run", "Run an agent from a manifest once and print its answer as it comes");
+  auto command = std::make_shared<RunCommand>();
+  sub->add_option("file", command->file, "YAML with the fields of an agent, and perhaps `message`")
+      ->required()
+      ->check(CLI::ExistingFile);
+  sub->add_option("message", command->message, "What to say to it");
+  sub->add_flag("--json", command->json, "Print the events as JSON lines");
+  sub->add_flag("--keep", command->keep, "Keep the agent");
+  sub->callback([&action, with_service, command] {
+    action = [with_service, command] {
+      return with_service([command](ApiClient& api) { return run_manifest(api, *command); });
+    };
+  });
+}
+
+void add_approvals(CLI::App& app, WithAgentService with_service, std::function<int()>& action) {
+  auto* approvals = app.add_subcommand("approvals", "See what your agents ask you, and answer");
+  approvals->require_subcommand(1);
+  const auto on_service = [&action, with_service](CLI::App* command, auto work) {
+    command->callback(
+        [&action, with_service, work] { action = [with_service, work] { return with_service(work); }; });
+  };
+  auto* list = approvals->add_subcommand("list", "What waits for you, newest first");
+  auto as_json = std::make_shared<bool>(false);
+  auto state = std::make_shared<std::string>("pending");
+  list->add_flag("--json", *as_json, "Print JSON");
+  list->add_option("--state", *state, "pending, approved, denied, edited, expired, cancelled or all")
+      ->capture_default_str();
+  on_service(list, [as_json, state](ApiClient& api) { return list_approvals(api, *state, *as_json); });
+  for (const auto* verb : {"approve", "deny", "edit"}) {
+    auto* sub = approvals->add_subcommand(verb, std::string("Answer a question: ") + verb);
+    auto command = std::make_shared<DecideCommand>();
+    command->decision = verb;
+    sub->add_option("request", command->request, "The question's id")->required();
+    sub->add_option("--text", command->text, "The answer, or a word to the agent");
+    if (std::string_view(verb) == "edit")
+      sub->add_option("--args", command->args, "JSON: what the call is run with instead")->required();
+    if (std::string_view(verb) == "approve")
+      sub->add_option("--always", command->always, "A pattern of calls not to ask about any more");
+    on_service(sub, [command](ApiClient& api) { return decide_approval(api, *command); });
+  }
 }
 
 }  // namespace isa::app

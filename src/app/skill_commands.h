@@ -9,9 +9,6 @@
 
 namespace isa::app {
 
-// Runs one conversation with the agent service to its end; the exit code of the program.
-using WithAgentService = std::function<int(std::function<Task<Result<void>>(ApiClient&)>)>;
-
 // `action` becomes what the parsed command line asks for.
 void add_skills(CLI::App& app, WithAgentService with_service, std::function<int()>& action);
 

@@ -60,8 +60,8 @@ class Agent {
 // One query of an agent that nobody needs afterwards; its events go to `sink`, which may be empty.
 Task<Result<std::string>> query(std::string prompt, AgentOptions options, EventSink sink = {});
 
-// Runs a program's task on an event loop of its own until it ends. The exit status; an exception that leaves
-// the task is printed, and 1.
-int run(const std::function<Task<void>(asio::any_io_executor)>& program);
+// Runs a program's task on an event loop of its own until it ends; rethrows an exception that leaves the
+// task.
+void run(const std::function<Task<void>(asio::any_io_executor)>& program);
 
 }  // namespace isa::sdk

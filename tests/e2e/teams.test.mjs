@@ -220,6 +220,30 @@ describe('agents that hand over', { skip }, () => {
     await user.delete(`/api/v1/agents/sessions/${events[0].session_id}`);
   }
 
+  for (const env of ['cloud_shared', 'cloud_pool'])
+    test(`the tool hands over, and what was shared is there for the other (${env})`, async () => {
+      const events = await streamed({
+        prompt: 'What is 40+2?',
+        env,
+        agents: [
+          plays(
+            'triage',
+            'call the tool shared_state_set with `{"key":"kind","value":"sum"}` then ' +
+              'call the tool handoff with `{"agent":"solver","reason":"it is a sum","context":"I looked."}`',
+          ),
+          plays('solver', 'call the tool shared_state_get with `{"key":"kind"}`'),
+        ],
+      });
+      expectPaired(events);
+      const result = find(events, 'result');
+      assert.equal(result.metadata.subtype, 'success');
+      assert.equal(result.metadata.final_agent, 'solver');
+      assert.deepEqual(result.metadata.shared_state, { kind: 'sum' });
+      assert.match(result.content, /"sum"/);
+      assert.equal(result.metadata.handoff_trace[0].reason, 'it is a sum');
+      await user.delete(`/api/v1/agents/sessions/${events[0].session_id}`);
+    });
+
   test('an unknown target is told to the same agent, and the trace says why', async () => {
     const result = await post('', {
       prompt: 'x',

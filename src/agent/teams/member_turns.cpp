@@ -1,6 +1,6 @@
 #include "agent/teams/member_turns.h"
 
-#include "base/log.h"
+#include "sdk/loop_events.h"
 
 #include <algorithm>
 
@@ -36,11 +36,61 @@ void read_terminal(const sdk::Event& event, sdk::team::MemberAnswer& answer) {
   answer.text = event.content.value_or("");
 }
 
-std::string tool_of(const std::vector<sdk::Message>& messages, const std::string& call) {
-  for (const auto& message : messages)
-    for (const auto& part : message.parts)
-      if (part.kind == sdk::PartKind::tool_call && part.id == call) return part.name;
-  return "";
+struct Decided {
+  std::vector<sdk::CallAnswer> answers;
+  bool ends_turn = false;
+};
+
+// What becomes of the calls that a turn was suspended at: the team's tools are run, in order, until one of
+// them ends the turn.
+Task<Decided> decide(const std::vector<sdk::team::RemoteTool>& tools,
+                     const std::vector<sdk::PendingCall>& pending) {
+  Decided decided;
+  for (const auto& call : pending) {
+    auto& answer = decided.answers.emplace_back();
+    answer.tool_use_id = call.tool_use_id;
+    const auto tool =
+        std::ranges::find_if(tools, [&](const auto& one) { return one.spec.name == call.tool; });
+    if (decided.ends_turn) {
+      answer.text = "Not run: the turn ended before it.";
+      answer.is_error = true;
+    } else if (call.reason == sdk::PendingReason::deferred) {
+      answer.run = true;
+    } else if (call.reason == sdk::PendingReason::platform_tool && tool != tools.end()) {
+      auto said = co_await tool->call(call.args);
+      answer.text = std::move(said.output.text);
+      answer.is_error = said.output.is_error;
+      decided.ends_turn = said.ends_turn;
+    } else {
+      // The safe side: there is nobody in a team who could decide.
+      answer.text = fmt::format("{} needs somebody's decision, and a team cannot ask for one; it was not run",
+                                call.tool);
+      answer.is_error = true;
+    }
+  }
+  co_return decided;
+}
+
+// Gives the calls their results without asking the model again. Calls that were put off are not run either.
+Task<Result<void>> end_there(Decided& decided, const std::vector<sdk::PendingCall>& pending,
+                             std::vector<sdk::Message>& said, const sdk::EventSink& sink) {
+  for (std::size_t i = 0; i < pending.size(); ++i) {
+    auto& answer = decided.answers[i];
+    if (answer.run) {
+      answer.text = "Not run: the turn ended before it.";
+      answer.is_error = true;
+    }
+    if (!said.empty())
+      for (auto& part : said.back().parts)
+        if (part.id == answer.tool_use_id) {
+          part.text = answer.text;
+          part.is_error = answer.is_error;
+        }
+    const auto call = sdk::Part::make_tool_call(pending[i].tool_use_id, pending[i].tool, "");
+    auto event = sdk::tool_result_event(call, {.text = answer.text, .is_error = answer.is_error}, {});
+    ISA_CO_TRYV(co_await sink(std::move(event)));
+  }
+  co_return ok();
 }
 
 }  // namespace
@@ -74,93 +124,39 @@ Task<Result<sdk::team::MemberAnswer>> MemberTurns::run(std::string member, sdk::
     answer.subtype = "error_budget";
     co_return answer;
   }
+  const auto tools = std::move(turn.tools);
   ISA_CO_TRY(auto placed, place(member, turn));
-  TurnExecutor* const executor = places_.at(team_turn_.team->places.at(member).env);
+  for (const auto& tool : tools) placed.agent.platform_tools.push_back(tool.spec);
   sdk::EventSink keep = [&](sdk::Event event) -> Task<Result<void>> {
     if (event.is_terminal()) read_terminal(event, answer);
     if (!is_shown(event)) co_return ok();
     co_return co_await sink(std::move(event));
   };
-  ISA_CO_TRYV(co_await run_parts(*executor, std::move(placed), turn.tools, keep, answer));
-  co_return answer;
-}
-
-// The parts of a member's turn: between two of them the team answers the calls of its own tools.
-Task<Result<void>> MemberTurns::run_parts(TurnExecutor& executor, Turn placed,
-                                          const std::vector<sdk::team::RemoteTool>& tools,
-                                          const sdk::EventSink& sink, sdk::team::MemberAnswer& answer) {
-  for (const auto& tool : tools) placed.agent.platform_tools.push_back(tool.spec);
-  // The usage of a part counts those before it; what was used counts also when the next part is cut off.
-  struct Counter {
-    MemberTurns& turns;
-    TurnRecord record = {};
-    ~Counter() { turns.count(record); }
-  } counted{*this};
+  TurnExecutor& executor = *places_.at(placed.env);
   for (;;) {
-    TurnRecord record;
-    auto ran = co_await executor.run(placed, sink, record);
-    if (record.usage) counted.record.usage = record.usage;
-    if (!ran) co_return ran;
-    answer.usage = record.usage.value_or(sdk::Usage{});
-    if (record.new_messages) answer.new_messages = *std::move(record.new_messages);
-    if (record.pending.empty()) co_return ok();
-    sdk::Resumption next{.new_messages = answer.new_messages, .answers = {}, .progress = record.progress};
-    bool ends_turn = false;
-    for (auto& call : record.pending) {
-      auto answered = co_await answer_call(std::move(call), tools, ends_turn);
-      next.answers.push_back(std::move(answered));
+    TurnRecord part;
+    auto next = placed;
+    auto ran = co_await executor.run(std::move(next), keep, part);
+    const auto usage = part.usage.value_or(sdk::Usage{});
+    if (!ran || part.pending.empty()) {
+      count(usage);
+      if (!ran) co_return std::move(ran).error();
+      answer.usage = usage;
+      answer.new_messages = std::move(part.new_messages).value_or(std::vector<sdk::Message>());
+      co_return answer;
     }
-    if (ends_turn) co_return co_await end_turn(std::move(next), sink, answer);
-    placed.resumption = std::move(next);
-  }
-}
-
-Task<sdk::CallAnswer> MemberTurns::answer_call(sdk::PendingCall call,
-                                               const std::vector<sdk::team::RemoteTool>& tools,
-                                               bool& ends_turn) {
-  sdk::CallAnswer answer{.tool_use_id = call.tool_use_id};
-  const auto tool = std::ranges::find_if(
-      tools, [&](const sdk::team::RemoteTool& one) { return one.spec.name == call.tool; });
-  if (call.reason == sdk::PendingReason::deferred && !ends_turn) {
-    answer.run = true;
-  } else if (call.reason == sdk::PendingReason::platform_tool && tool != tools.end()) {
-    auto remote = co_await tool->call(std::move(call.args));
-    answer.text = std::move(remote.output.text);
-    answer.is_error = remote.output.is_error;
-    ends_turn = ends_turn || remote.ends_turn;
-  } else {
-    answer.text =
-        ends_turn ? "It was not run: the turn ended before it."
-                  : "This call needs a person's decision, and in a team nobody is asked. Go on without it.";
-    answer.is_error = true;
-  }
-  co_return answer;
-}
-
-// Without asking the model again: the answers stand in the history, and their events are sent.
-Task<Result<void>> MemberTurns::end_turn(sdk::Resumption at, const sdk::EventSink& sink,
-                                         sdk::team::MemberAnswer& answer) {
-  for (auto& given : at.answers) {
-    if (given.run) given.text = "It was not run: the turn ended before it.";
-    for (auto& message : answer.new_messages) {
-      for (auto& part : message.parts) {
-        if (part.kind != sdk::PartKind::tool_result || part.id != given.tool_use_id) continue;
-        part.text = given.text;
-        part.is_error = given.is_error;
-      }
+    auto said = std::move(part.new_messages).value_or(std::vector<sdk::Message>());
+    auto decided = co_await decide(tools, part.pending);
+    if (decided.ends_turn) {
+      count(usage);
+      answer.usage = usage;
+      ISA_CO_TRYV(co_await end_there(decided, part.pending, said, keep));
+      answer.text = said.size() < 2 ? "" : said[said.size() - 2].text();
+      answer.new_messages = std::move(said);
+      co_return answer;
     }
-    sdk::Event event{sdk::EventType::tool_result, given.text, {}};
-    event.metadata["tool_use_id"] = given.tool_use_id;
-    event.metadata["tool"] = tool_of(answer.new_messages, given.tool_use_id);
-    event.metadata["is_error"] = given.is_error;
-    event.metadata["duration_ms"] = 0;
-    event.metadata["truncated"] = false;
-    ISA_CO_TRYV(co_await sink(std::move(event)));
+    placed.resumption = sdk::Resumption{std::move(said), std::move(decided.answers), part.progress};
   }
-  answer.subtype = "success";
-  if (answer.new_messages.size() >= 2)
-    answer.text = answer.new_messages[answer.new_messages.size() - 2].text();
-  co_return ok();
 }
 
 Result<Turn> MemberTurns::place(const std::string& member, sdk::team::MemberTurn& turn) const {
@@ -181,10 +177,9 @@ Result<Turn> MemberTurns::place(const std::string& member, sdk::team::MemberTurn
   return placed;
 }
 
-void MemberTurns::count(const TurnRecord& of) {
-  if (!of.usage) return;
+void MemberTurns::count(const sdk::Usage& usage) {
   if (!record_.usage) record_.usage.emplace();
-  *record_.usage += *of.usage;
+  *record_.usage += usage;
 }
 
 bool MemberTurns::is_out_of_tokens() const {

@@ -25,14 +25,7 @@ class MemberTurns : public sdk::team::MemberRunner {
 
  private:
   Result<Turn> place(const std::string& member, sdk::team::MemberTurn& turn) const;
-  Task<Result<void>> run_parts(TurnExecutor& executor, Turn placed,
-                               const std::vector<sdk::team::RemoteTool>& tools, const sdk::EventSink& sink,
-                               sdk::team::MemberAnswer& answer);
-  Task<sdk::CallAnswer> answer_call(sdk::PendingCall call, const std::vector<sdk::team::RemoteTool>& tools,
-                                    bool& ends_turn);
-  Task<Result<void>> end_turn(sdk::Resumption at, const sdk::EventSink& sink,
-                              sdk::team::MemberAnswer& answer);
-  void count(const TurnRecord& of);
+  void count(const sdk::Usage& usage);
   bool is_out_of_tokens() const;
 
   const std::map<store::ExecutionEnv, TurnExecutor*>& places_;

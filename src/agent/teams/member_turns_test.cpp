@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include <deque>
+
 namespace isa::agent {
 namespace {
 
@@ -14,11 +16,28 @@ class ScriptedPlace : public TurnExecutor {
   std::vector<sdk::Event> events;
   std::vector<Turn> turns;
   sdk::Usage usage;
+  // What each part of a turn is suspended at; empty or none left: it is not.
+  std::deque<std::vector<sdk::PendingCall>> suspensions;
 
   Task<Result<void>> run(Turn turn, sdk::EventSink sink, TurnRecord& record) override {
     turns.push_back(std::move(turn));
-    for (const auto& event : events) ISA_CO_TRYV(co_await sink(event));
     record.usage = usage;
+    if (!suspensions.empty()) {
+      record.pending = std::move(suspensions.front());
+      suspensions.pop_front();
+    }
+    if (!record.pending.empty()) {
+      auto& said = record.new_messages.emplace();
+      said.push_back(sdk::Message::make(sdk::ChatRole::user, turns.back().message));
+      said.push_back(sdk::Message::make(sdk::ChatRole::assistant, "I call."));
+      auto& results = said.emplace_back(sdk::Message{sdk::ChatRole::tool, {}});
+      for (const auto& call : record.pending) {
+        said[1].parts.push_back(sdk::Part::make_tool_call(call.tool_use_id, call.tool, "{}"));
+        results.parts.push_back(sdk::Part::make_tool_result(call.tool_use_id, "[interrupted]", true));
+      }
+      co_return ok();
+    }
+    for (const auto& event : events) ISA_CO_TRYV(co_await sink(event));
     co_return ok();
   }
 };
@@ -40,13 +59,31 @@ struct MemberTurnsTest : ::testing::Test {
     team_turn.team = plan;
     team_turn.session = SessionId("sess_1");
   }
+  // Tools of the team: `ask` answers, `leave` ends the turn.
+  static std::vector<sdk::team::RemoteTool> tools() {
+    return {{{.name = "ask"},
+             [](json::object) -> Task<sdk::team::RemoteAnswer> {
+               sdk::team::RemoteAnswer answer;
+               answer.output.text = "asked";
+               co_return answer;
+             }},
+            {{.name = "leave"}, [](json::object) -> Task<sdk::team::RemoteAnswer> {
+               sdk::team::RemoteAnswer answer;
+               answer.output.text = "left";
+               answer.ends_turn = true;
+               co_return answer;
+             }}};
+  }
+  static sdk::PendingCall pending(std::string id, std::string tool, sdk::PendingReason reason) {
+    return {std::move(id), tool, tool, {}, reason};
+  }
   Result<sdk::team::MemberAnswer> turn_of(std::string member) {
     MemberTurns members(places, team_turn, record);
     sdk::EventSink sink = [this](sdk::Event event) -> Task<Result<void>> {
       shown.push_back(std::move(event));
       co_return ok();
     };
-    return isa::testing::run(members.run(std::move(member), {.prompt = "do it"}, sink));
+    return isa::testing::run(members.run(std::move(member), {.prompt = "do it", .tools = tools()}, sink));
   }
 };
 
@@ -99,6 +136,52 @@ TEST_F(MemberTurnsTest, TheTokensOfAllMembersTogetherHaveALimit) {
   EXPECT_EQ(turn_of("a")->subtype, "error_budget");
   EXPECT_EQ(place.turns.size(), 2U);
   EXPECT_EQ(record.usage->input_tokens, 120);
+}
+
+TEST_F(MemberTurnsTest, ATurnGoesOnWithTheAnswersOfTheTeamsTools) {
+  team(R"([{"name":"a"}])");
+  using enum sdk::PendingReason;
+  place.suspensions = {{pending("1", "ask", platform_tool), pending("2", "bash_execute", deferred)}};
+  place.events = {{sdk::EventType::result, "done", {{"subtype", "success"}}}};
+  const auto answer = turn_of("a");
+  ASSERT_EQ(place.turns.size(), 2U);
+  EXPECT_EQ(place.turns[0].agent.platform_tools.size(), 2U);
+  ASSERT_TRUE(place.turns[1].resumption);
+  const auto& answers = place.turns[1].resumption->answers;
+  ASSERT_EQ(answers.size(), 2U);
+  EXPECT_EQ(answers[0].text, "asked");
+  EXPECT_FALSE(answers[0].run);
+  EXPECT_TRUE(answers[1].run);
+  EXPECT_EQ(answer->text, "done");
+}
+
+TEST_F(MemberTurnsTest, ACallThatEndsTheTurnLeavesNoCallWithoutItsResult) {
+  team(R"([{"name":"a"}])");
+  using enum sdk::PendingReason;
+  place.suspensions = {{pending("1", "leave", platform_tool), pending("2", "ask", platform_tool),
+                        pending("3", "bash_execute", deferred)}};
+  const auto answer = turn_of("a");
+  EXPECT_EQ(place.turns.size(), 1U);
+  EXPECT_TRUE(answer->is_good());
+  EXPECT_EQ(answer->text, "I call.");
+  ASSERT_EQ(answer->new_messages.size(), 3U);
+  const auto& results = answer->new_messages[2].parts;
+  EXPECT_EQ(results[0].text, "left");
+  EXPECT_FALSE(results[0].is_error);
+  EXPECT_NE(results[1].text.find("Not run"), std::string::npos);
+  EXPECT_TRUE(results[2].is_error);
+  EXPECT_EQ(std::ranges::count(shown, sdk::EventType::tool_result, &sdk::Event::type), 3);
+}
+
+TEST_F(MemberTurnsTest, WhatNeedsAPersonIsNotRunInATeam) {
+  team(R"([{"name":"a"}])");
+  place.suspensions = {{pending("1", "bash_execute", sdk::PendingReason::approval)}};
+  place.events = {{sdk::EventType::result, "done", {{"subtype", "success"}}}};
+  (void)turn_of("a");
+  const auto& answer = place.turns.at(1).resumption->answers.at(0);
+  EXPECT_FALSE(answer.run);
+  EXPECT_TRUE(answer.is_error);
+  EXPECT_NE(answer.text.find("cannot ask"), std::string::npos);
 }
 
 TEST(OpenTasks, EndsWhatIsNotOverAndReportsAll) {

@@ -99,8 +99,9 @@ class InProcessRunner final : public MemberRunner {
       answer.text = event.content.value_or("");
       co_return ok();
     };
-    auto outcome = co_await run_turn(turn.agent, turn.history, turn.prompt, model_, box, keep);
-    answer.usage = outcome.usage;
+    TurnInput input{turn.history, turn.prompt};
+    auto outcome = co_await run_turn(turn.agent, std::move(input), model_, box, keep);
+    answer.usage = outcome.progress.usage;
     answer.new_messages = std::move(outcome.new_messages);
     co_return answer;
   }

@@ -1,0 +1,205 @@
+// Turns that are suspended, steered, trimmed, or must fit a schema.
+#include "sdk/loop_test_support.h"
+
+namespace isa::sdk {
+namespace {
+
+using namespace testing;
+
+TEST_F(Loop, CallsThatAreRepeatedAllTheSameEndTheRun) {
+  for (int i = 0; i < 20; ++i) model.calls({{"echo", R"({"a":1})"}, {"echo", R"({"a":2})"}});
+
+  const auto outcome = turn();
+
+  EXPECT_EQ(subtype(), "error_tool");
+  EXPECT_EQ(events.back().metadata.at("limit").as_string(), "repeated_calls");
+  EXPECT_EQ(model.requests.size(), 7U);
+  EXPECT_EQ(terminal_events(), 1);
+  expect_no_orphans(outcome.new_messages);
+}
+
+TEST_F(Loop, ACallThatNeedsApprovalSuspendsTheTurnAndWhatStandsBeforeItRuns) {
+  agent.approvals = {"echo(*danger*)"};
+  model.calls({{"echo", R"({"command":"safe"})"},
+               {"echo", R"({"command":"danger"})"},
+               {"echo", R"({"command":"after"})"}});
+
+  const auto outcome = turn();
+
+  EXPECT_EQ(kinds(), (Names{"system", "tool_use", "tool_result", "tool_use", "tool_use"}));
+  EXPECT_EQ(terminal_events(), 0);
+  ASSERT_EQ(outcome.pending.size(), 2U);
+  EXPECT_EQ(outcome.pending[0].reason, PendingReason::approval);
+  EXPECT_EQ(outcome.pending[0].args.at("command").as_string(), "danger");
+  EXPECT_EQ(outcome.pending[1].reason, PendingReason::deferred);
+  EXPECT_EQ(outcome.progress.num_turns, 1);
+  expect_no_orphans(outcome.new_messages);
+}
+
+TEST_F(Loop, ASuspendedTurnGoesOnAtTheVeryCallThatWaited) {
+  agent.approvals = {"echo(*danger*)"};
+  model.calls({{"echo", R"({"command":"danger"})"},
+               {"echo", R"({"command":"danger2"})"},
+               {"echo", R"({"command":"after"})"}});
+  auto first = turn();
+  events.clear();
+  model.says("done");
+
+  const auto outcome = resumed(std::move(first), {{.run = true, .args = json::object{{"command", "tamed"}}},
+                                                  {.text = "A person said no.", .is_error = true},
+                                                  {.run = true}});
+
+  EXPECT_EQ(kinds(), (Names{"tool_result", "tool_result", "tool_result", "text", "result"}));
+  EXPECT_EQ(events[0].content, R"({"command":"tamed"})");
+  EXPECT_EQ(events[1].content, "A person said no.");
+  EXPECT_EQ(events[2].content, R"({"command":"after"})");
+  EXPECT_EQ(events.back().metadata.at("num_turns"), 2);
+  EXPECT_EQ(outcome.progress.usage.input_tokens, 20);
+  EXPECT_EQ(outcome.new_messages.front().text(), "hello");
+  EXPECT_TRUE(outcome.pending.empty());
+  expect_no_orphans(outcome.new_messages);
+}
+
+TEST_F(Loop, LimitsCountOverAllPartsOfATurn) {
+  agent.approvals = {"echo"};
+  agent.limits.max_turns = 1;
+  model.calls({{"echo", "{}"}});
+  auto first = turn();
+  events.clear();
+
+  resumed(std::move(first), {{.run = true}});
+
+  EXPECT_EQ(subtype(), "error_max_turns");
+  EXPECT_EQ(model.requests.size(), 1U);
+}
+
+TEST_F(Loop, AnAllowedPatternIsNotAskedAbout) {
+  agent.approvals = {"echo"};
+  agent.always_allowed = {"echo(git *)"};
+  model.calls({{"echo", R"({"command":"git log"})"}});
+  model.says("done");
+  const auto outcome = turn();
+  EXPECT_TRUE(outcome.pending.empty());
+  EXPECT_EQ(subtype(), "success");
+}
+
+TEST_F(Loop, AToolOfThePlatformIsShownAndSuspendsTheTurn) {
+  agent.platform_tools = {{"ask_human", "Asks.", {{"type", "object"}}}};
+  model.calls({{"ask_human", R"({"question":"why?"})"}});
+
+  const auto outcome = turn();
+
+  EXPECT_EQ(model.requests.at(0).tools.at(1).name, "ask_human");
+  ASSERT_EQ(outcome.pending.size(), 1U);
+  EXPECT_EQ(outcome.pending[0].reason, PendingReason::platform_tool);
+}
+
+TEST_F(Loop, ACallThatFailsAnywayIsAskedOfNobody) {
+  agent.approvals = {"*"};
+  agent.platform_tools = {{"ask_human", "", {}}};
+  model.calls({{"echo", "{bad"}, {"unknown", "{}"}, {"ask_human", "[1]"}});
+  model.says("sorry");
+  const auto outcome = turn();
+  EXPECT_TRUE(outcome.pending.empty());
+  EXPECT_EQ(subtype(), "success");
+}
+
+TEST_F(Loop, AConversationThatIsTooLongIsSummarisedAndLosesNothing) {
+  agent.limits.context_tokens = 500;
+  model.says("They chose blue.");  // The summary.
+  model.says("done");
+  std::vector<Message> history;
+  for (int i = 0; i < 10; ++i) {
+    history.push_back(Message::make(ChatRole::user, std::string(200, 'q')));
+    history.push_back(Message::make(ChatRole::assistant, std::string(200, 'a')));
+  }
+
+  const auto outcome = turn(history);
+
+  EXPECT_EQ(events[1].metadata.at("event").as_string(), "context.trimmed");
+  EXPECT_EQ(events[1].metadata.at("is_summarised"), true);
+  const auto& shown_messages = model.requests.at(1).messages;
+  EXPECT_LT(shown_messages.size(), 8U);
+  EXPECT_NE(shown_messages[1].text().find("They chose blue."), std::string::npos);
+  EXPECT_EQ(shown_messages.back().text(), "hello");
+  ASSERT_EQ(outcome.new_messages.size(), 3U);  // The user's words, the summary, the answer.
+  EXPECT_TRUE(outcome.new_messages[1].summarises);
+
+  // The next turn of the session needs no new summary.
+  for (const auto& message : outcome.new_messages) history.push_back(message);
+  events.clear();
+  model.says("again");
+  turn(history);
+  EXPECT_EQ(model.requests.size(), 3U);
+  EXPECT_NE(model.requests.at(2).messages[1].text().find("They chose blue."), std::string::npos);
+}
+
+TEST_F(Loop, AModelThatCannotSummariseCostsTheBeginningOnly) {
+  agent.limits.context_tokens = 300;
+  model.steps.push_back({.error = upstream_error("overloaded")});
+  model.says("done");
+  std::vector<Message> history(20, Message::make(ChatRole::user, std::string(200, 'q')));
+
+  turn(history);
+
+  EXPECT_EQ(subtype(), "success");
+  EXPECT_EQ(events[1].metadata.at("is_summarised"), false);
+  EXPECT_NE(model.requests.at(1).messages[1].text().find("left out"), std::string::npos);
+}
+
+TEST_F(Loop, WhatTheUserSaysMeanwhileIsHeardBeforeTheNextModelCall) {
+  auto steering = std::make_shared<Steering>();
+  tools = {std::make_shared<TestTool>("echo", false, [&](json::object) {
+    EXPECT_TRUE(steering->offer("use blue"));
+    return give("ok");
+  })};
+  model.calls({{"echo", "{}"}});
+  model.says("blue it is");
+
+  turn_with({.history = {}, .message = "hello", .steering = steering});
+
+  EXPECT_EQ(kinds(), (Names{"system", "tool_use", "tool_result", "system", "text", "result"}));
+  EXPECT_EQ(events[3].metadata.at("event").as_string(), "steered");
+  EXPECT_EQ(model.requests.at(1).messages.back().text(), "use blue");
+  EXPECT_FALSE(steering->offer("too late"));
+}
+
+TEST_F(Loop, WhatTheUserSaysDuringTheLastAnswerIsAnsweredToo) {
+  auto steering = std::make_shared<Steering>();
+  model.says("first");
+  model.says("second");
+  during_event = [&](const Event& event) {
+    if (event.content == "first") steering->offer("and now?");
+  };
+
+  const auto outcome = turn_with({.history = {}, .message = "hello", .steering = steering});
+
+  EXPECT_EQ(events.back().content, "second");
+  EXPECT_EQ(outcome.new_messages.size(), 4U);
+  EXPECT_EQ(terminal_events(), 1);
+}
+
+TEST_F(Loop, AnAnswerThatDoesNotFitItsSchemaIsAskedForAgain) {
+  agent.output_schema = json::parse(R"({"type":"object","required":["n"]})").value().get_object();
+  model.says("seven");
+  model.says(R"({"n":7})");
+
+  turn();
+
+  EXPECT_EQ(subtype(), "success");
+  EXPECT_EQ(events.back().metadata.at("structured_output").at("n"), 7);
+  EXPECT_NE(model.requests.at(0).messages[0].text().find("JSON Schema"), std::string::npos);
+  EXPECT_EQ(model.requests.at(1).messages.back().role, ChatRole::user);
+}
+
+TEST_F(Loop, AModelThatNeverFitsTheSchemaFailsWithinItsLimit) {
+  agent.output_schema = json::parse(R"({"type":"object"})").value().get_object();
+  for (int i = 0; i < 5; ++i) model.says("no");
+  turn();
+  EXPECT_EQ(subtype(), "error_model");
+  EXPECT_NE(events.back().metadata.at("problem").as_string().find("not JSON"), std::string::npos);
+  EXPECT_EQ(model.requests.size(), 3U);
+}
+
+}  // namespace
+}  // namespace isa::sdk
