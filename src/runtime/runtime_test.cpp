@@ -295,6 +295,24 @@ TEST(Runtime, ReapsOrphansAndTakesNoStatusFromTools) {
   with_sandbox(reaps_orphans);
 }
 
+// SQLite is linked into the static program; a part of it that is missing shows here alone.
+Task<void> remembers(Sandbox& sandbox) {
+  sandbox.broker.script = {calls("memory_store", {{"content", "The cat is called Minka."}}),
+                           calls("memory_search", {{"query", "cats"}}),
+                           {says("done")}};
+  const auto reader = co_await sandbox.open_chat(chat_body({"memory_store", "memory_search"}));
+  const auto got = co_await read_all(*reader);
+  std::vector<std::string> results;
+  for (const auto& event : got.events)
+    if (event.type == sdk::EventType::tool_result) results.push_back(event.content.value_or(""));
+  EXPECT_EQ(results.size(), 2U);
+  EXPECT_EQ(results.at(0), R"({"key":"memory-1"})");
+  EXPECT_TRUE(results.at(1).contains("Minka")) << results.at(1);
+}
+TEST(Runtime, RemembersInItsWorkspace) {
+  with_sandbox(remembers);
+}
+
 Task<void> keeps_background_shells(Sandbox& sandbox) {
   sandbox.broker.script = {
       {calls("bash_execute",
