@@ -52,6 +52,11 @@ TEST(Idempotency, EveryRouteThatCreatesOrStartsSomethingHonoursTheKey) {
       if (route.method != Method::post || route.pattern.ends_with("/cancel") ||
           route.pattern.ends_with("/{request_id}") || route.pattern.ends_with("/steer"))
         continue;  // Those end something, are done once anyway, or are words to what is under way.
+      // The answer of a new webhook holds its secret and is kept nowhere; events and calls of webhooks are no
+      // requests of a person.
+      if (route.pattern.ends_with("/triggers") || route.pattern.ends_with("/agents/events") ||
+          route.pattern.contains("/hooks/"))
+        continue;
       auto path = route.pattern;
       if (const auto id = path.find("{id}"); id != path.npos) path.replace(id, 4, "x");
       const auto refused = co_await p.send(keyed(path, "", "no key"));

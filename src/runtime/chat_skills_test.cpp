@@ -29,7 +29,9 @@ struct ChatSkills : ::testing::Test {
   sdk::ToolBox tools{{}, {}};
 
   Result<void> bring(std::vector<sdk::RuntimeSkill> skills) {
-    return isa::testing::run(bring_skills(folder.path(), std::move(skills), agent, tools));
+    ISA_TRY(auto use_skill, isa::testing::run(bring_skills(folder.path(), std::move(skills), agent)));
+    if (use_skill) tools.grant(std::move(use_skill));
+    return ok();
   }
   std::string use(std::string_view name) {
     const auto call =

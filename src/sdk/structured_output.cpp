@@ -8,7 +8,7 @@
 #include <valijson/validation_results.hpp>
 #include <valijson/validator.hpp>
 
-#include <algorithm>
+#include <set>
 
 namespace isa::sdk {
 namespace {
@@ -35,6 +35,50 @@ Result<void> check_keywords(const json::value& in) {
   }
   return ok();
 }
+
+// A schema that stands in its own place again (by $ref, allOf and the like) would be looked at without end.
+class EndCheck {
+ public:
+  explicit EndCheck(const json::value& root) : root_(root) {}
+
+  Result<void> check_all(const json::value& in) {
+    if (in.is_object()) ISA_TRYV(check(in));
+    if (const auto* items = in.if_array())
+      for (const auto& item : *items) ISA_TRYV(check_all(item));
+    if (const auto* fields = in.if_object())
+      for (const auto& field : *fields) ISA_TRYV(check_all(field.value()));
+    return ok();
+  }
+
+ private:
+  Result<void> check(const json::value& schema) {
+    const auto* fields = schema.if_object();
+    if (!fields || done_.contains(&schema)) return ok();
+    if (!open_.insert(&schema).second)
+      return validation_error(
+          "the schema refers to itself without an end ($ref, allOf, anyOf, oneOf, not, if)");
+    for (const auto& field : *fields) ISA_TRYV(follow(field.key(), field.value()));
+    open_.erase(&schema);
+    done_.insert(&schema);
+    return ok();
+  }
+  Result<void> follow(std::string_view key, const json::value& to) {
+    if (key == "$ref" && to.is_string()) {
+      boost::system::error_code none;
+      const auto* target = root_.find_pointer(std::string_view(to.get_string()).substr(1), none);
+      if (!target) return validation_error("the schema has nothing at {}", std::string_view(to.get_string()));
+      return check(*target);
+    }
+    if (key == "not" || key == "if" || key == "then" || key == "else") return check(to);
+    if (key != "allOf" && key != "anyOf" && key != "oneOf") return ok();
+    if (const auto* items = to.if_array())
+      for (const auto& item : *items) ISA_TRYV(check(item));
+    return ok();
+  }
+
+  const json::value& root_;
+  std::set<const json::value*> open_, done_;
+};
 
 Result<void> compile(const json::object& from, valijson::Schema& to) {
   const json::value document = from;
@@ -75,6 +119,8 @@ Result<void> check_output_schema(const json::object& schema) {
   if (json::serialize(schema).size() > kSchemaMax)
     return validation_error("a schema has at most {} kB", kSchemaMax >> 10);
   ISA_TRYV(check_keywords(schema));
+  const json::value document = schema;
+  ISA_TRYV(EndCheck(document).check_all(document));
   valijson::Schema compiled;
   return compile(schema, compiled);
 }

@@ -44,5 +44,12 @@ TEST(StructuredOutput, ASchemaThatCannotBeCheckedIsRefused) {
       schema(R"({"definitions":{"a":{"$ref":"#/definitions/a"}},"$ref":"#/definitions/a"})")));
 }
 
+TEST(StructuredOutput, ASchemaThatStandsInItsOwnPlaceIsRefused) {
+  EXPECT_FALSE(check_output_schema(schema(
+      R"({"definitions":{"a":{"allOf":[{"$ref":"#/definitions/b"}]},"b":{"not":{"$ref":"#/definitions/a"}}}})")));
+  EXPECT_TRUE(check_output_schema(schema(
+      R"({"definitions":{"a":{"properties":{"b":{"anyOf":[{"$ref":"#/definitions/a"},{"type":"null"}]}}}}})")));
+}
+
 }  // namespace
 }  // namespace isa::sdk
