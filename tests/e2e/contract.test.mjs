@@ -1,6 +1,7 @@
 // Every operation of every role is called once and answers well. That the answers are as api/ says is the harness's to
 // see (../contract/guard.mjs); that none is forgotten, the last test's.
 import assert from 'node:assert/strict';
+import { createHmac } from 'node:crypto';
 import fs from 'node:fs';
 import { after, before, test } from 'node:test';
 
@@ -118,6 +119,70 @@ test('skills', { skip }, async () => {
   await good(ada.delete(`${path}/code`), 403);
 });
 
+test('questions, decisions and the rules that come of them', { skip }, async () => {
+  const ada = platform.as('ada');
+  const agent = await createAgent(ada, {
+    env: 'cloud_shared',
+    mode: 'COLLABORATIVE',
+    tools: ['get_current_time'],
+    approvals: [{ match: 'get_current_time' }],
+  });
+  const message = 'Call the tool get_current_time with {}';
+  const { run_id: run } = await good(
+    ada.post('/api/v1/agents/chat', { agent_config_id: agent.id, message, stream: false }),
+    202,
+  );
+  const [question] = (await good(ada.get('/api/v1/agents/approvals?state=pending&limit=1'))).approvals;
+  await good(ada.get(`/api/v1/agents/runs/${run}/approvals`));
+  const decision = { decision: 'approve', always: 'get_current_time' };
+  await good(ada.post(`/api/v1/agents/runs/${run}/approvals/${question.request_id}`, decision));
+  await (await ada.events(run)).all();
+  const { allowances } = await good(ada.get('/api/v1/agents/approvals/allowances'));
+  await good(ada.delete(`/api/v1/agents/approvals/allowances/${allowances[0].id}`));
+  const asked = { message: 'Call the tool ask_human with {"question":"Why?"}', tools: ['ask_human'], stream: false };
+  await good(ada.post('/api/v1/agents/chat', { ...asked, output_format: 'text' }));
+});
+
+test('the queue of a session', { skip }, async () => {
+  const ada = platform.as('ada');
+  const agent = await createAgent(ada, { tools: ['bash_execute'] });
+  const first = await ada.chat({ agent_config_id: agent.id, message: 'Run the command `sleep 3`' });
+  const [{ run_id: run, session_id: session }] = await first.takeUntil(({ type }) => type === 'tool_use');
+  const wait = async (message) => {
+    const stream = await ada.chat({ agent_config_id: agent.id, session_id: session, message });
+    return (await stream.takeUntil(({ metadata }) => metadata.event === 'queued'))[0].run_id;
+  };
+  const [one, two] = [await wait('say "one"'), await wait('say "two"')];
+  await good(ada.get(`/api/v1/agents/sessions/${session}/queue`));
+  await good(ada.patch(`/api/v1/agents/runs/${two}`, { before: one, message: 'say "2"' }));
+  await good(ada.post(`/api/v1/agents/runs/${one}/steer`));
+  await good(ada.post(`/api/v1/agents/runs/${run}/steer`, { message: 'say "more"' }));
+  await good(ada.post(`/api/v1/agents/runs/${run}/cancel`));
+});
+
+test('triggers', { skip }, async () => {
+  const ada = platform.as('ada');
+  const path = '/api/v1/agents/triggers';
+  const { id: agent } = await createAgent(ada, { mode: 'PROACTIVE', env: 'cloud_shared' });
+  const body = { name: 'watch', prompt: 'What is 2+2?', agent_config_id: agent };
+  const rule = { event: 'log', all: [{ field: 'level', op: 'equals', value: 'error' }] };
+  const pattern = await good(ada.post(path, { ...body, type: 'pattern', rule }));
+  await good(ada.get(path));
+  await good(ada.get(`${path}/${pattern.id}`));
+  await good(ada.post('/api/v1/agents/events', { type: 'log', data: { level: 'info' } }));
+  await good(ada.post(`${path}/${pattern.id}/fire`, {}));
+  await good(ada.get(`${path}/${pattern.id}/firings?limit=1`));
+  await good(ada.patch(`${path}/${pattern.id}`, { name: 'see' }));
+  const hook = await good(ada.post(path, { ...body, type: 'webhook' }));
+  const call = '{"build":7}';
+  const at = Math.floor(Date.now() / 1000);
+  const mac = createHmac('sha256', hook.secret).update(`${at}.${call}`).digest('hex');
+  await good(
+    platform.as('nobody').post(`/api/v1/agents/hooks/${hook.id}`, call, { 'X-ISA-Signature': `t=${at},v1=${mac}` }),
+  );
+  await good(ada.delete(`${path}/${hook.id}`));
+});
+
 test('chats, sessions and runs', { skip }, async () => {
   const ada = platform.as('ada');
   const { id } = await createAgent(ada, { tools: ['bash_execute'] });
@@ -136,6 +201,8 @@ test('chats, sessions and runs', { skip }, async () => {
   await good(ada.get(`/api/v1/agents/runs/${run}/events`, { Accept: 'application/json' }));
   await (await ada.events(run)).all();
   await good(ada.post(`/api/v1/agents/runs/${run}/cancel`));
+  await good(ada.post(`${session}/fork`, { run_id: run }));
+  await good(ada.get(`${session}/export`));
   await good(ada.delete(session));
 });
 

@@ -20,13 +20,13 @@ sdk::Event tools_unavailable(const std::vector<std::string>& names) {
   return event;
 }
 
-using Listeners = std::map<RunId, std::shared_ptr<sdk::Steering>>;
+using Listeners = std::multimap<RunId, std::shared_ptr<sdk::Steering>>;
 
 // A turn's place among those that can be spoken to.
 class Listening {
  public:
   Listening(Listeners& all, const RunId& run, std::shared_ptr<sdk::Steering> steering)
-      : all_(all), place_(all.insert_or_assign(run, std::move(steering)).first) {}
+      : all_(all), place_(all.emplace(run, std::move(steering))) {}
   Listening(const Listening&) = delete;
   ~Listening() { all_.erase(place_); }
 

@@ -19,7 +19,7 @@ class InProcessExecutor : public TurnExecutor {
  private:
   model::ModelClient& model_;
   const SkillLibrary& skills_;
-  std::map<RunId, std::shared_ptr<sdk::Steering>> listening_;
+  std::multimap<RunId, std::shared_ptr<sdk::Steering>> listening_;  // Members of a team share the run.
 };
 
 }  // namespace isa::agent
