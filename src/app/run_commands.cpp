@@ -1,6 +1,7 @@
 #include "app/run_commands.h"
 
 #include "app/client_commands.h"
+#include "app/team_commands.h"
 #include "base/yaml/yaml.h"
 
 #include <cstdio>
@@ -67,6 +68,10 @@ Task<Result<json::array>> questions(ApiClient& api, std::string state) {
 
 Task<Result<void>> run_manifest(ApiClient& api, RunCommand command) {
   ISA_CO_TRY(auto manifest, read_manifest(command));
+  if (manifest.agent.contains("agents")) {
+    RunTeamCommand team{.team = command.file, .prompt = std::move(manifest.message), .json = command.json};
+    co_return co_await run_team(api, std::move(team));
+  }
   ISA_CO_TRY(const auto agent,
              co_await api.call(net::Method::post, std::string(kConfigs), std::move(manifest.agent)));
   const auto id = text_of(agent.as_object(), "id");
@@ -134,9 +139,9 @@ Task<Result<void>> decide_approval(ApiClient& api, DecideCommand command) {
 }  // namespace
 
 void add_run(CLI::App& app, WithAgentService with_service, std::function<int()>& action) {
-  auto* sub = app.add_subcommand("run", "Run an agent from a manifest once and print its answer as it comes");
+  auto* sub = app.add_subcommand("run", "Run an agent or a team from a manifest once and print its answer as it comes");
   auto command = std::make_shared<RunCommand>();
-  sub->add_option("file", command->file, "YAML with the fields of an agent, and perhaps `message`")
+  sub->add_option("file", command->file, "YAML with the fields of an agent, or with `agents`, and perhaps `message`")
       ->required()
       ->check(CLI::ExistingFile);
   sub->add_option("message", command->message, "What to say to it");

@@ -63,6 +63,7 @@ Result<json::object> read_manifest(const std::string& file) {
     return validation_error("the manifest {} cannot be read: {}", file, document.error().message());
   if (!document->is_object())
     return validation_error("the manifest {} is no object with a name and agents", file);
+  document->get_object().erase("message");  // `isa run` says that.
   return std::move(document->get_object());
 }
 

@@ -256,6 +256,14 @@ describe('one shot from a manifest, and questions', { skip }, () => {
     assert.deepEqual(JSON.parse(expectDone(await isaAs('eve', ['agents', 'list', '--json']))), []);
   });
 
+  test('a team runs once', async () => {
+    const file = manifest(
+      'message: Sum.\nagents:\n  - {name: a, model_id: builtin/demo}\n' +
+        'tasks:\n  - {id: t, agent: a, title: What is 20+2?}\n',
+    );
+    assert.match(expectDone(await isaAs('eve', ['run', file])), /22/);
+  });
+
   test('a manifest that cannot be read, or says nothing, is said', async () => {
     expectRefusal(await isaAs('eve', ['run', manifest('a: [1')]), /clerk\.yaml|line/);
     expectRefusal(await isaAs('eve', ['run', manifest('model_id: builtin/demo\n')]), /message/);

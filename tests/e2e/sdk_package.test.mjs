@@ -39,7 +39,7 @@ function example(name, args, input = '') {
     const output = { stdout: '', stderr: '' };
     for (const stream of ['stdout', 'stderr']) child[stream].setEncoding('utf8').on('data', (text) => (output[stream] += text));
     child.on('close', (status) => resolve({ status, ...output }));
-    child.stdin.end(input);
+    child.stdin.on('error', () => {}).end(input); // It may end before it reads.
   });
 }
 const model = () => [`${platform.endpoints.model}/v1`, 'builtin/demo'];
