@@ -64,11 +64,12 @@ struct LiveRun {
   std::optional<Result<void>> accepted;  // Set once the run is in the store, or could not get there.
   std::optional<Error> turn_error;
   TurnRecord record;
-  std::set<ApprovalId> asked;       // Questions that the stream holds.
-  bool is_revived = false;          // It waited when the platform was started.
-  std::optional<RunEnding> ending;  // Set when it is over and stored, or when this process lets go of it.
-  Signal changed;                   // stop, accepted, ending, or the run's place in its session's queue.
-  TaskGroup turn;                   // The turn itself: what a stop cancels.
+  std::set<ApprovalId> asked;          // Questions that the stream holds.
+  Deadline::Clock::duration worked{};  // In this process, without the time in which it waited.
+  bool is_revived = false;             // It waited when the platform was started.
+  std::optional<RunEnding> ending;     // Set when it is over and stored, or when this process lets go of it.
+  Signal changed;                      // stop, accepted, ending, or the run's place in its session's queue.
+  TaskGroup turn;                      // The turn itself: what a stop cancels.
 };
 
 }  // namespace isa::agent

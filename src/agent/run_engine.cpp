@@ -9,6 +9,9 @@ namespace {
 
 // A hung tool or a custom agent does not look at its limit itself; the platform does, a little later.
 constexpr std::chrono::seconds kTurnGrace{15};
+// How often one run may be suspended, and by how many calls at once.
+constexpr int kPartsMax = 1000;
+constexpr std::size_t kPendingMax = 128;
 // How often the end of a run is offered to a store that refuses it, each time after twice the wait.
 constexpr int kStoreAttempts = 6;
 constexpr std::chrono::milliseconds kStoreRetryWait{100};
@@ -236,7 +239,8 @@ Task<void> RunEngine::turn(LiveRun& run) {
   if (run.recorder.failure()) run.turn_error = run.recorder.failure();
 }
 
-// The parts of the turn, one after the other: between two of them it waits for people.
+// The parts of the turn, one after the other: between two of them it waits for people. What a sandbox says of
+// them is not believed: neither for how long it worked nor that there is an end.
 Task<Result<void>> RunEngine::execute(LiveRun& run) {
   const auto found = parts_.executors.find(run.order.env);
   if (found == parts_.executors.end())
@@ -245,7 +249,11 @@ Task<Result<void>> RunEngine::execute(LiveRun& run) {
   ISA_CO_TRY(const auto turn, co_await turn_of(run));
   bool is_stored = run.is_revived;
   if (!is_stored) ISA_CO_TRYV(co_await execute_part(place, run, turn));
-  while (!run.record.pending.empty() && !run.recorder.terminal()) {
+  for (int parts = 1; !run.record.pending.empty() && !run.recorder.terminal(); ++parts) {
+    if (parts > kPartsMax || run.record.pending.size() > kPendingMax)
+      co_return upstream_error(
+          "the agent asked {} times, or about {} calls at once; it may be caught in a loop", parts,
+          run.record.pending.size());
     auto answers = co_await pause_.settle(run, run.record.pending, std::exchange(is_stored, false));
     if (!answers) co_return std::move(answers).error();
     run.record.pending.clear();
@@ -283,10 +291,14 @@ Task<Result<Turn>> RunEngine::turn_of(LiveRun& run) {
 Task<Result<void>> RunEngine::execute_part(TurnExecutor& place, LiveRun& run, Turn turn) {
   sdk::EventSink sink = [&run](sdk::Event event) { return run.recorder.take(std::move(event)); };
   const auto seconds = run.order.agent.limits.max_seconds;
-  const auto limit = std::chrono::seconds(seconds) + config_.acquire_timeout + kTurnGrace;
+  const auto limit = std::chrono::seconds(seconds) + config_.acquire_timeout + kTurnGrace - run.worked;
+  const auto begin = Deadline::Clock::now();
   auto part = place.run(std::move(turn), std::move(sink), run.record);
-  co_return co_await with_deadline(Deadline::after(limit), std::move(part),
-                                   fmt::format("the agent did not finish within its limit of {} s", seconds));
+  auto done =
+      co_await with_deadline(Deadline::after(limit), std::move(part),
+                             fmt::format("the agent did not finish within its limit of {} s", seconds));
+  run.worked += Deadline::Clock::now() - begin;
+  co_return done;
 }
 
 Task<void> RunEngine::finish(LiveRun& run) {

@@ -145,18 +145,24 @@ Task<Result<std::string>> query(std::string prompt, AgentOptions options, EventS
   co_return answer;
 }
 
+namespace {
+
+Task<void> guarded(const std::function<Task<void>(asio::any_io_executor)>& program,
+                   asio::any_io_executor executor, std::exception_ptr& failure) {
+  try {
+    co_await program(std::move(executor));
+  } catch (...) {
+    failure = std::current_exception();
+  }
+}
+
+}  // namespace
+
 void run(const std::function<Task<void>(asio::any_io_executor)>& program) {
   asio::io_context loop(1);
   TaskGroup tasks(loop.get_executor());
   std::exception_ptr failure;
-  const auto guarded = [&]() -> Task<void> {
-    try {
-      co_await program(loop.get_executor());
-    } catch (...) {
-      failure = std::current_exception();
-    }
-  };
-  tasks.spawn("program", guarded());
+  tasks.spawn("program", guarded(program, loop.get_executor(), failure));
   loop.run();
   if (failure) std::rethrow_exception(failure);
 }
