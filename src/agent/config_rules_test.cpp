@@ -53,6 +53,14 @@ TEST(ConfigRules, ABasicAgentHasTheDesignsDefaults) {
   EXPECT_TRUE(config.id.value().starts_with("agent_"));
 }
 
+TEST(ConfigRules, AnAgentThatAsksAsksAboutRiskyCallsUnlessItsMakerSaysOtherwise) {
+  const auto asks = create(R"({"name":"a","mode":"COLLABORATIVE"})").value();
+  ASSERT_EQ(asks.approvals.size(), 2U);
+  EXPECT_EQ(asks.approvals[0].match, "bash_execute");
+  EXPECT_TRUE(create(R"({"name":"a","mode":"COLLABORATIVE","approvals":[]})").value().approvals.empty());
+  EXPECT_TRUE(create(R"({"name":"a"})").value().approvals.empty());
+}
+
 TEST(ConfigRules, ATemplateGivesWhatTheBodyDoesNotName) {
   const auto from = researcher();
   const auto config =

@@ -211,6 +211,20 @@ TEST(Pooled, AStreamThatEndsWithoutAResultIsALostSandbox) {
   });
 }
 
+TEST(Pooled, ASandboxThatIsSuspendedWithoutAnEndIsEnded) {
+  with_custom_agent([](Scene& s) -> Task<void> {
+    s.agent.lines = {
+        R"(event: history
+data: {"new_messages":[],"usage":{},"pending":[{"tool_use_id":"c","tool":"t","subject":"t","args":{},"reason":"deferred"}]})",
+        kDone};
+    const auto stream = co_await streamed(s.platform);
+
+    const auto types = types_of(stream);
+    EXPECT_EQ(types.at(types.size() - 3), "error");
+    EXPECT_NE(stream.find("caught in a loop"), std::string::npos);
+  });
+}
+
 TEST(Pooled, ASandboxThatIsGoneSinceTheLastTurnIsReplaced) {
   with_custom_agent([](Scene& s) -> Task<void> {
     s.agent.lines = {kText, kResult, kDone};
