@@ -147,38 +147,23 @@ void measure(Driver& driver, const Target& ours, const Target& direct, const std
 }  // namespace
 
 void chat_overhead() {
-  net::EventLoop upstream_loop("upstream");
-  std::unique_ptr<net::Server> upstream;
-  net::Endpoint at;
-  upstream_loop.run([](std::unique_ptr<net::Server>& server, net::Endpoint& bound) -> Task<void> {
-    net::ServerOptions options;
-    options.name = "upstream";
-    server = std::make_unique<net::Server>(co_await asio::this_coro::executor, upstream_router({}), options);
-    auto listening = server->listen(net::Endpoint::tcp("127.0.0.1", 0));
-    if (!listening) die(listening.error().message());
-    bound = *listening;
-  }(upstream, at));
-  {
-    const PlatformProcess platform({fmt::format("model.openai.base_url=http://127.0.0.1:{}/v1", at.port),
-                                    "pool.agent.warm=50", "pool.agent.max=110"});
-    platform.wait_for_warm(50);
-    Driver driver;
-    const auto direct = [&](int chats) {
-      Target target{at, "/v1/chat/completions", {}};
-      target.bodies.assign(static_cast<std::size_t>(chats),
-                           R"({"model":"clock","stream":true,"messages":[{"role":"user","content":"go"}]})");
-      return target;
-    };
-    measure(driver, platform_target(platform, "cloud_pool", 1), direct(1), "1 chat, cloud_pool", false);
-    measure(driver, platform_target(platform, "cloud_pool", 50), direct(50), "50 chats at once, cloud_pool",
-            true);
-    measure(driver, platform_target(platform, "cloud_shared", 500), direct(500),
-            "500 chats at once, cloud_shared", false);
-  }
-  upstream_loop.run([](std::unique_ptr<net::Server>& server) -> Task<void> {
-    co_await server->stop();
-    server.reset();
-  }(upstream));
+  const Upstream upstream({});
+  const auto& at = upstream.at();
+  const PlatformProcess platform({fmt::format("model.openai.base_url=http://127.0.0.1:{}/v1", at.port),
+                                  "pool.agent.warm=50", "pool.agent.max=110"});
+  platform.wait_for_warm(50);
+  Driver driver;
+  const auto direct = [&](int chats) {
+    Target target{at, "/v1/chat/completions", {}};
+    target.bodies.assign(static_cast<std::size_t>(chats),
+                         R"({"model":"clock","stream":true,"messages":[{"role":"user","content":"go"}]})");
+    return target;
+  };
+  measure(driver, platform_target(platform, "cloud_pool", 1), direct(1), "1 chat, cloud_pool", false);
+  measure(driver, platform_target(platform, "cloud_pool", 50), direct(50), "50 chats at once, cloud_pool",
+          true);
+  measure(driver, platform_target(platform, "cloud_shared", 500), direct(500),
+          "500 chats at once, cloud_shared", false);
 }
 
 }  // namespace isa::bench

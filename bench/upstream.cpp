@@ -1,5 +1,7 @@
 #include "upstream.h"
 
+#include "http.h"
+
 #include <fmt/format.h>
 
 #include <charconv>
@@ -65,6 +67,25 @@ net::Router upstream_router(UpstreamPace pace) {
        },
        open});
   return router;
+}
+
+Upstream::Upstream(UpstreamPace pace) {
+  loop_.run([](Upstream& self, UpstreamPace pace) -> Task<void> {
+    net::ServerOptions options;
+    options.name = "upstream";
+    self.server_ =
+        std::make_unique<net::Server>(co_await asio::this_coro::executor, upstream_router(pace), options);
+    auto listening = self.server_->listen(net::Endpoint::tcp("127.0.0.1", 0));
+    if (!listening) die(listening.error().message());
+    self.at_ = *listening;
+  }(*this, pace));
+}
+
+Upstream::~Upstream() {
+  loop_.run([](Upstream& self) -> Task<void> {
+    co_await self.server_->stop();
+    self.server_.reset();
+  }(*this));
 }
 
 }  // namespace isa::bench

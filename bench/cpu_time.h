@@ -1,0 +1,18 @@
+// Who used the processor: what makes a figure honest whose load and platform share the same cores.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include <sys/types.h>
+
+namespace isa::bench {
+
+// Seconds of processor time (user and system) of each thread of a process, by the thread's name; threads of
+// one name are added up. A process that cannot be read ends the benchmark.
+std::map<std::string, double> thread_seconds(pid_t pid);
+
+// Seconds that all processors together were not idle since the machine started, stolen time included.
+double machine_busy_seconds();
+
+}  // namespace isa::bench
