@@ -259,7 +259,7 @@ describe('one shot from a manifest, and questions', { skip }, () => {
   test('a team runs once', async () => {
     const file = manifest(
       'message: Sum.\nagents:\n  - {name: a, model_id: builtin/demo}\n' +
-        'tasks:\n  - {id: t, agent: a, title: What is 20+2?}\n',
+        'tasks:\n  - {id: t, agent: a, title: "What is 20+2?"}\n',
     );
     assert.match(expectDone(await isaAs('eve', ['run', file])), /22/);
   });
