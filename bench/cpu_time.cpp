@@ -6,8 +6,6 @@
 
 #include <filesystem>
 #include <fstream>
-#include <iterator>
-#include <sstream>
 
 #include <unistd.h>
 
@@ -20,24 +18,19 @@ double ticks_to_seconds(double ticks) {
 
 }  // namespace
 
-std::map<std::string, double> thread_seconds(pid_t pid) {
-  std::map<std::string, double> seconds;
+std::map<std::string, ThreadSeconds> thread_seconds(pid_t pid) {
+  std::map<std::string, ThreadSeconds> threads;
   std::error_code gone;
   for (const auto& thread : std::filesystem::directory_iterator(fmt::format("/proc/{}/task", pid), gone)) {
-    std::ifstream file(thread.path() / "stat");
-    const std::string text{std::istreambuf_iterator<char>(file), {}};
-    const auto name = text.find('('), name_end = text.rfind(')');
-    if (name == std::string::npos || name_end == std::string::npos) continue;  // It ended meanwhile.
-    // proc_pid_stat(5): state is the third field, utime and stime are the 14th and the 15th.
-    std::istringstream fields(text.substr(name_end + 1));
-    std::string skipped;
-    for (int field = 3; field < 14; ++field) fields >> skipped;
-    double user = 0, system = 0;
-    fields >> user >> system;
-    seconds[text.substr(name + 1, name_end - name - 1)] += ticks_to_seconds(user + system);
+    std::ifstream name_file(thread.path() / "comm"), file(thread.path() / "schedstat");
+    std::string name;
+    double ran = 0, waited = 0;  // Nanoseconds: Documentation/scheduler/sched-stats.rst of Linux.
+    if (!std::getline(name_file, name) || !(file >> ran >> waited)) continue;  // It ended meanwhile.
+    threads[name].ran += ran / 1e9;
+    threads[name].waited += waited / 1e9;
   }
-  if (seconds.empty()) die(fmt::format("cannot read the threads of process {}", pid));
-  return seconds;
+  if (threads.empty()) die(fmt::format("cannot read the threads of process {}", pid));
+  return threads;
 }
 
 double machine_busy_seconds() {

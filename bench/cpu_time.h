@@ -8,9 +8,14 @@
 
 namespace isa::bench {
 
-// Seconds of processor time (user and system) of each thread of a process, by the thread's name; threads of
-// one name are added up. A process that cannot be read ends the benchmark.
-std::map<std::string, double> thread_seconds(pid_t pid);
+struct ThreadSeconds {
+  double ran = 0;     // User and system.
+  double waited = 0;  // Ready to run, while all cores that it may use ran something else.
+};
+
+// Of each thread of a process, by the thread's name; threads of one name are added up. A process that cannot
+// be read, or a kernel without /proc/<pid>/schedstat, ends the benchmark.
+std::map<std::string, ThreadSeconds> thread_seconds(pid_t pid);
 
 // Seconds that all processors together were not idle since the machine started, stolen time included.
 double machine_busy_seconds();

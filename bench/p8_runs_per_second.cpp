@@ -25,19 +25,20 @@ namespace {
 
 constexpr int kTurns = 3;
 constexpr UpstreamPace kPace{20, std::chrono::milliseconds(50)};
-constexpr double kSeconds = 3;  // A load is offered for.
+constexpr double kSeconds = 2.5;  // A load is offered for.
 constexpr double kEndsWithinMs = 1500;
-constexpr double kGrowthMaxMs = 75;  // From the first to the last third: a rate 4 % too high shows 80 ms.
+constexpr double kGrowthMaxMs = 75;  // From the first to the last third: a rate 5 % too high shows it.
 constexpr int kFirstRate = 200;
-constexpr int kLevelsOfFirst = 7, kLevelsOfOthers = 4;
+constexpr int kLevelsOfFirst = 6, kLevelsOfOthers = 5;
+constexpr double kStepOfFirst = 2, kStepOfOthers = 1.3;
 constexpr double kRateGoal = 500, kMemoryGoalMb = 1024;
 constexpr double kPeerRate = 500, kPeerCores = 33;  // LangSmith Agent Server's published sizing.
 
 // Cores in use while as many runs start as end.
 struct Cores {
   double platform = 0, load = 0, upstream = 0, others = 0;
-  std::string busiest;  // Thread of the platform.
-  double busiest_cores = 0;
+  std::string busiest;       // Thread of the platform.
+  ThreadSeconds of_busiest;  // Per second.
 };
 
 class Watch : public LoadObserver {
@@ -48,15 +49,19 @@ class Watch : public LoadObserver {
     if (start_.at == Clock::time_point()) return;  // Given up before.
     auto end = look();
     const double seconds = std::chrono::duration<double>(end.at - start_.at).count();
+    const auto ran = [seconds](auto& from, auto& to, const char* name) {
+      return (to[name].ran - from[name].ran) / seconds;
+    };
     for (const auto& [name, used] : end.platform) {
-      const double share = (used - start_.platform[name]) / seconds;
-      cores_.platform += share;
-      if (share <= cores_.busiest_cores) continue;
+      const auto& before = start_.platform[name];
+      const ThreadSeconds share{(used.ran - before.ran) / seconds, (used.waited - before.waited) / seconds};
+      cores_.platform += share.ran;
+      if (share.ran <= cores_.of_busiest.ran) continue;
       cores_.busiest = name;
-      cores_.busiest_cores = share;
+      cores_.of_busiest = share;
     }
-    cores_.load = (end.own["bench-load"] - start_.own["bench-load"]) / seconds;
-    cores_.upstream = (end.own["upstream"] - start_.own["upstream"]) / seconds;
+    cores_.load = ran(start_.own, end.own, "bench-load");
+    cores_.upstream = ran(start_.own, end.own, "upstream");
     const double busy = (end.machine - start_.machine) / seconds;
     cores_.others = std::max(0.0, busy - cores_.platform - cores_.load - cores_.upstream);
     pss_mb_ = memory_mb(platform_);
@@ -67,7 +72,7 @@ class Watch : public LoadObserver {
  private:
   struct Look {
     Clock::time_point at;
-    std::map<std::string, double> platform, own;
+    std::map<std::string, ThreadSeconds> platform, own;
     double machine = 0;
   };
   Look look() const {
@@ -263,8 +268,10 @@ void report_bound(const std::vector<Turn>& turns) {
                      shown(turns, [](const Turn& t) { return t.sustained.cores.load; }),
                      shown(turns, [](const Turn& t) { return t.sustained.cores.upstream; }),
                      shown(turns, [](const Turn& t) { return t.sustained.cores.others; })),
-         fmt::format("busiest thread of the platform: {} {}", turns.back().sustained.cores.busiest,
-                     shown(turns, [](const Turn& t) { return t.sustained.cores.busiest_cores; })),
+         fmt::format("busiest thread of the platform: {} runs {} of the time, waits {} for a core",
+                     turns.back().sustained.cores.busiest,
+                     shown(turns, [](const Turn& t) { return t.sustained.cores.of_busiest.ran; }),
+                     shown(turns, [](const Turn& t) { return t.sustained.cores.of_busiest.waited; })),
          "",
          {}});
   std::string beyond;
@@ -273,7 +280,9 @@ void report_bound(const std::vector<Turn>& turns) {
     if (turn.beyond.load.rate == 0)
       beyond += "no level tried was too high";
     else
-      beyond += fmt::format("{}/s: {}", turn.beyond.load.rate, turn.why);
+      beyond += fmt::format("{}/s: {}, {} ran {:.2f} and waited {:.2f} of the time", turn.beyond.load.rate,
+                            turn.why, turn.beyond.cores.busiest, turn.beyond.cores.of_busiest.ran,
+                            turn.beyond.cores.of_busiest.waited);
   }
   print({"P8", "the lowest rate that is not sustained, turn by turn", beyond, "", "", "", {}});
 }
@@ -291,9 +300,9 @@ void allow_many_sockets() {
 void runs_per_second() {
   allow_many_sockets();
   const Upstream upstream(kPace);
-  std::vector<Turn> turns{take_turn(upstream, kFirstRate, 2, kLevelsOfFirst)};
+  std::vector<Turn> turns{take_turn(upstream, kFirstRate, kStepOfFirst, kLevelsOfFirst)};
   while (turns.size() < kTurns)
-    turns.push_back(take_turn(upstream, turns.back().sustained.load.rate, 1.2, kLevelsOfOthers));
+    turns.push_back(take_turn(upstream, turns.back().sustained.load.rate, kStepOfOthers, kLevelsOfOthers));
   report_rate(turns);
   report_platform(turns);
   report_added(turns, 50);
