@@ -8,6 +8,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 namespace isa::sdk::mcp {
 namespace {
 
@@ -46,6 +48,8 @@ class Fake {
     for (const auto& one : seen) found += one.rpc() == rpc ? 1 : 0;
     return found;
   }
+
+  std::ptrdiff_t gets() const { return std::ranges::count(seen, Method::get, &Seen::method); }
 
   net::Endpoint at;
   std::vector<Seen> seen;
@@ -102,8 +106,8 @@ CallLimits soon() {
   return limits;
 }
 
-void with_fake(Fake::Script script, Task<void> (*body)(Scene&)) {
-  const auto whole = [](Fake::Script how, Task<void> (*inner)(Scene&)) -> Task<void> {
+void with_fake(Fake::Script script, Task<void> (*body)(Scene&), bool listens = false) {
+  const auto whole = [](Fake::Script how, Task<void> (*inner)(Scene&), bool is_listening) -> Task<void> {
     auto executor = co_await asio::this_coro::executor;
     Fake fake(executor, std::move(how));
     net::Client http;
@@ -111,6 +115,7 @@ void with_fake(Fake::Script script, Task<void> (*body)(Scene&)) {
     server.name = "test";
     server.to = fake.at;
     server.target = "/mcp";
+    server.listens = is_listening;
     ClientOptions options;
     options.server = "test";
     Client client(make_http_transport(executor, http, std::move(server)), std::move(options));
@@ -119,7 +124,7 @@ void with_fake(Fake::Script script, Task<void> (*body)(Scene&)) {
     co_await client.close();
     co_await fake.stop();
   };
-  isa::testing::run(whole(std::move(script), body));
+  isa::testing::run(whole(std::move(script), body, listens));
 }
 
 ToolInfo tool(std::string name) {
@@ -247,6 +252,50 @@ TEST(HttpClient, AStreamThatEndsTooSoonIsResumedWhereTheServerSaysHow) {
     const auto answer = co_await s.client.call_tool(tool("t"), {}, soon());
     EXPECT_TRUE(answer) << answer.error().message();
     EXPECT_EQ(s.fake.seen.back().headers.get("Last-Event-ID"), "e2");
+  });
+}
+
+TEST(HttpClient, WhatAnOlderServerAsksOutsideOfACallIsAnsweredByWhoListens) {
+  const auto script = [](const Seen& seen, std::size_t) -> Task<Result<net::Response>> {
+    if (seen.body.contains("result")) co_return net::Response{.status = 202};
+    if (seen.method == Method::get)
+      co_return net::Response::sse([](net::BodyWriter& to) -> Task<void> {
+        const auto question = event(
+            {{"jsonrpc", "2.0"}, {"id", "q1"}, {"method", "elicitation/create"}, {"params", json::object()}});
+        std::ignore = co_await to.write(question);
+        co_await sleep_until(Deadline::never());
+      });
+    co_return legacy_basics(seen);
+  };
+  const auto body = [](Scene& s) -> Task<void> {
+    EXPECT_TRUE(co_await s.client.connect(soon().deadline));
+    while (!s.fake.seen.back().body.contains("result")) co_await sleep_for(std::chrono::milliseconds(2));
+    const auto& answer = s.fake.seen.back();
+    EXPECT_EQ(answer.body.at("id").as_string(), "q1");
+    EXPECT_EQ(answer.body.at("result").at("action").as_string(), "decline");
+    EXPECT_EQ(answer.headers.get("MCP-Session-Id"), "session-1");
+  };
+  with_fake(script, body, true);
+}
+
+TEST(HttpClient, AServerWithoutAStreamOfItsOwnIsUsedWithoutAndNobodyElseAsksForOne) {
+  const auto script = [](const Seen& seen, std::size_t) -> Task<Result<net::Response>> {
+    if (seen.method == Method::get) co_return net::Response{.status = 405};
+    if (seen.rpc() == "tools/call") co_return result(seen, {{"content", json::array()}});
+    co_return legacy_basics(seen);
+  };
+  with_fake(
+      script,
+      [](Scene& s) -> Task<void> {
+        EXPECT_TRUE(co_await s.client.connect(soon().deadline));
+        EXPECT_TRUE(co_await s.client.call_tool(tool("t"), {}, soon()));
+        EXPECT_EQ(s.fake.gets(), 1);
+      },
+      true);
+  with_fake(script, [](Scene& s) -> Task<void> {
+    EXPECT_TRUE(co_await s.client.connect(soon().deadline));
+    EXPECT_TRUE(co_await s.client.call_tool(tool("t"), {}, soon()));
+    EXPECT_EQ(s.fake.gets(), 0);
   });
 }
 

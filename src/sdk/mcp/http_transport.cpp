@@ -13,6 +13,8 @@ constexpr std::chrono::milliseconds kRetryMax{30'000};
 constexpr int kResumesMax = 16;          // Of one answer; each may bring nothing.
 constexpr std::size_t kNoticesMax = 16;  // Cancellations on their way.
 constexpr std::size_t kSessionMax = 1024;
+constexpr std::chrono::seconds kListenHead{2};  // A server may hold back the head until it has news.
+constexpr std::chrono::hours kListenSilence{24};
 constexpr int kAuthorizationsMax = 2;  // Of one call: a server may ask for more scopes, but not forever.
 
 bool is_event_stream(const net::Headers& headers) {
@@ -38,10 +40,7 @@ class HttpTransport final : public Transport {
   bool is_http() const override { return true; }
   std::optional<Error> failure() const override { return std::nullopt; }
   Task<Result<Frame>> call(Call call) override;
-  Task<Result<void>> notify(std::string method, json::object params, Deadline deadline) override {
-    auto text = notification_text(method, params);
-    return post_notice(std::move(text), std::move(method), deadline);
-  }
+  Task<Result<void>> notify(std::string method, json::object params, Deadline deadline) override;
   Task<void> close() override;
 
  private:
@@ -68,14 +67,17 @@ class HttpTransport final : public Transport {
   Task<Result<Frame>> read_streams(std::unique_ptr<net::BodyStream> body, const Call& call);
   Task<Result<std::optional<Frame>>> read_stream(net::SseReader& events, const Call& call);
   Task<Result<std::unique_ptr<net::BodyStream>>> resume(const std::string& after, const Call& call);
-  Task<Result<void>> take(Frame frame, const Call& call);
+  Task<Result<void>> take(Frame frame, Deadline deadline);
+  Task<void> start_listening(Deadline deadline);
+  Task<void> listen(std::unique_ptr<net::BodyStream> body);
   Error status_error(int status, const net::Headers& headers, std::string_view body) const;
 
   net::Client& client_;
   HttpServer server_;
   Listener* listener_ = nullptr;
   Protocol protocol_;
-  std::string session_;  // Of a legacy server that gave one.
+  std::string session_;                                   // Of a legacy server that gave one.
+  std::shared_ptr<asio::cancellation_signal> listening_;  // Ends the stream of the session before.
   bool is_closing_ = false;
   TaskGroup tasks_;
 };
@@ -184,7 +186,7 @@ Task<Result<std::optional<Frame>>> HttpTransport::read_stream(net::SseReader& ev
     if (!frame)
       co_return invalid_request("the MCP server '{}' sent {}", server_.name, frame.error().message());
     if (frame->answers(call.id)) co_return std::optional(*std::move(frame));
-    ISA_CO_TRYV(co_await take(*std::move(frame), call));
+    ISA_CO_TRYV(co_await take(*std::move(frame), call.deadline));
   }
 }
 
@@ -198,11 +200,46 @@ Task<Result<std::unique_ptr<net::BodyStream>>> HttpTransport::resume(const std::
   co_return status_error(response.status, response.headers, "");
 }
 
-Task<Result<void>> HttpTransport::take(Frame frame, const Call& call) {
+Task<Result<void>> HttpTransport::take(Frame frame, Deadline deadline) {
   if (frame.kind == Frame::Kind::notification) listener_->on_notification(frame);
   if (frame.kind != Frame::Kind::request || protocol_.era == Era::modern) co_return ok();
   auto text = co_await listener_->on_request(std::move(frame));
-  co_return co_await post_notice(std::move(text), "", call.deadline);
+  co_return co_await post_notice(std::move(text), "", deadline);
+}
+
+Task<Result<void>> HttpTransport::notify(std::string method, json::object params, Deadline deadline) {
+  const bool is_beginning = method == "notifications/initialized";
+  auto text = notification_text(method, params);
+  ISA_CO_TRYV(co_await post_notice(std::move(text), std::move(method), deadline));
+  // Before the first call: what a server asks while nobody listens is lost.
+  if (is_beginning && server_.listens) co_await start_listening(deadline);
+  co_return ok();
+}
+
+// A server need not have such a stream; everything else goes on without.
+Task<void> HttpTransport::start_listening(Deadline deadline) {
+  if (listening_) listening_->emit(asio::cancellation_type::all);
+  listening_ = nullptr;
+  auto request = request_of(net::Method::get, "");
+  auto response =
+      co_await client_.open(server_.to, std::move(request), deadline.tightened(kListenHead), kListenSilence);
+  const bool is_stream = response && response->status == 200 && is_event_stream(response->headers);
+  if (!is_stream) {
+    log::debug("mcp.not_listening", {{"server", server_.name}});
+    co_return;
+  }
+  listening_ = std::make_shared<asio::cancellation_signal>();
+  tasks_.spawn("mcp listen", listen(std::move(response->body)), listening_);
+}
+
+Task<void> HttpTransport::listen(std::unique_ptr<net::BodyStream> body) {
+  Call call;  // Its answer never comes: what is read are notifications and requests.
+  call.id = -1;
+  call.method = "the stream of messages";
+  call.silence = kListenSilence;
+  const auto ended = co_await read_streams(std::move(body), call);
+  log::debug("mcp.stopped_listening",
+             {{"server", server_.name}, {"message", ended ? "an answer" : ended.error().message()}});
 }
 
 // Also of answers to a server's requests, which have no method.

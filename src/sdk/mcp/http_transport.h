@@ -20,6 +20,9 @@ struct HttpServer {
   // Gets a token for the server, which answered 401, or 403 for want of a scope, with this WWW-Authenticate;
   // the call is then made again (authorization.h). Empty where others add credentials.
   std::function<Task<Result<std::string>>(std::string www_authenticate)> authorize = {};
+  // Keeps a stream open for what a legacy server asks outside of a call (2025-11-25, "Listening for Messages
+  // from the Server"). Of use only to a client that declares capabilities: others are asked nothing.
+  bool listens = false;
 };
 
 // `client` outlives the transport.

@@ -146,6 +146,7 @@ Task<void> serve(std::string text, Result<void>& result) {
   server.name = "conformance";
   server.to = url->endpoint;
   server.target = url->prefix.empty() ? "/" : url->prefix;
+  server.listens = true;
   Authorizer authorizer(http, authorization(http));
   server.authorize = [&authorizer, text](std::string challenge) {
     return authorizer.authorize(text, std::move(challenge), Deadline::after(kPatience));
