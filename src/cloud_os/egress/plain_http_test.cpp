@@ -101,10 +101,10 @@ TEST(PlainHttp, AnHttpsUrlLeavesByVerifiedTls) {
     EXPECT_TRUE(is(answer, 200)) << answer;
     EXPECT_TRUE(answer.contains(R"("target":"/a?b=c")")) << answer;
     // The certificate of what answers there is for another name.
-    EXPECT_TRUE(is(co_await stage.get("https://other.test/"), 502)) << answer;
+    EXPECT_TRUE(is(co_await stage.get("https://other.test/"), 503));
     EXPECT_TRUE(is(co_await stage.get("https://api.test:8443/"), 403, "egress_not_allowed"));
     const auto trail = co_await stage.trail();
-    EXPECT_EQ(trail.at(0).target, "api.test:443");
+    EXPECT_EQ(trail.back().target, "api.test:443");
   });
 }
 

@@ -231,7 +231,7 @@ TEST(BrokerFetch, GetsAPageByTlsThatIsVerified) {
     EXPECT_TRUE(page_text(answer).contains(R"("target":"/a?b")")) << page_text(answer);
     EXPECT_TRUE((co_await fetch(stage, "http://plain.test/")).body.contains(R"("status":200)"));
     // Its certificate is api.test's.
-    EXPECT_EQ((co_await fetch(stage, "https://other.test/")).status, 502);
+    EXPECT_EQ((co_await fetch(stage, "https://other.test/")).status, 503);
     const auto trail = co_await stage.trail();
     EXPECT_TRUE(std::ranges::any_of(trail, [](const auto& entry) {
       return entry.target == "api.test:443" && entry.verdict == store::AuditVerdict::allowed &&
