@@ -1,7 +1,7 @@
 // isa-mcp-client URL: does with the MCP server at URL what the conformance suite wants to see: asks for every
 // list that the server says it has, and uses every entry. It answers questions as a person would who takes
-// every default. MCP_CONFORMANCE_PROTOCOL_VERSION chooses the generation; MCP_CONFORMANCE_CONTEXT may hold
-// the calls to make.
+// every default. What the server speaks it finds out as agents do, though the suite would tell.
+// MCP_CONFORMANCE_CONTEXT may hold the calls to make.
 #include "base/task_group.h"
 #include "sdk/mcp/authorization.h"
 #include "sdk/mcp/client.h"
@@ -155,8 +155,6 @@ Task<void> serve(std::string text, Result<void>& result) {
   options.server = "conformance";
   options.capabilities = {{"elicitation", json::object()}};
   options.input = accept_defaults;
-  const auto version = variable("MCP_CONFORMANCE_PROTOCOL_VERSION");
-  if (!version.empty()) options.only = version >= "2026" ? Era::modern : Era::legacy;
   Client client(make_http_transport(co_await asio::this_coro::executor, http, std::move(server)),
                 std::move(options));
   result = co_await converse(client);
