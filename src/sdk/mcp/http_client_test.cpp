@@ -278,6 +278,27 @@ TEST(HttpClient, WhatAnOlderServerAsksOutsideOfACallIsAnsweredByWhoListens) {
   with_fake(script, body, true);
 }
 
+TEST(HttpClient, ASessionThatIsBegunAnewIsListenedToAnew) {
+  const auto script = [](const Seen& seen, std::size_t count) -> Task<Result<net::Response>> {
+    // 1 discover, 2 initialize, 3 initialized, 4 the stream, 5 the call that is refused.
+    if (seen.method == Method::get)
+      co_return net::Response::sse([](net::BodyWriter& to) -> Task<void> {
+        std::ignore = co_await to.write(std::string(": here\n\n"));
+        co_await sleep_until(Deadline::never());
+      });
+    if (seen.rpc() == "tools/call" && count == 5) co_return net::Response{.status = 404};
+    if (seen.rpc() == "tools/call") co_return result(seen, {{"content", json::array()}});
+    co_return legacy_basics(seen);
+  };
+  const auto body = [](Scene& s) -> Task<void> {
+    EXPECT_TRUE(co_await s.client.connect(soon().deadline));
+    EXPECT_TRUE(co_await s.client.call_tool(tool("t"), {}, soon()));
+    EXPECT_EQ(s.fake.count("initialize"), 2u);
+    EXPECT_EQ(s.fake.gets(), 2);
+  };
+  with_fake(script, body, true);
+}
+
 TEST(HttpClient, AServerWithoutAStreamOfItsOwnIsUsedWithoutAndNobodyElseAsksForOne) {
   const auto script = [](const Seen& seen, std::size_t) -> Task<Result<net::Response>> {
     if (seen.method == Method::get) co_return net::Response{.status = 405};
