@@ -286,6 +286,24 @@ describe('without a sandbox', () => {
     assert.equal((await chat('x', { output_format: 'text' })).status, 422);
   });
 
+  test('a tool of the caller is run by the caller, over a restart of the platform, and none of ours is replaced', async () => {
+    const tool = (name) => ({ name, description: 'x', parameters: { type: 'object' } });
+    const chat = (tools, message = 'hi') => ada.api.post('/api/v1/agents/chat', { message, client_tools: tools, stream: false });
+    for (const tools of [[tool('bash_execute')], [tool('a b')], [tool('t'), tool('t')], [{ name: 't' }]])
+      assert.equal((await chat(tools)).status, 422, JSON.stringify(tools));
+
+    const stream = await ada.api.chat({ message: 'Call the tool price_of with {"article":"tea"}', client_tools: [tool('price_of')] });
+    const seen = await stream.takeUntil(isQuestion);
+    assert.equal(seen.at(-1).metadata.kind, 'tool');
+    assert.deepEqual(seen.at(-1).metadata.args, { article: 'tea' });
+    await platform.kill();
+    await platform.start();
+    ada = client(platform);
+    assert.equal((await ada.decide(seen.at(-1), { decision: 'approve' })).status, 422, 'a result is a text');
+    await ada.decide(seen.at(-1), { decision: 'approve', text: '4.20' });
+    assert.match(textOf(await ada.rest(seen)), /price_of returned:[^]*4\.20/);
+  });
+
   test('bad decisions are refused and lose nothing', async () => {
     const agent = await agentOf({ approvals: [{ match: 'get_current_time' }] });
     const seen = await ada.ask('Call the tool get_current_time with {}', { agent_config_id: agent.id });
