@@ -139,9 +139,11 @@ Task<Result<void>> decide_approval(ApiClient& api, DecideCommand command) {
 }  // namespace
 
 void add_run(CLI::App& app, WithAgentService with_service, std::function<int()>& action) {
-  auto* sub = app.add_subcommand("run", "Run an agent or a team from a manifest once and print its answer as it comes");
+  auto* sub = app.add_subcommand(
+      "run", "Run an agent or a team from a manifest once and print its answer as it comes");
   auto command = std::make_shared<RunCommand>();
-  sub->add_option("file", command->file, "YAML with the fields of an agent, or with `agents`, and perhaps `message`")
+  sub->add_option("file", command->file,
+                  "YAML with the fields of an agent, or with `agents`, and perhaps `message`")
       ->required()
       ->check(CLI::ExistingFile);
   sub->add_option("message", command->message, "What to say to it");

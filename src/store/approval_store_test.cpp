@@ -45,11 +45,11 @@ class ApprovalStoreTest : public contract::StoreContract {
   const Session session_{
       .id = SessionId("sess_a"), .owner_id = UserId("ann"), .updated_at = from_millis(900)};
   const store::Run run_{.id = RunId("run_a"),
-                 .session_id = session_.id,
-                 .owner_id = session_.owner_id,
-                 .state = RunState::running,
-                 .message = "hi",
-                 .created_at = from_millis(950)};
+                        .session_id = session_.id,
+                        .owner_id = session_.owner_id,
+                        .state = RunState::running,
+                        .message = "hi",
+                        .created_at = from_millis(950)};
 };
 
 INSTANTIATE_TEST_SUITE_P(Engines, ApprovalStoreTest, ::testing::ValuesIn(contract::engines()),
