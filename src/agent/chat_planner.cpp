@@ -42,9 +42,13 @@ Result<void> override_spec(sdk::AgentSpec& spec, const ChatOptions& options, boo
 Result<void> check_no_override(const ChatOptions& options) {
   for (const auto& [is_there, field] : {std::pair(options.model.has_value(), "/model"),
                                         std::pair(options.system_prompt.has_value(), "/system_prompt"),
-                                        std::pair(options.tools.has_value(), "/tools")})
+                                        std::pair(options.tools.has_value(), "/tools"),
+                                        std::pair(options.client_tools.has_value(), "/client_tools"),
+                                        std::pair(options.output_schema.has_value(), "/output_schema"),
+                                        std::pair(options.output_format == "json", "/output_format")})
     if (is_there)
-      return validation_error("{}: this agent is a team, whose members have their own; leave it out", field)
+      return validation_error(
+                 "{}: this agent is a team, which takes none for all of its members; leave it out", field)
           .with_param(field);
   return ok();
 }

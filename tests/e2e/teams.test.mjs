@@ -291,6 +291,12 @@ describe('an agent that is a team', { skip }, () => {
     });
     assert.equal(made.status, 200, made.text);
     const agent = await createAgent(user, { metadata: { multi_agent_id: made.json.id } });
+    const tool = { name: 't', description: '', parameters: {} };
+    for (const more of [{ model: 'builtin/demo' }, { output_format: 'json' }, { output_schema: {} }, { client_tools: [tool] }]) {
+      const refused = await user.post('/api/v1/agents/chat', { agent_config_id: agent.id, message: 'x', stream: false, ...more });
+      assert.equal(refused.status, 422, JSON.stringify(more));
+      assert.match(refused.text, /is a team/);
+    }
     const events = await user.chatAll({ agent_config_id: agent.id, message: 'My name is Ada.' });
     expectWhole(events);
     expectPaired(events);

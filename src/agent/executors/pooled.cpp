@@ -68,7 +68,7 @@ Task<NextEvent> next_of(net::SseReader& events, bool is_finished) {
 }  // namespace
 
 Task<Result<void>> PooledExecutor::run(Turn turn, sdk::EventSink sink, TurnRecord& record) {
-  if (!turn.skills.missing.empty()) {
+  if (!turn.skills.missing.empty() && !turn.resumption) {
     auto notice = skills_unavailable(turn.skills.missing);
     ISA_CO_TRYV(co_await sink(std::move(notice)));
   }
