@@ -48,6 +48,37 @@ async function crash() {
   await platform.start();
 }
 
+describe('runs that ask a person', () => {
+  for (const [how, away] of [
+    ['a stop', () => platform.stop()],
+    ['kill -9', () => platform.kill()],
+  ])
+    test(`${how} of the platform fails no firing whose run waits`, async () => {
+      const agent = await proactive({ tools: ['get_current_time'], approvals: [{ match: 'get_current_time' }] });
+      const rule = { event: how, all: [{ field: 'a', op: 'equals', value: 1 }] };
+      const prompt = 'Call the tool get_current_time with `{}`.';
+      const trigger = await createTrigger({ type: 'pattern', rule, prompt, agent_config_id: agent.id });
+      const sent = await ada().post('/api/v1/agents/events', { type: how, data: { a: 1 } });
+      assert.equal(sent.json.triggers[0].fired, true, sent.text);
+      const { run_id: run } = sent.json.triggers[0];
+      const inbox = async () => (await ada().get(`/api/v1/agents/runs/${run}/approvals`)).json?.approvals;
+      const [question] = await until('its question', async () => (await inbox())?.length && inbox());
+
+      await away();
+      await platform.start();
+
+      const [open] = await firingsOf(trigger.id);
+      assert.ok(kOpen.includes(open.state), `the firing is ${open.state}`);
+      const decided = await ada().post(`/api/v1/agents/runs/${run}/approvals/${question.request_id}`, {
+        decision: 'approve',
+      });
+      assert.equal(decided.status, 200, decided.text);
+      const [firing, ...more] = await settled(trigger.id);
+      assert.deepEqual([firing.state, firing.run_id, more], ['succeeded', run, []]);
+      assert.equal((await triggerOf(trigger.id)).enabled, true);
+    });
+});
+
 describe('schedules', () => {
   test('what was missed while the platform was dead runs once after the start, and never again', async () => {
     const at = new Date(Date.now() + 1500).toISOString();

@@ -67,7 +67,14 @@ Task<void> FiringRunner::drive(store::Firing firing) {
                  {{"firing_id", firing.id.value()}, {"detail", trigger.error().detail()}});
     co_return;
   }
-  auto ended = co_await outcome(*trigger, firing);
+  if (auto ended = co_await outcome(*trigger, firing)) co_await conclude(firing, *std::move(ended));
+}
+
+Task<void> FiringRunner::follow(store::Firing firing, std::shared_ptr<LiveRun> run) {
+  if (auto ended = co_await end_of(std::move(run))) co_await conclude(firing, *std::move(ended));
+}
+
+Task<void> FiringRunner::conclude(const store::Firing& firing, Outcome ended) {
   const auto state = ended.state;
   if (const auto settled = co_await settle(firing, std::move(ended)); !settled)
     log::error("trigger.not_settled",
@@ -77,8 +84,15 @@ Task<void> FiringRunner::drive(store::Firing firing) {
                             {"state", json::name_of(state)}});
 }
 
-Task<FiringRunner::Outcome> FiringRunner::outcome(const store::Trigger& trigger,
-                                                  const store::Firing& firing) {
+Task<std::optional<FiringRunner::Outcome>> FiringRunner::end_of(std::shared_ptr<LiveRun> run) {
+  co_await parts_.engine.ended(run);
+  if (run->stream.is_let_go()) co_return std::nullopt;
+  const auto& ending = *run->ending;
+  co_return Outcome{state_of(ending), ending.failure ? ending.failure->message() : "", false};
+}
+
+Task<std::optional<FiringRunner::Outcome>> FiringRunner::outcome(const store::Trigger& trigger,
+                                                                 const store::Firing& firing) {
   const auto agent = co_await check_agent(trigger.owner_id, trigger.agent_config_id);
   if (!agent) {
     const auto kind = agent.error().kind();
@@ -87,11 +101,7 @@ Task<FiringRunner::Outcome> FiringRunner::outcome(const store::Trigger& trigger,
   }
   for (int attempt = 1;; ++attempt) {
     auto run = co_await begin(trigger, firing);
-    if (run) {
-      co_await parts_.engine.ended(*run);
-      const auto& ending = *(*run)->ending;
-      co_return Outcome{state_of(ending), ending.failure ? ending.failure->message() : "", false};
-    }
+    if (run) co_return co_await end_of(*std::move(run));
     if (!is_retryable(run.error().kind()) || attempt == kAttempts)
       co_return Outcome{FiringState::failed, run.error().message(), false};
     co_await sleep_for(kAttemptWait);
@@ -143,6 +153,12 @@ Task<Result<void>> FiringRunner::recover() {
 }
 
 Task<Result<void>> FiringRunner::recover(store::Firing firing) {
+  // It waited for a person, and still does.
+  if (auto live = parts_.engine.registry().find(firing.run_id)) {
+    auto name = "firing " + firing.id.value();
+    runs_.spawn(std::move(name), follow(std::move(firing), std::move(live)));
+    co_return ok();
+  }
   const auto run = co_await parts_.runs.find(platform(), firing.run_id);
   if (run) {
     Outcome outcome{state_of(*run), run->error_code.value_or(""), false};

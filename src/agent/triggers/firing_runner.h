@@ -46,7 +46,11 @@ class FiringRunner {
   };
   Task<void> drive(store::Firing firing);
   Task<Result<std::shared_ptr<LiveRun>>> begin(const store::Trigger& trigger, const store::Firing& firing);
-  Task<Outcome> outcome(const store::Trigger& trigger, const store::Firing& firing);
+  // Nothing when this process lets go of the run, which waits for a person: the firing stays open with it.
+  Task<std::optional<Outcome>> outcome(const store::Trigger& trigger, const store::Firing& firing);
+  Task<std::optional<Outcome>> end_of(std::shared_ptr<LiveRun> run);
+  Task<void> follow(store::Firing firing, std::shared_ptr<LiveRun> run);
+  Task<void> conclude(const store::Firing& firing, Outcome ended);
   Task<Result<void>> settle(const store::Firing& firing, Outcome outcome);
   Task<Result<void>> recover(store::Firing firing);
   Task<Result<store::Trigger>> trigger_of(const store::Firing& firing);
