@@ -102,7 +102,10 @@ Task<void> Service::bring_up(SandboxPtr sandbox, Deadline deadline) {
   const auto begin = Deadline::Clock::now();
   const auto one_of_few = co_await creating_.acquire();
   const auto turn = co_await sandbox->turn.acquire();
-  auto launched = co_await launch(sandbox, deadline);
+  // Whoever asked may have given up while others had their turns: then it is not worth a start.
+  Result<void> launched =
+      timeout("the time for sandbox {} was over before its turn came", sandbox->id().value());
+  if (!deadline.passed()) launched = co_await launch(sandbox, deadline);
   if (launched) {
     numbers_.created(Deadline::Clock::now() - begin);
     co_return;

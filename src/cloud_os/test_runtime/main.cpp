@@ -1,6 +1,7 @@
 // The first process of the sandboxes of tests: answers GET /health, and runs what is posted to /sh as a shell
 // command inside, so that a test can look at the world from there. Other posts: /loud (its output goes to the
 // log), /exit/<code>, /eat/<megabytes>, /endless (an event that goes on for as long as somebody listens).
+// With TEST_RUNTIME_SLEEPS_S in its environment it sleeps that long before it serves.
 #include "take_listener.h"
 
 #include <cerrno>
@@ -108,6 +109,8 @@ void serve(int peer) {
 int main(int argc, char** argv) {
   signal(SIGPIPE, SIG_IGN);
   if (!isa::testing::take_listener(argc, argv, kListenFd)) return 1;
+  if (const auto* seconds = std::getenv("TEST_RUNTIME_SLEEPS_S"))
+    sleep(static_cast<unsigned>(std::atoi(seconds)));
   std::printf("test runtime: up\n");
   std::fflush(stdout);
   for (;;) {
