@@ -147,6 +147,8 @@ Result<void> check_approvals(const std::vector<store::ApprovalRule>& rules) {
     if (rules[i].timeout_s < 1 || rules[i].timeout_s > kApprovalSecondsMax)
       return broken(at("approvals", i) + "/timeout_s",
                     fmt::format("must be from 1 to {}", kApprovalSecondsMax));
+    if (rules[i].on_timeout != store::OnTimeout::deny)
+      return broken(at("approvals", i) + "/on_timeout", "must be 'deny': a call has no default answer");
     if (!rules[i].every) continue;
     if (rules[i].match != "update_plan")
       return broken(at("approvals", i) + "/every", "goes with the match 'update_plan' only");

@@ -187,10 +187,11 @@ describe('in a sandbox', { skip: noSandbox }, () => {
     assert.match(results(events).at(-1).content, /leave it there/);
   });
 
-  test('a checkpoint goes with the plan alone', async () => {
+  test('a rule that could not hold is refused', async () => {
     for (const [rule, field] of [
       [{ match: 'bash_execute', every: 2 }, '/approvals/0/every'],
       [{ match: 'update_plan', every: -1 }, '/approvals/0/every'],
+      [{ match: 'bash_execute', on_timeout: 'default' }, '/approvals/0/on_timeout'],
     ]) {
       const refused = await ada.api.post('/api/v1/agents/configs', { name: 'x', approvals: [rule] });
       assert.equal(refused.status, 422, refused.text);
