@@ -48,6 +48,8 @@ std::vector<net::Route> routes(Handlers& h, store::IdempotencyKeys& keys) {
       {post, "/api/v1/agents/configs/{id}/rollback",
        once(h.configs, &ConfigRoutes::rollback, &ConfigRoutes::rolled_back_already)},
       {get, "/api/v1/agents/configs/{id}/audit", on(h.configs, &ConfigRoutes::audit)},
+      {get, "/api/v1/agents/configs/{id}/memories", on(h.memories, &MemoryRoutes::search)},
+      {del, "/api/v1/agents/configs/{id}/memories", on(h.memories, &MemoryRoutes::forget)},
 
       {get, "/api/v1/agents/templates", on(h.templates, &TemplateRoutes::list), kPublic},
       {get, "/api/v1/agents/templates/{id}", on(h.templates, &TemplateRoutes::get), kPublic},

@@ -5,6 +5,7 @@
 #include "agent/executors/in_process.h"
 #include "agent/executors/pooled.h"
 #include "agent/health.h"
+#include "agent/memory/remembering_executor.h"
 #include "agent/recovery.h"
 #include "agent/routes.h"
 #include "agent/run_continuation.h"
@@ -35,8 +36,11 @@ struct Service::Impl {
         shared(parts.model, skills),
         pooled(parts.pool, skills, "agent", config.acquire_timeout),
         custom(parts.pool, skills, "custom_agent", config.acquire_timeout),
-        places{{store::ExecutionEnv::cloud_shared, &shared},
-               {store::ExecutionEnv::cloud_pool, &pooled},
+        memories(parts.memory_folder),
+        shared_with_memory(shared, memories),
+        pooled_with_memory(pooled, memories),
+        places{{store::ExecutionEnv::cloud_shared, &shared_with_memory},
+               {store::ExecutionEnv::cloud_pool, &pooled_with_memory},
                {store::ExecutionEnv::deployment, &custom}},
         team_executor(places),
         engine(executor, {parts.sessions, parts.runs, parts.approvals, parts.log, places, team_executor},
@@ -59,7 +63,8 @@ struct Service::Impl {
                  .queues = QueueRoutes(parts.sessions, parts.runs, engine),
                  .teams = TeamRoutes(parts.teams),
                  .swarms = SwarmRoutes(planner, team_planner, parts.runs, engine),
-                 .triggers = TriggerRoutes(triggers)},
+                 .triggers = TriggerRoutes(triggers),
+                 .memories = MemoryRoutes(parts.configs, memories)},
         background(executor) {}
 
   Task<void> purge_deleted() {
@@ -67,8 +72,12 @@ struct Service::Impl {
       const auto purged = co_await parts.configs.purge(now() - config.deleted_retention);
       if (!purged)
         log::warn("agents.purge_failed", {{"detail", purged.error().detail()}});
-      else if (*purged > 0)
-        log::info("agents.purged", {{"count", *purged}});
+      else if (!purged->empty())
+        log::info("agents.purged", {{"count", purged->size()}});
+      for (const auto& id : purged ? *purged : std::vector<AgentId>())
+        if (const auto forgotten = co_await memories.forget_agent(id); !forgotten)
+          log::warn("memory.not_forgotten",
+                    {{"agent_id", id.value()}, {"detail", forgotten.error().detail()}});
       co_await sleep_for(kPurgeInterval);
     }
   }
@@ -97,6 +106,9 @@ struct Service::Impl {
   InProcessExecutor shared;
   PooledExecutor pooled;
   PooledExecutor custom;
+  MemoryBooks memories;
+  RememberingExecutor shared_with_memory;
+  RememberingExecutor pooled_with_memory;
   std::map<store::ExecutionEnv, TurnExecutor*> places;
   TeamExecutor team_executor;
   RunEngine engine;

@@ -193,6 +193,7 @@ class Platform {
                          store->idempotency(),
                          store->triggers(),
                          sealer,
+                         (folder / "memory").string(),
                          other_pool ? *other_pool : pool,
                          model,
                          {}};
