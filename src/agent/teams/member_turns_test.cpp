@@ -55,7 +55,7 @@ struct MemberTurnsTest : ::testing::Test {
     plan->spec = sdk::team::read_team(document.get_object()).value();
     for (const auto& member : plan->spec.members)
       plan->places[member.name].env = store::ExecutionEnv::cloud_pool;
-    plan->max_tokens = 100;
+    plan->budget.max_tokens = 100;
     team_turn.team = plan;
     team_turn.session = SessionId("sess_1");
   }

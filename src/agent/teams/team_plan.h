@@ -1,5 +1,6 @@
 #pragma once
 
+#include "sdk/budget.h"
 #include "sdk/team/spec.h"
 #include "store/agent_config.h"
 
@@ -18,7 +19,7 @@ struct MemberPlace {
 struct TeamPlan {
   sdk::team::TeamSpec spec;
   std::map<std::string, MemberPlace> places;  // By the member's name.
-  std::optional<std::int64_t> max_tokens;     // Input and output of all members together.
+  sdk::Budget budget;                         // Of all members together.
 };
 
 }  // namespace isa::agent
