@@ -62,9 +62,8 @@ std::optional<Usd> max_usd_of(const store::RunLimits& limits) {
 Task<Result<void>> check_max_usd(model::ModelClient& model, store::ExecutionEnv env, std::string model_id) {
   if (env != store::ExecutionEnv::deployment) co_return co_await model.check_price(std::move(model_id));
   co_return failed_dependency(
-      "limits.max_usd cannot hold for a custom agent, which asks models of its own choice; remove the limit "
-      "or "
-      "use another env")
+      "limits.max_usd cannot hold for a custom agent, which asks models of its own choice; remove the "
+      "limit or use another env")
       .with_code("model_price_unknown");
 }
 
@@ -165,7 +164,8 @@ Task<Result<RunOrder>> ChatPlanner::plan_team(Identity who, TeamOptions options,
   order.env = options.env;
   order.agent.name = "team";
   order.agent.limits.max_seconds = options.spec.max_seconds;
-  ISA_CO_TRY(order.team, co_await teams_.plan(who, std::move(options.spec), options.env, {}));
+  const sdk::Budget unlimited;
+  ISA_CO_TRY(order.team, co_await teams_.plan(who, std::move(options.spec), options.env, unlimited));
   order.identity = std::move(who);
   order.message = std::move(message);
   order.metadata = std::move(options.metadata);

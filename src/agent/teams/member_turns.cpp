@@ -121,7 +121,7 @@ Result<SessionId> own_session(const SessionId& session, std::string_view member)
 Task<Result<sdk::team::MemberAnswer>> MemberTurns::run(std::string member, sdk::team::MemberTurn turn,
                                                        sdk::EventSink sink) {
   sdk::team::MemberAnswer answer;
-  if (auto met = sdk::budget_met(team_turn_.team->budget, record_.usage.value_or(sdk::Usage{}))) {
+  if (auto met = sdk::budget_met(team_turn_.team->budget(), record_.usage.value_or(sdk::Usage{}))) {
     answer.subtype = "error_budget";
     answer.text = std::move(met->problem);
     co_return answer;
@@ -185,7 +185,7 @@ std::vector<sdk::Event> MemberTurns::count(const sdk::Usage& usage) {
   if (!record_.usage) record_.usage.emplace();
   const auto before = *record_.usage;
   *record_.usage += usage;
-  return sdk::budget_warnings(team_turn_.team->budget, before, *record_.usage);
+  return sdk::budget_warnings(team_turn_.team->budget(), before, *record_.usage);
 }
 
 }  // namespace isa::agent

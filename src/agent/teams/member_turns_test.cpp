@@ -55,7 +55,7 @@ struct MemberTurnsTest : ::testing::Test {
     plan->spec = sdk::team::read_team(document.get_object()).value();
     for (const auto& member : plan->spec.members)
       plan->places[member.name].env = store::ExecutionEnv::cloud_pool;
-    plan->budget.max_tokens = 100;
+    plan->max_tokens = 100;
     team_turn.team = plan;
     team_turn.session = SessionId("sess_1");
   }
@@ -136,6 +136,24 @@ TEST_F(MemberTurnsTest, TheTokensOfAllMembersTogetherHaveALimit) {
   EXPECT_EQ(turn_of("a")->subtype, "error_budget");
   EXPECT_EQ(place.turns.size(), 2U);
   EXPECT_EQ(record.usage->input_tokens, 120);
+}
+
+TEST_F(MemberTurnsTest, TheMoneyOfAllMembersTogetherHasALimitAndIsWarnedOfOnce) {
+  team(R"([{"name":"a"}])");
+  auto plan = std::make_shared<TeamPlan>(*team_turn.team);
+  plan->max_tokens.reset();
+  plan->max_usd = Usd::of_nanos(100);
+  team_turn.team = plan;
+  place.usage.input_tokens = 60;
+  place.usage.cost_usd = Usd::of_nanos(45);
+  place.events = {{sdk::EventType::result, "x", {{"subtype", "success"}}}};
+  for (int i = 0; i < 3; ++i) (void)turn_of("a");
+  const auto last = turn_of("a");
+  EXPECT_EQ(last->subtype, "error_budget");
+  EXPECT_EQ(last->text, "limits.max_usd is 0.0000001, and 0.000000135 USD were spent");
+  EXPECT_EQ(place.turns.size(), 3U);
+  ASSERT_EQ(shown.size(), 1U);
+  EXPECT_EQ(shown[0].metadata.at("event").as_string(), "budget.warn");
 }
 
 TEST_F(MemberTurnsTest, ATurnGoesOnWithTheAnswersOfTheTeamsTools) {

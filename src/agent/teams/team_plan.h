@@ -19,7 +19,10 @@ struct MemberPlace {
 struct TeamPlan {
   sdk::team::TeamSpec spec;
   std::map<std::string, MemberPlace> places;  // By the member's name.
-  sdk::Budget budget;                         // Of all members together.
+  std::optional<std::int64_t> max_tokens;     // Input and output of all members together.
+  std::optional<Usd> max_usd;                 // Likewise.
+
+  sdk::Budget budget() const { return {max_tokens, max_usd}; }
 };
 
 }  // namespace isa::agent

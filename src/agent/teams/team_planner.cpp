@@ -42,7 +42,8 @@ Task<Result<std::shared_ptr<const TeamPlan>>> TeamPlanner::plan(Identity who, sd
                                                                 store::ExecutionEnv env, sdk::Budget budget) {
   auto plan = std::make_shared<TeamPlan>();
   plan->spec = std::move(spec);
-  plan->budget = budget;
+  plan->max_tokens = budget.max_tokens;
+  plan->max_usd = budget.max_usd;
   std::set<std::string> models;
   for (auto& member : plan->spec.members) {
     auto& where = plan->places[member.name];
