@@ -26,7 +26,7 @@ class AnthropicStream final : public ChatStream {
   const ChatResult& summary() const override { return reader_.summary(); }
   std::string verbatim(const std::optional<Price>& price) const override {
     if (!event_) return {};
-    if (!price || event_->event != "message_delta") return net::format_sse(*event_);
+    if (!price || !event_->data.contains("message_delta")) return net::format_sse(*event_);
     auto event = *event_;
     event.data = with_cost(event.data, cost_of(*price, reader_.summary().usage));
     return net::format_sse(event);

@@ -77,8 +77,9 @@ json::object to_usage(const sdk::Usage& usage) {
 std::string with_cost(std::string_view data, Usd cost) {
   auto document = json::parse(data);
   auto* event = document ? document->if_object() : nullptr;
+  const auto* type = event ? event->if_contains("type") : nullptr;
   auto* usage = event ? event->if_contains("usage") : nullptr;
-  if (!usage || !usage->is_object()) return std::string(data);
+  if (!type || *type != "message_delta" || !usage || !usage->is_object()) return std::string(data);
   usage->get_object()["cost"] = cost.number();
   return json::serialize(*document);
 }
