@@ -31,6 +31,7 @@ class ScriptedModel : public model::ModelClient {
   std::function<std::vector<std::string>(const sdk::ChatRequest&)> answers;  // The pieces, by what was asked.
   std::size_t pause_after = SIZE_MAX;  // Pieces; waits for resume() there.
   std::vector<sdk::ChatRequest> requests;
+  std::map<std::string, Usd> prices;  // Of one call of a model.
 
   void resume() {
     pause_after = SIZE_MAX;
@@ -42,9 +43,11 @@ class ScriptedModel : public model::ModelClient {
 
   Task<Result<sdk::ChatResult>> chat(sdk::ChatRequest request, sdk::ChatSink sink, Deadline) override {
     if (answers) pieces = answers(request);
+    const auto price = prices.find(request.model);
     requests.push_back(std::move(request));
     changed_.notify();
     sdk::ChatResult result;
+    if (price != prices.end()) result.usage.cost_usd = price->second;
     std::string text;
     const auto say = pieces;
     for (std::size_t i = 0; i <= say.size(); ++i) {
@@ -65,6 +68,11 @@ class ScriptedModel : public model::ModelClient {
     if (model_id.starts_with("builtin/")) co_return ok();
     co_return failed_dependency("no key for '{}'; set model.openai.api_key", model_id)
         .with_code("model_not_configured");
+  }
+  Task<Result<void>> check_price(std::string model_id) override {
+    if (prices.contains(model_id)) co_return ok();
+    co_return failed_dependency("no price for '{}'; set model.prices", model_id)
+        .with_code("model_price_unknown");
   }
   Task<net::Response> forward(net::Request, Identity) override { co_return net::Response{.status = 404}; }
 

@@ -230,6 +230,7 @@ test('models in both dialects', { skip }, async () => {
   }
   await good(ada.get('/api/v1/models/resolve?model=builtin/demo'));
   await good(ada.get('/api/v1/models/resolve?model=openai/gpt'), 424);
+  await good(ada.get('/api/v1/models/resolve?priced=true&model=builtin/demo'));
   await good(ada.post('/api/v1/invoke', openai));
   await good(ada.post('/api/v1/invoke', { messages }));
   await good(ada.post('/api/v1/invoke', { input_data: 'What is 2+2?', task: 'chat', service_type: 'text' }));
