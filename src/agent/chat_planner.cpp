@@ -117,7 +117,8 @@ Task<Result<RunOrder>> ChatPlanner::plan(Identity who, ChatOptions options, std:
     if (order.agent.limits.max_usd) ISA_CO_TRYV(co_await check_max_usd(model_, order.env, order.agent.model));
     // ... and its own skills.
     if (order.env != store::ExecutionEnv::deployment && found.agent) {
-      ISA_CO_TRY(order.skills, co_await skills_.of_turn(who, found.agent->skills, order.org));
+      ISA_CO_TRY(order.skills,
+                 co_await skills_.of_turn(skills_scope(who, *found.agent), found.agent->skills, order.org));
       order.agent.skills = summaries_of(order.skills.skills);
     }
   }

@@ -161,10 +161,12 @@ std::string_view failure_code(const RunEnding& ending) {
 
 std::vector<store::SessionMessage> history_of(const RunId& run, Timestamp at, const std::string& message,
                                               std::optional<std::vector<sdk::Message>> recorded,
-                                              const std::string& text) {
+                                              const std::string& text,
+                                              const std::vector<std::string>& heard) {
   if (!recorded) {
     recorded.emplace();
     recorded->push_back(sdk::Message::make(sdk::ChatRole::user, message));
+    for (const auto& said : heard) recorded->push_back(sdk::Message::make(sdk::ChatRole::user, said));
     if (!text.empty()) recorded->push_back(sdk::Message::make(sdk::ChatRole::assistant, text));
   }
   make_whole(*recorded);

@@ -85,15 +85,18 @@ struct Service::Impl {
   Task<Result<void>> revive(WaitingRun waiting) {
     const Identity owner{.user = waiting.row.owner_id};
     ISA_CO_TRY(auto session, co_await parts.sessions.find(owner, waiting.row.session_id));
-    auto from = read_continuation(waiting.continuation, waiting.row, std::move(session));
+    const bool has_begun = waiting.row.state == store::RunState::waiting;
+    auto from = has_begun ? read_continuation(waiting.document, waiting.row, std::move(session))
+                          : read_order(waiting.document, waiting.row, std::move(session));
     if (!from) {
       log::error("run.not_revived", {{"run_id", waiting.row.id.value()}, {"detail", from.error().message()}});
       co_return co_await give_up(parts.runs, parts.log, std::move(waiting));
     }
-    // Their files stay where they are; what the agent may use is what it might when it was suspended.
-    std::vector<std::string> names;
-    for (const auto& skill : from->order.agent.skills) names.push_back(skill.name);
-    ISA_CO_TRY(from->order.skills, co_await skills.of_turn(owner, std::move(names), from->order.org));
+    // What the agent may use is what it might then; the files are those of now.
+    auto& order = from->order;
+    ISA_CO_TRY(order.skills,
+               co_await skills.of_turn(std::move(order.skills.scope), std::move(from->skills), order.org));
+    if (!has_begun) order.agent.skills = summaries_of(order.skills.skills);
     engine.revive(std::move(waiting), *std::move(from));
     co_return ok();
   }

@@ -30,6 +30,7 @@ class ScriptedModel : public model::ModelClient {
   std::optional<Error> fails_with;                                           // After the pieces.
   std::function<std::vector<std::string>(const sdk::ChatRequest&)> answers;  // The pieces, by what was asked.
   std::size_t pause_after = SIZE_MAX;  // Pieces; waits for resume() there.
+  std::function<std::optional<sdk::Part>(const sdk::ChatRequest&)> calls;  // A tool, after the pieces.
   std::vector<sdk::ChatRequest> requests;
   std::map<std::string, Usd> prices;  // Of one call of a model.
 
@@ -44,6 +45,7 @@ class ScriptedModel : public model::ModelClient {
   Task<Result<sdk::ChatResult>> chat(sdk::ChatRequest request, sdk::ChatSink sink, Deadline) override {
     if (answers) pieces = answers(request);
     const auto price = prices.find(request.model);
+    const auto call = calls ? calls(request) : std::nullopt;
     requests.push_back(std::move(request));
     changed_.notify();
     sdk::ChatResult result;
@@ -60,6 +62,10 @@ class ScriptedModel : public model::ModelClient {
     }
     if (fails_with) co_return Failure(*fails_with);
     result.message = sdk::Message::make(sdk::ChatRole::assistant, text);
+    if (call) {
+      result.message.parts.push_back(*call);
+      result.finish_reason = sdk::FinishReason::tool_calls;
+    }
     result.usage.input_tokens = 3;
     result.usage.output_tokens = static_cast<std::int64_t>(say.size());
     co_return result;

@@ -118,6 +118,7 @@ Turn::Turn(const AgentSpec& agent, TurnInput input, ChatModel& model, ToolBox& t
   std::ranges::move(input.resumption->new_messages, std::back_inserter(conversation_));
   answers_ = std::move(input.resumption->answers);
   progress_ = input.resumption->progress;
+  for (auto& said : input.resumption->said) steering_->offer(std::move(said));
 }
 
 Task<TurnOutcome> Turn::run() {
