@@ -268,6 +268,7 @@ Task<Result<void>> RunEngine::execute(LiveRun& run) {
     auto answers = co_await pause_.settle(run, run.record.pending, std::exchange(is_stored, false));
     if (!answers) co_return std::move(answers).error();
     run.record.pending.clear();
+    run.record.progress.unheard.clear();  // hand_over_ knows better: some of it was taken back.
     Turn next = turn;
     next.resumption = sdk::Resumption{run.record.new_messages.value_or(std::vector<sdk::Message>()),
                                       *std::move(answers), run.record.progress, hand_over_.said_to(run)};

@@ -118,6 +118,7 @@ Turn::Turn(const AgentSpec& agent, TurnInput input, ChatModel& model, ToolBox& t
   std::ranges::move(input.resumption->new_messages, std::back_inserter(conversation_));
   answers_ = std::move(input.resumption->answers);
   progress_ = input.resumption->progress;
+  for (auto& said : std::exchange(progress_.unheard, {})) steering_->offer(std::move(said));
   for (auto& said : input.resumption->said) steering_->offer(std::move(said));
 }
 
@@ -392,6 +393,7 @@ TurnOutcome Turn::outcome() && {
   progress_.active_ms = active().count();
   conversation_.erase(conversation_.begin(), conversation_.begin() + static_cast<std::ptrdiff_t>(first_new_));
   if (is_finished_) pending_.clear();
+  if (!pending_.empty()) progress_.unheard = steering_->take();
   return {std::move(conversation_), std::move(pending_), progress_};
 }
 
