@@ -1,6 +1,6 @@
 #include "sdk/budget.h"
 
-#include "sdk/suspension.h"
+#include "sdk/loop.h"
 
 #include <gtest/gtest.h>
 
@@ -44,6 +44,15 @@ TEST(Usage, KeepsItsCostThroughTheProgressOfASuspendedTurn) {
   const auto read = json::read<TurnProgress>(json::parse(json::serialize(json::write(progress))).value());
   ASSERT_TRUE(read) << read.error().message();
   EXPECT_EQ(read->usage.cost_usd, nanos(1'234'567'891));
+}
+
+TEST(Budget, OfAnAgentIsTheSameInTheSandboxAndAfterARestart) {
+  AgentSpec agent;
+  agent.limits.max_usd = nanos(1'234'567'891);
+  const auto read = json::read<AgentSpec>(json::parse(json::serialize(json::write(agent))).value());
+  ASSERT_TRUE(read) << read.error().message();
+  EXPECT_EQ(read->limits.max_usd, agent.limits.max_usd);
+  EXPECT_FALSE(json::write(AgentSpec{}).at("limits").as_object().contains("max_usd"));
 }
 
 TEST(Budget, IsMetWhenAllOfItIsUsedUp) {

@@ -125,6 +125,7 @@ Result<Member> read_member(const std::string& at, MemberFields from) {
   ISA_TRYV(check_text(at + "/model_id", member.agent.model, kTitleMax));
   ISA_TRYV(check_range(at + "/limits/max_turns", member.agent.limits.max_turns, 1, 10'000));
   ISA_TRYV(check_range(at + "/limits/max_seconds", member.agent.limits.max_seconds, 1, kSecondsMax));
+  if (member.agent.limits.max_usd == Usd()) return broken(at + "/limits/max_usd", "must be more than 0");
   return member;
 }
 

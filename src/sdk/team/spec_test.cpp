@@ -34,6 +34,16 @@ TEST(TeamSpec, ReadsTheNamesOfTheOriginalToo) {
   EXPECT_EQ(team->tasks[1].id, "task_2");
 }
 
+TEST(TeamSpec, AMemberMayHaveALimitOfMoneyOfItsOwn) {
+  const auto limited = [](std::string_view usd) {
+    return fmt::format(R"({{"agents":[{{"name":"a","limits":{{"max_usd":{}}}}}]}})", usd);
+  };
+  EXPECT_EQ(read(limited("0.25"))->members[0].agent.limits.max_usd, Usd::of_number(0.25));
+  EXPECT_EQ(wrong(limited("0")), "/agents/0/limits/max_usd: must be more than 0");
+  EXPECT_NE(wrong(limited("-1")), "nothing");
+  EXPECT_NE(wrong(limited("\"much\"")), "nothing");
+}
+
 TEST(TeamSpec, TheRecordsOwnRoutingTypeAndExecutionModeCount) {
   EXPECT_EQ(read(kPair, {.routing_type = "swarm"})->routing, Routing::swarm);
   EXPECT_EQ(read(kPair, {.execution_mode = "sequential"})->max_parallel, 1);
