@@ -27,6 +27,16 @@ void free(LiveRun& queued) {
 
 }  // namespace
 
+RunOrder order_after(const LiveRun& run, std::string message) {
+  auto order = run.order;
+  order.id = RunId::make();
+  order.trace = TraceContext::make();
+  order.is_new_session = false;
+  order.message = std::move(message);
+  order.metadata.clear();  // It was of that one request.
+  return order;
+}
+
 Result<void> HandOver::check_hears(const LiveRun& run) const {
   if (run.order.team)
     return conflict("run {} is a team's: its members cannot be spoken to while they work", run.id.value())
@@ -38,13 +48,15 @@ Result<void> HandOver::check_hears(const LiveRun& run) const {
 Task<Result<void>> HandOver::say(LiveRun& run, std::string message) {
   ISA_CO_TRYV(check_hears(run));
   if (run.is_waiting()) co_return not_listening(run);
-  // It may be heard before the place has answered.
-  run.unheard.push_back(message);
-  auto taken = co_await places_.at(run.order.env)->steer(run.order.session.id, run.id, message);
-  if (taken) co_return taken;
-  const auto refused = std::ranges::find(run.unheard, message);
-  if (refused != run.unheard.end()) run.unheard.erase(refused);
-  co_return taken;
+  const auto number = ++words_;
+  run.unheard.push_back({number, message, true});
+  auto taken = co_await places_.at(run.order.env)->steer(run.order.session.id, run.id, std::move(message));
+  const auto word = std::ranges::find(run.unheard, number, &Word::number);
+  if (word == run.unheard.end()) co_return ok();  // It was heard before the place had answered.
+  word->is_offered = false;
+  if (taken && !run.ending) co_return taken;
+  run.unheard.erase(word);
+  co_return taken ? not_listening(run) : taken;
 }
 
 Task<Result<void>> HandOver::give(LiveRun& queued, LiveRun& to) {
@@ -79,7 +91,9 @@ Task<Result<void>> HandOver::offer(LiveRun& queued, LiveRun& to) {
 }
 
 std::vector<std::string> HandOver::said_to(const LiveRun& run) {
-  auto said = run.unheard;
+  std::vector<std::string> said;
+  for (const auto& word : run.unheard)
+    if (!word.is_offered) said.push_back(word.text);
   for (const auto& queued : speakers_to(run)) {
     if (queued->speech->is_offered || queued->stop != StopReason::none) continue;
     queued->speech->is_handed = true;
@@ -128,7 +142,7 @@ std::vector<std::shared_ptr<LiveRun>> HandOver::speakers_to(const LiveRun& run) 
 
 // Whose message it was; a word that was said to the run itself is no longer unheard.
 std::shared_ptr<LiveRun> HandOver::heard_one(LiveRun& run, const std::string& said) const {
-  const auto word = std::ranges::find(run.unheard, said);
+  const auto word = std::ranges::find(run.unheard, said, &Word::text);
   if (word != run.unheard.end()) {
     run.unheard.erase(word);
     return nullptr;

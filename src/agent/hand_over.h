@@ -6,6 +6,9 @@
 
 namespace isa::agent {
 
+// A run of its own with the options of `run`, behind it.
+RunOrder order_after(const LiveRun& run, std::string message);
+
 // What is said to a run after it began: a word to its turn, or the message of a run that waits behind it.
 //
 // The message of a queued run is its run's until the other has heard it. That is known from the event
@@ -45,6 +48,7 @@ class HandOver {
   RunRegistry& registry_;
   store::RunStore& runs_;
   std::map<store::ExecutionEnv, TurnExecutor*> places_;
+  std::int64_t words_ = 0;
 };
 
 }  // namespace isa::agent

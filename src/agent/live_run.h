@@ -32,6 +32,13 @@ struct RunOrder {
   TurnSkills skills = {};
 };
 
+// What was said to a run's turn, and what it has not said that it has heard.
+struct Word {
+  std::int64_t number = 0;
+  std::string text;
+  bool is_offered = false;  // The turn is being asked whether it still listens.
+};
+
 // The message of a run that waits in its session's queue, on its way to the run that is under way there
 // (agent/hand_over.h).
 struct Speech {
@@ -86,7 +93,7 @@ struct LiveRun {
   bool is_revived = false;             // It waited for people when the platform was started.
   std::int64_t place = 0;              // In its session's queue: smaller comes first.
   std::optional<Speech> speech;        // While it waits there.
-  std::vector<std::string> unheard;    // Was said to its turn, which has not heard it yet.
+  std::vector<Word> unheard;           // In the order in which it was said.
   std::optional<RunEnding> ending;     // Set when it is over and stored, or when this process lets go of it.
   Signal changed;                      // stop, accepted, ending, or the run's place in its session's queue.
   TaskGroup turn;                      // The turn itself: what a stop cancels.

@@ -103,12 +103,8 @@ QueueRoutes::Answer QueueRoutes::say(LiveRun& run, std::string message, TraceCon
     co_return steered("taken", run.id, nullptr);
   }
   ISA_CO_TRYV(words.check_hears(run));
-  auto order = run.order;
-  order.id = RunId::make();
+  auto order = order_after(run, std::move(message));
   order.trace = std::move(trace);
-  order.is_new_session = false;
-  order.message = std::move(message);
-  order.metadata.clear();
   ISA_CO_TRY(const auto queued, engine_.start(std::move(order)));
   ISA_CO_TRYV(co_await engine_.accepted(queued));
   const auto given = co_await words.give(*queued, run);

@@ -118,7 +118,7 @@ json::object write_continuation(const LiveRun& run, const std::vector<sdk::Pendi
   if (run.record.new_messages) document.new_messages = sdk::to_json(*run.record.new_messages);
   document.progress = run.record.progress;
   document.pending = pending;
-  document.unheard = run.unheard;
+  for (const auto& word : run.unheard) document.unheard.push_back(word.text);
   return std::move(json::write(document).get_object());
 }
 

@@ -91,7 +91,7 @@ void RunEngine::revive(WaitingRun waiting, Continuation from) {
   auto run = std::make_shared<LiveRun>(executor_, parts_.log, std::move(from.order), limits);
   run->row = std::move(waiting.row);
   run->record = std::move(from.record);
-  run->unheard = std::move(from.unheard);
+  for (auto& text : from.unheard) run->unheard.push_back({0, std::move(text), false});
   run->accepted = ok();
   run->place = waiting.place;
   if (waiting.speaks_to) run->speech = Speech{.to = *waiting.speaks_to};
@@ -152,8 +152,20 @@ Task<void> RunEngine::drive(std::shared_ptr<LiveRun> run) {
     run->stream.close();
   }
   hand_over_.release(*run);
+  say_by_itself(*run);
   registry_.remove(*run);
   run->changed.notify();
+}
+
+// What was said to a turn that ended without having heard it is a run of its own, as a queued message would
+// be.
+void RunEngine::say_by_itself(LiveRun& run) {
+  if (run.stop != StopReason::none) return;
+  for (auto& word : run.unheard) {
+    if (word.is_offered) continue;  // Who says it will be told that the run is over.
+    if (auto own = start(order_after(run, std::move(word.text))); !own)
+      log::warn("run.word_lost", {{"run_id", run.id.value()}, {"detail", own.error().message()}});
+  }
 }
 
 Task<void> RunEngine::live(LiveRun& run) {
@@ -293,6 +305,7 @@ Task<Result<Turn>> RunEngine::turn_of(LiveRun& run) {
             order.egress};
   turn.team = order.team;
   turn.skills = order.skills;
+  turn.unheard = [this, &run] { return hand_over_.said_to(run); };
   for (const auto& one : past) {
     ISA_CO_TRY(auto message, sdk::message_from_json(one.message));
     turn.history.push_back(std::move(message));

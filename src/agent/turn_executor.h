@@ -6,6 +6,7 @@
 #include "sdk/loop.h"
 #include "store/agent_config.h"
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -29,6 +30,8 @@ struct Turn {
   std::optional<sdk::Resumption> resumption = std::nullopt;  // Of a turn that was suspended.
   std::shared_ptr<const TeamPlan> team = nullptr;  // When the agent is a team; `agent` is no member then.
   TurnSkills skills = {};                          // Those of agent.skills, and where their files are.
+  // What was said to the turn and it has not heard: for the Resumption of a place that goes on by itself.
+  std::function<std::vector<std::string>()> unheard = nullptr;
 };
 
 // What is left when the turn is over. Nothing where the place could not say (a custom agent, a lost sandbox).

@@ -27,6 +27,6 @@ struct TeamPlan {
 
   sdk::Budget budget() const { return {max_tokens, max_usd}; }
 };
-BOOST_DESCRIBE_STRUCT(TeamPlan, (), (spec, places, max_tokens))
+BOOST_DESCRIBE_STRUCT(TeamPlan, (), (spec, places, max_tokens, max_usd))
 
 }  // namespace isa::agent
