@@ -38,6 +38,16 @@ TEST(Usage, AKnownCostOfZeroIsNoUnknownOne) {
   EXPECT_FALSE(json::write(used(5)).as_object().contains("cost_usd"));
 }
 
+TEST(Usage, OfAPartIsWhatTheWholeHasMore) {
+  const auto whole = used(10, nanos(100));
+  EXPECT_EQ(whole.since(used(4, nanos(30))).cost_usd, nanos(70));
+  EXPECT_EQ(whole.since(used(4, nanos(30))).input_tokens, 6);
+  EXPECT_EQ(whole.since(Usage{}).cost_usd, nanos(100));
+  EXPECT_EQ(whole.since(used(99, nanos(999))).cost_usd, Usd()) << "a sandbox may count backwards";
+  EXPECT_FALSE(whole.since(used(4)).cost_usd);
+  EXPECT_FALSE(used(10).since(used(4, nanos(30))).cost_usd);
+}
+
 TEST(Usage, KeepsItsCostThroughTheProgressOfASuspendedTurn) {
   TurnProgress progress;
   progress.usage += used(7, nanos(1'234'567'891));

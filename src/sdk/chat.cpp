@@ -1,5 +1,7 @@
 #include "sdk/chat.h"
 
+#include <algorithm>
+
 namespace isa::sdk {
 
 Part Part::make_text(std::string text) {
@@ -109,6 +111,22 @@ Usage& Usage::operator+=(const Usage& other) {
   reasoning_tokens += other.reasoning_tokens;
   estimated = estimated || other.estimated;
   return *this;
+}
+
+Usage Usage::since(const Usage& earlier) const {
+  const auto more = [](std::int64_t before, std::int64_t now) {
+    return std::max<std::int64_t>(now - before, 0);
+  };
+  Usage rest;
+  rest.input_tokens = more(earlier.input_tokens, input_tokens);
+  rest.output_tokens = more(earlier.output_tokens, output_tokens);
+  rest.cached_input_tokens = more(earlier.cached_input_tokens, cached_input_tokens);
+  rest.cache_write_tokens = more(earlier.cache_write_tokens, cache_write_tokens);
+  rest.reasoning_tokens = more(earlier.reasoning_tokens, reasoning_tokens);
+  rest.estimated = estimated;
+  if (cost_usd && (earlier.cost_usd || earlier.is_nothing()))
+    rest.cost_usd = Usd::of_nanos(more(earlier.cost_usd.value_or(Usd()).nanos(), cost_usd->nanos()));
+  return rest;
 }
 
 void append_deltas(const Message& message, std::vector<ChatDelta>& to) {

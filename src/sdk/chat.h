@@ -107,6 +107,8 @@ struct Usage {
   bool is_nothing() const;  // No token was used.
   // The cost of a sum is known when those of all its parts are.
   Usage& operator+=(const Usage& other);
+  // What was used after `earlier`, which this contains. Of a count that runs backwards: nothing.
+  Usage since(const Usage& earlier) const;
 };
 BOOST_DESCRIBE_STRUCT(Usage, (),
                       (input_tokens, output_tokens, cached_input_tokens, cache_write_tokens, reasoning_tokens,

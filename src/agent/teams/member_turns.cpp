@@ -121,7 +121,8 @@ Result<SessionId> own_session(const SessionId& session, std::string_view member)
 Task<Result<sdk::team::MemberAnswer>> MemberTurns::run(std::string member, sdk::team::MemberTurn turn,
                                                        sdk::EventSink sink) {
   sdk::team::MemberAnswer answer;
-  if (auto met = sdk::budget_met(team_turn_.team->budget(), record_.usage.value_or(sdk::Usage{}))) {
+  for (const auto& warning : std::exchange(warnings_, {})) ISA_CO_TRYV(co_await sink(warning));
+  if (auto met = budget_met()) {
     answer.subtype = "error_budget";
     answer.text = std::move(met->problem);
     co_return answer;
@@ -141,9 +142,8 @@ Task<Result<sdk::team::MemberAnswer>> MemberTurns::run(std::string member, sdk::
     auto ran = co_await executor.run(std::move(next), keep, part);
     const auto usage = part.usage.value_or(sdk::Usage{});
     if (!ran || part.pending.empty()) {
-      const auto warnings = count(usage);
+      count(usage);
       if (!ran) co_return std::move(ran).error();
-      for (const auto& warning : warnings) ISA_CO_TRYV(co_await sink(warning));
       answer.usage = usage;
       answer.new_messages = std::move(part.new_messages).value_or(std::vector<sdk::Message>());
       co_return answer;
@@ -151,9 +151,8 @@ Task<Result<sdk::team::MemberAnswer>> MemberTurns::run(std::string member, sdk::
     auto said = std::move(part.new_messages).value_or(std::vector<sdk::Message>());
     auto decided = co_await decide(tools, part.pending);
     if (decided.ends_turn) {
-      const auto warnings = count(usage);
+      count(usage);
       answer.usage = usage;
-      for (const auto& warning : warnings) ISA_CO_TRYV(co_await sink(warning));
       ISA_CO_TRYV(co_await end_there(decided, part.pending, said, keep));
       answer.text = said.size() < 2 ? "" : said[said.size() - 2].text();
       answer.new_messages = std::move(said);
@@ -181,11 +180,20 @@ Result<Turn> MemberTurns::place(const std::string& member, sdk::team::MemberTurn
   return placed;
 }
 
-std::vector<sdk::Event> MemberTurns::count(const sdk::Usage& usage) {
+void MemberTurns::count(const sdk::Usage& usage) {
   if (!record_.usage) record_.usage.emplace();
   const auto before = *record_.usage;
   *record_.usage += usage;
-  return sdk::budget_warnings(team_turn_.team->budget(), before, *record_.usage);
+  auto warnings = sdk::budget_warnings(budget(), before, *record_.usage);
+  std::ranges::move(warnings, std::back_inserter(warnings_));
+}
+
+sdk::Budget MemberTurns::budget() const {
+  return {team_turn_.team->max_tokens, team_turn_.agent.limits.max_usd};
+}
+
+std::optional<sdk::BudgetMet> MemberTurns::budget_met() const {
+  return sdk::budget_met(budget(), record_.usage.value_or(sdk::Usage{}));
 }
 
 }  // namespace isa::agent

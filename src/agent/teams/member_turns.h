@@ -2,6 +2,7 @@
 
 #include "agent/teams/team_plan.h"
 #include "agent/turn_executor.h"
+#include "sdk/budget.h"
 #include "sdk/team/member.h"
 
 #include <map>
@@ -25,8 +26,11 @@ class MemberTurns : public sdk::team::MemberRunner {
 
  private:
   Result<Turn> place(const std::string& member, sdk::team::MemberTurn& turn) const;
-  // The warnings that the team's budget gives for it.
-  std::vector<sdk::Event> count(const sdk::Usage& usage);
+  void count(const sdk::Usage& usage);
+  // Of all members together: the limits of the agent that is the team.
+  sdk::Budget budget() const;
+  std::optional<sdk::BudgetMet> budget_met() const;
+  std::vector<sdk::Event> warnings_;  // That the budget gave rise to and nobody was told yet.
 
   const std::map<store::ExecutionEnv, TurnExecutor*>& places_;
   const Turn& team_turn_;

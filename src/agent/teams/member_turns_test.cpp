@@ -142,13 +142,22 @@ TEST_F(MemberTurnsTest, TheMoneyOfAllMembersTogetherHasALimitAndIsWarnedOfOnce) 
   team(R"([{"name":"a"}])");
   auto plan = std::make_shared<TeamPlan>(*team_turn.team);
   plan->max_tokens.reset();
-  plan->max_usd = Usd::of_nanos(100);
   team_turn.team = plan;
+  team_turn.agent.limits.max_usd = Usd::of_nanos(100);
   place.usage.input_tokens = 60;
   place.usage.cost_usd = Usd::of_nanos(45);
   place.events = {{sdk::EventType::result, "x", {{"subtype", "success"}}}};
-  for (int i = 0; i < 3; ++i) (void)turn_of("a");
-  const auto last = turn_of("a");
+  // One object for all of the team's turns.
+  MemberTurns members(places, team_turn, record);
+  const auto next = [&]() -> Result<sdk::team::MemberAnswer> {
+    sdk::EventSink sink = [this](sdk::Event event) -> Task<Result<void>> {
+      shown.push_back(std::move(event));
+      co_return ok();
+    };
+    return isa::testing::run(members.run("a", {.prompt = "do it", .tools = tools()}, sink));
+  };
+  for (int i = 0; i < 3; ++i) (void)next();
+  const auto last = next();
   EXPECT_EQ(last->subtype, "error_budget");
   EXPECT_EQ(last->text, "limits.max_usd is 0.0000001, and 0.000000135 USD were spent");
   EXPECT_EQ(place.turns.size(), 3U);

@@ -1,6 +1,5 @@
 #pragma once
 
-#include "sdk/budget.h"
 #include "sdk/team/spec.h"
 #include "store/agent_config.h"
 
@@ -23,9 +22,6 @@ struct TeamPlan {
   sdk::team::TeamSpec spec;
   std::map<std::string, MemberPlace> places;  // By the member's name.
   std::optional<std::int64_t> max_tokens;     // Input and output of all members together.
-  std::optional<Usd> max_usd;                 // Likewise.
-
-  sdk::Budget budget() const { return {max_tokens, max_usd}; }
 };
 BOOST_DESCRIBE_STRUCT(TeamPlan, (), (spec, places, max_tokens, max_usd))
 
