@@ -48,7 +48,7 @@ ChatRoutes::Answer ChatRoutes::chat(net::Request& request, store::Once once) {
   const bool ends_with_reader = body.cancel_on_disconnect.value_or(false);
   const bool streams = body.stream.value_or(true);
   auto message = std::move(body.message);
-  ISA_CO_TRY(auto run, co_await begin(request, once, std::move(body), std::move(message)));
+  ISA_CO_TRY(auto run, co_await begin(request, once, std::move(body), std::move(message), ends_with_reader));
   const auto bond = ends_with_reader ? std::make_shared<ReaderBond>(run) : nullptr;
   ISA_CO_TRYV(co_await engine_.accepted(run));
   if (streams) co_return streamed(std::move(run), bond);
@@ -94,12 +94,14 @@ ChatRoutes::Answer ChatRoutes::query_made(net::Request& request, store::Once onc
 }
 
 Task<Result<std::shared_ptr<LiveRun>>> ChatRoutes::begin(const net::Request& request, const store::Once& once,
-                                                         ChatOptions options, std::string message) {
+                                                         ChatOptions options, std::string message,
+                                                         bool ends_with_reader) {
   // A request that is executed once more finds the session that the first attempt may have made.
   if (once.has_key && !options.session_id) options.session_id = once.new_id<SessionId>();
   ISA_CO_TRY(auto order, co_await planner_.plan(request.identity, std::move(options), std::move(message)));
   order.id = once.new_id<RunId>();
   order.trace = net::trace_of(request.headers);
+  order.ends_with_reader = ends_with_reader;
   co_return engine_.start(std::move(order));
 }
 

@@ -24,7 +24,8 @@ class ChatRoutes {
 
  private:
   Task<Result<std::shared_ptr<LiveRun>>> begin(const net::Request& request, const store::Once& once,
-                                               ChatOptions options, std::string message);
+                                               ChatOptions options, std::string message,
+                                               bool ends_with_reader = false);
 
   ChatPlanner& planner_;
   store::RunStore& runs_;

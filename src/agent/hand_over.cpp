@@ -31,7 +31,7 @@ RunOrder order_after(const LiveRun& run, std::string message) {
   auto order = run.order;
   order.id = RunId::make();
   order.trace = TraceContext::make();
-  order.is_new_session = false;
+  order.is_new_session = order.ends_with_reader = false;
   order.message = std::move(message);
   order.metadata.clear();  // It was of that one request.
   return order;

@@ -30,6 +30,7 @@ struct RunOrder {
   std::vector<std::string> client_tools = {};      // Of agent.platform_tools: those that the caller runs.
   std::shared_ptr<const TeamPlan> team = nullptr;  // When the agent is a team.
   TurnSkills skills = {};
+  bool ends_with_reader = false;  // Nobody reads it any more when the platform stops: it does not wait on.
 };
 
 // What was said to a run's turn, and what it has not said that it has heard.

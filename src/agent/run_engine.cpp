@@ -94,7 +94,7 @@ void RunEngine::revive(WaitingRun waiting, Continuation from) {
   for (auto& text : from.unheard) run->unheard.push_back({0, std::move(text), false});
   run->accepted = ok();
   run->place = waiting.place;
-  if (waiting.speaks_to) run->speech = Speech{.to = *waiting.speaks_to};
+  if (waiting.speaks_to && registry_.find(*waiting.speaks_to)) run->speech = Speech{.to = *waiting.speaks_to};
   run->is_revived = run->is_waiting();
   if (run->is_revived) run->recorder.restore(waiting.events);
   run->asked = asked_in(waiting.events);
@@ -174,21 +174,21 @@ Task<void> RunEngine::live(LiveRun& run) {
     run.turn.spawn("turn of " + run.id.value(), turn(run));
     co_await run.turn.join();
   }
-  const bool waits = run.is_waiting() || (is_queued(run) && !run.turn_error);
+  const bool waits = run.is_waiting() || (is_queued(run) && !run.turn_error && !run.order.ends_with_reader);
   if (waits && run.stop == StopReason::platform)
-    let_go(run);
+    co_await let_go(run);
   else
     co_await finish(run);
 }
 
 // The store has all that the next start needs.
-void RunEngine::let_go(LiveRun& run) {
+Task<void> RunEngine::let_go(LiveRun& run) {
   log::info("run.waits_on", {{"run_id", run.id.value()}, {"trace_id", run.order.trace.id()}});
   auto stopped =
       service_unavailable("the platform stops while the run waits {}; it goes on when the platform is back",
                           is_queued(run) ? "in its session's queue" : "for a decision");
+  co_await run.stream.let_go();
   run.ending = ending_of({.error = std::move(stopped)});
-  run.stream.let_go();
 }
 
 // The row is there before the first event: a crash leaves no event that belongs to nothing.
@@ -208,7 +208,8 @@ Task<Result<void>> RunEngine::create_rows(LiveRun& run) {
     run.row.started_at = run.row.created_at;
     co_return co_await parts_.runs.create(run.row);
   }
-  store::QueueEntry entry{write_order(order), run.place, std::nullopt};
+  std::optional<store::QueueEntry> entry;
+  if (!order.ends_with_reader) entry = store::QueueEntry{write_order(order), run.place, std::nullopt};
   co_return co_await parts_.runs.create(run.row, std::move(entry));
 }
 

@@ -71,7 +71,7 @@ class RunEngine {
   Task<Result<void>> execute(LiveRun& run);
   Task<Result<Turn>> turn_of(LiveRun& run);
   Task<Result<void>> execute_part(TurnExecutor& place, LiveRun& run, Turn turn);
-  void let_go(LiveRun& run);
+  Task<void> let_go(LiveRun& run);
   void say_by_itself(LiveRun& run);
   Task<void> finish(LiveRun& run);
   Task<void> store_end(LiveRun& run, const RunEnding& ending);

@@ -51,7 +51,8 @@ void RunStream::close() {
   changed_.notify();
 }
 
-void RunStream::let_go() {
+Task<void> RunStream::let_go() {
+  co_await flushing_.join();
   is_let_go_ = true;
   close();
 }

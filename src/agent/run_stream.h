@@ -41,8 +41,9 @@ class RunStream {
   Task<void> end_with(std::vector<sdk::Event> last);
   // Nothing follows: readers that have seen everything are done.
   void close();
-  // Nothing follows from this process: the run goes on in another, and readers come back for the rest.
-  void let_go();
+  // Nothing follows from this process: the run goes on in another, and readers come back for the rest. Waits
+  // for what the log is writing.
+  Task<void> let_go();
   // What the log had of it when the platform was started, in order from seq 1. Before anything else.
   void restore(std::vector<store::LoggedEvent> events);
 

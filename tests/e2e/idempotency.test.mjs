@@ -1,5 +1,8 @@
 // Idempotency-Key over real processes: whatever happens between two equal requests, kill -9 included, one thing is made.
 import assert from 'node:assert/strict';
+import { createHmac } from 'node:crypto';
+import fs from 'node:fs';
+import path from 'node:path';
 import { after, before, test } from 'node:test';
 
 import { expectWhole, find, raw } from './events.mjs';
@@ -137,4 +140,48 @@ test('a key that is no key is refused before anything is made', async () => {
   assert.equal(answer.status, 422);
   assert.match(answer.json.error.message, /Idempotency-Key/);
   assert.deepEqual(await agentsNamed('never'), []);
+});
+
+test('a webhook is made once, its secret works, and stands in the database sealed alone', async () => {
+  const agent = await post(kConfigs, { name: 'watcher', mode: 'PROACTIVE', env: 'cloud_shared' }, 'watcher');
+  const body = { name: 'hook', agent_config_id: agent.json.id, type: 'webhook', prompt: 'What is 1+1?' };
+  const first = await post('/api/v1/agents/triggers', body, 'hook-1');
+  assert.equal(first.status, 200, first.text);
+  await crash();
+  const second = await post('/api/v1/agents/triggers', body, 'hook-1');
+  assert.equal(second.text, first.text);
+  assert.equal(second.headers['idempotency-replayed'], 'true');
+  assert.equal((await user().get('/api/v1/agents/triggers')).json.triggers.length, 1);
+  const shown = await user().get(`/api/v1/agents/triggers/${first.json.id}`);
+  assert.equal(shown.json.secret, undefined, 'nowhere else');
+
+  const files = fs.readdirSync(platform.dataDir).filter((name) => name.startsWith('isa.db'));
+  assert.ok(files.length > 0);
+  for (const name of files)
+    assert.ok(!fs.readFileSync(path.join(platform.dataDir, name)).includes(first.json.secret), name);
+  const seconds = Math.floor(Date.now() / 1000);
+  const mac = createHmac('sha256', second.json.secret).update(`${seconds}.{}`).digest('hex');
+  const headers = { 'X-ISA-Signature': `t=${seconds},v1=${mac}` };
+  const called = await request(platform.endpoints.agent + second.json.path, { method: 'POST', body: '{}', headers });
+  assert.equal(called.json.fired, true, called.text);
+});
+
+test('a message that waits in a queue is run once, however often it is sent', async () => {
+  const long = await chat({ message: 'Say "one two three four five six seven eight"', session_id: 'queued' }, 'long');
+  const seen = await long.takeUntil(({ type }) => type === 'text');
+  const body = { message: 'What is 7*6?', session_id: 'queued' };
+  const waiting = await (await chat(body, 'waits')).takeUntil(({ metadata }) => metadata.event === 'queued');
+  await crash();
+  const events = await (await chat(body, 'waits')).all();
+  expectWhole(events);
+  assert.equal(events[0].run_id, waiting[0].run_id);
+  assert.match(find(events, 'result').content, /\b42\b/);
+  const { runs } = (await user().get('/api/v1/agents/sessions/queued/runs')).json;
+  assert.deepEqual(
+    runs.map(({ id, state }) => [id, state]),
+    [
+      [seen[0].run_id, 'failed'],
+      [waiting[0].run_id, 'succeeded'],
+    ],
+  );
 });
