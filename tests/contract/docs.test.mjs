@@ -52,6 +52,23 @@ test('every file that a page names is there', () => {
   assert.deepEqual(missing, []);
 });
 
+// "`file`: *name*, *name*": of a test in C++ Suite.Name, of one in Node.js its name or the part of it that is fixed.
+test('every test that a page cites is in the file that it names', () => {
+  const missing = [];
+  let count = 0;
+  for (const page of pages)
+    for (const [, file, names] of fs.readFileSync(path.join(root, page), 'utf8').matchAll(/`([\w./-]+)`: ((?:\*[^*\n]+\*(?:, )?)+)/g)) {
+      const text = fs.existsSync(path.join(root, file)) ? fs.readFileSync(path.join(root, file), 'utf8') : '';
+      for (const [, name] of names.matchAll(/\*([^*]+)\*/g)) {
+        ++count;
+        const there = file.endsWith('.cpp') ? `(${name.replace('.', ', ')})` : name;
+        if (!text.includes(there)) missing.push(`${page}: ${file}: ${name}`);
+      }
+    }
+  assert.ok(count > 50, `only ${count} citations were found`);
+  assert.deepEqual(missing, []);
+});
+
 test('the rule about routes can fail', () => {
   assert.equal(isThere('POST', '/api/v1/agents/orchestrate'), false);
   assert.equal(isThere('GET', '/api/v1/agents/configs/{id}'), true);

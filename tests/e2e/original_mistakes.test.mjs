@@ -40,6 +40,8 @@ describe('options of the original that did nothing', () => {
     guardrail_mode: 'strict',
     failsafe_enabled: true,
     max_parallel_tasks: 3,
+    max_iterations: 50,
+    task_timeout: 300,
     allowed_tools: ['bash_execute'],
   };
   for (const [name, value] of Object.entries(values))
@@ -195,6 +197,17 @@ test('every time is in UTC and says so', async () => {
     return value;
   });
   assert.ok(count > 20, `only ${count} times were found`);
+});
+
+test('what is not said is what the contract says it is', async () => {
+  const yaml = (await ada.get('/openapi.yaml')).text;
+  const limits = /^ {4}Limits:\n(?: {5,}.*\n)+/m.exec(yaml)[0];
+  const fallback = (name) => Number(new RegExp(`${name}: .*default: (\\d+)`).exec(limits)[1]);
+  const made = (await ada.post(kConfigs, { name: 'plain' })).json;
+  assert.deepEqual(made.limits, { max_turns: fallback('max_turns'), max_seconds: fallback('max_seconds') });
+  const plain = { mode: 'REACTIVE', env: 'cloud_pool', visibility: 'private', source: 'basic', system_prompt: '', description: '' };
+  for (const [field, value] of Object.entries(plain)) assert.equal(made[field], value, field);
+  for (const field of ['tools', 'skills', 'approvals', 'egress']) assert.deepEqual(made[field], [], field);
 });
 
 test('the result of a tool is told once, and is in the history once', async () => {
