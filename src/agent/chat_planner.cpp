@@ -126,10 +126,8 @@ Task<Result<void>> ChatPlanner::add_questions(RunOrder& order) {
     return std::ranges::any_of(order.agent.platform_tools,
                                [&](const auto& spec) { return spec.name == name; });
   });
-  for (const auto& rule : order.approval_rules) order.agent.approvals.push_back(rule.match);
-  // A plan is shown before it is followed.
-  if (order.mode == store::Mode::COLLABORATIVE) order.agent.approvals.emplace_back("create_plan");
-  if (order.agent.approvals.empty()) co_return ok();
+  add_approvals(order.mode, order.approval_rules, order.agent);
+  if (order.agent.approvals.empty() && order.agent.checkpoint_every == 0) co_return ok();
   ISA_CO_TRY(const auto allowances, co_await approvals_.allowances(order.identity));
   for (const auto& one : allowances)
     if (one.agent_config_id == order.session.agent_config_id)

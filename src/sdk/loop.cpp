@@ -103,7 +103,7 @@ Turn::Turn(const AgentSpec& agent, TurnInput input, ChatModel& model, ToolBox& t
       system_prompt_(agent.system_prompt),
       deadline_(deadline_of(agent, input)),
       phase_(
-          agent, tools, [this](Event event) { return emit(std::move(event)); }, deadline_),
+          agent, tools, [this](Event event) { return emit(std::move(event)); }, deadline_, progress_.plan),
       is_resumed_(input.resumption.has_value()) {
   if (agent.output_schema)
     system_prompt_ += (system_prompt_.empty() ? "" : "\n\n") + structured_output_prompt(*agent.output_schema);

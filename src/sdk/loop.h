@@ -40,6 +40,8 @@ struct AgentSpec {
   // sdk/approval_pattern.h.
   std::vector<std::string> approvals = {};
   std::vector<std::string> always_allowed = {};
+  // After so many finished steps of its plan the call that says so waits as well; 0: never.
+  std::int64_t checkpoint_every = 0;
   // Tools that the platform runs: calls of them suspend the turn. Shown to the model besides `tools`.
   std::vector<ToolSpec> platform_tools = {};
   // JSON Schema that the last answer must fit (sdk/structured_output.h).
@@ -49,7 +51,7 @@ struct AgentSpec {
 };
 BOOST_DESCRIBE_STRUCT(AgentSpec, (),
                       (name, model, system_prompt, tools, limits, mcp_servers, approvals, always_allowed,
-                       platform_tools, output_schema, skills))
+                       checkpoint_every, platform_tools, output_schema, skills))
 
 // Gets the events in order, one at a time. An error (nobody listens any more) ends the run.
 using EventSink = std::function<Task<Result<void>>(Event)>;

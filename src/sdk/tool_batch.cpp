@@ -74,9 +74,11 @@ Task<Result<void>> run_tools_together(ToolBox& tools, std::span<const Part> call
   } catch (...) {
     failure = std::current_exception();
   }
-  // After a cancellation every co_await throws; the tasks of the batch must have ended before it goes away.
-  if (failure) co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+  // Once this is cancelled, which may have been without a throw so far, every co_await throws; but the tasks
+  // of the batch must have ended before it goes away.
+  co_await asio::this_coro::throw_if_cancelled(false);
   co_await batch.stop();
+  co_await asio::this_coro::throw_if_cancelled(true);
   if (failure) std::rethrow_exception(failure);
   co_return result;
 }

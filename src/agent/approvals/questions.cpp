@@ -16,6 +16,7 @@ constexpr std::int64_t kTimeoutDefault = 1800;  // Seconds.
 constexpr std::int64_t kTimeoutMax = 7 * 24 * 3600;
 constexpr std::size_t kQuestionMax = 4000;  // Bytes.
 constexpr std::size_t kOptionsMax = 20;
+constexpr std::int64_t kCheckpointEvery = 3;  // Finished steps of a plan, where no rule says otherwise.
 
 struct AskHuman {
   std::string question;
@@ -74,6 +75,8 @@ void fill_approval(const RunOrder& order, const sdk::PendingCall& call, Approval
   if (is_plan) to.kind = ApprovalKind::review;
   to.question =
       is_plan ? "The agent shows its plan for review." : fmt::format("May the agent call {}?", call.subject);
+  if (call.reason == sdk::PendingReason::checkpoint)
+    to.question = "The agent has come to a checkpoint of its plan, and shows what is done. May it go on?";
   to.options = {"approve", "edit", "deny"};
   auto timeout = std::chrono::seconds(kTimeoutDefault);
   const auto rule = std::ranges::find_if(order.approval_rules, [&](const store::ApprovalRule& r) {
@@ -125,7 +128,7 @@ Inquiry inquiry_of(const RunOrder& order, sdk::PendingCall call, Timestamp at) {
   Result<void> filled = ok();
   if (is_clients)
     fill_client_tool(pending, question);
-  else if (pending.reason == sdk::PendingReason::approval)
+  else if (pending.reason == sdk::PendingReason::approval || pending.reason == sdk::PendingReason::checkpoint)
     fill_approval(order, pending, question);
   else if (pending.tool == "ask_human")
     filled = fill_question(pending, question);
@@ -155,6 +158,21 @@ std::string denied_text(const Approval& decided) {
 }
 
 }  // namespace
+
+void add_approvals(store::Mode mode, const std::vector<store::ApprovalRule>& rules, sdk::AgentSpec& agent) {
+  bool is_plan_ruled = false;
+  for (const auto& rule : rules) {
+    is_plan_ruled = is_plan_ruled || rule.match == "update_plan";
+    if (rule.every)
+      agent.checkpoint_every = *rule.every;
+    else
+      agent.approvals.push_back(rule.match);
+  }
+  if (mode == store::Mode::REACTIVE) agent.checkpoint_every = 0;  // It asks nobody, and goes on.
+  if (mode != store::Mode::COLLABORATIVE) return;
+  agent.approvals.emplace_back("create_plan");
+  if (!is_plan_ruled) agent.checkpoint_every = kCheckpointEvery;
+}
 
 std::vector<sdk::ToolSpec> question_tools(const std::vector<std::string>& allowed) {
   const std::vector<sdk::ToolSpec> all{

@@ -6,6 +6,10 @@
 
 namespace isa::agent {
 
+// Which calls of `agent` wait for a person: what its config's rules name and, in mode COLLABORATIVE, its
+// plan, before it is followed and at checkpoints.
+void add_approvals(store::Mode mode, const std::vector<store::ApprovalRule>& rules, sdk::AgentSpec& agent);
+
 // The platform tools that put a question to a person: ask_human, request_authorization. Those of them that
 // are among `allowed`, as a model is shown them.
 std::vector<sdk::ToolSpec> question_tools(const std::vector<std::string>& allowed);

@@ -75,9 +75,11 @@ Task<Result<TeamOutcome>> DagRun::run() {
   } catch (...) {
     failure = std::current_exception();
   }
-  // After a cancellation every co_await throws; the tasks must have ended before this object goes away.
-  if (failure) co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+  // Once this is cancelled, which may have been without a throw so far, every co_await throws; but the tasks
+  // must have ended before this object goes away.
+  co_await asio::this_coro::throw_if_cancelled(false);
   co_await running_.stop();
+  co_await asio::this_coro::throw_if_cancelled(true);
   state_.cancel_rest("the run ended before it was completed");
   if (failure) std::rethrow_exception(failure);
   if (sink_error_) co_return Failure(*sink_error_);
