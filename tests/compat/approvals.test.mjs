@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { createAgent, noSandbox, Platform } from '../e2e/harness.mjs';
+import { createAgent, noSandbox, Platform, until } from '../e2e/harness.mjs';
 import { expectPaired, expectWhole, find, results, systemEvent, textOf } from '../e2e/events.mjs';
 import { upstreamSettings } from './platform.mjs';
 import { calls, dialects, lastRequest, requestsWith, says, startScripted } from './script.mjs';
@@ -23,8 +23,14 @@ const scripts = {
     ([shown]) => (shown.includes('boil') ? calls(['bash_execute', { command: 'echo water boils' }]) : says('No plan, no tea.')),
     () => says('There is tea.'),
   ],
+  'step by step': [
+    calls(['create_plan', { title: 'Long', steps: ['one', 'two', 'three'].map((title) => ({ title })) }]),
+    () => calls(['update_plan', { steps: [{ id: '1', status: 'done' }] }]),
+    () => calls(['update_plan', { steps: [{ id: '2', status: 'done' }] }]),
+    (all) => (all[2].includes('enough') ? says('I stopped after one.') : says('I went past the checkpoint.')),
+  ],
   'may I': [calls(['request_authorization', { action: 'send the letter', reason: 'it is late' }]), ([answer]) => says(answer)],
-  'three times': [1, 2, 3, 4, 5].map(() => calls(['get_current_time'])),
+  'three times': Array.from({ length: 30 }).map(() => calls(['get_current_time'])),
 };
 
 const isQuestion = ({ type }) => type === 'hil_request';
@@ -136,6 +142,28 @@ for (const [dialect, model_id] of Object.entries(dialects)) {
     assert.equal(textOf(events), 'No plan, no tea.');
   });
 
+  test(`${dialect}: a plan is shown again at its checkpoint, over kill -9`, { skip: noSandbox }, async () => {
+    const approvals = [{ match: 'update_plan', every: 2 }];
+    const agent = await agentOf({ tools: ['create_plan', 'update_plan'], approvals });
+    for (const [decision, answer] of [
+      [{ decision: 'approve' }, 'I went past the checkpoint.'],
+      [{ decision: 'deny', text: 'that is enough' }, 'I stopped after one.'],
+    ]) {
+      const { questions, run } = await ask(agent, 'step by step');
+      await decide(questions[0], { decision: 'approve' });
+      const [checkpoint] = await until('the checkpoint', async () => {
+        const { approvals: all } = (await ada.get(`/api/v1/agents/runs/${run}/approvals`)).json;
+        return all.some(({ state }) => state === 'pending') && all.filter(({ state }) => state === 'pending');
+      });
+      assert.equal(checkpoint.kind, 'review');
+      assert.deepEqual(checkpoint.args.steps, [{ id: '2', status: 'done' }]);
+      await restart();
+      const decided = await ada.post(`/api/v1/agents/runs/${run}/approvals/${checkpoint.request_id}`, decision);
+      assert.equal(decided.status, 200, decided.text);
+      assert.equal(textOf(await wholeOf(run)), answer);
+    }
+  });
+
   test(`${dialect}: the model asks for permission`, async () => {
     const agent = await agentOf({ env: 'cloud_shared', tools: ['request_authorization'] });
     const { questions, run } = await ask(agent, 'may I');
@@ -149,7 +177,9 @@ for (const [dialect, model_id] of Object.entries(dialects)) {
     const events = await ada.chatAll({ agent_config_id: agent.id, message: 'three times' });
     expectWhole(events);
     expectPaired(events);
-    assert.match(results(events).at(-1).content, /third time|again/i);
-    assert.notEqual(find(events, 'result')?.content, '');
+    assert.deepEqual(results(events).map(({ metadata }) => metadata.is_error).slice(0, 3), [false, false, true]);
+    assert.match(results(events)[2].content, /third time|again/i);
+    assert.ok(results(events).length < 20, 'its model is not asked for ever');
+    assert.notEqual(find(events, 'result')?.metadata.subtype, 'success');
   });
 }
