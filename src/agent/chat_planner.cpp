@@ -55,13 +55,25 @@ Result<void> check_no_override(const ChatOptions& options) {
 
 }  // namespace
 
+std::optional<Usd> max_usd_of(const store::RunLimits& limits) {
+  return limits.max_usd ? Usd::of_number(*limits.max_usd) : std::nullopt;
+}
+
+Task<Result<void>> check_max_usd(model::ModelClient& model, store::ExecutionEnv env, std::string model_id) {
+  if (env != store::ExecutionEnv::deployment) co_return co_await model.check_price(std::move(model_id));
+  co_return failed_dependency(
+      "limits.max_usd cannot hold for a custom agent, which asks models of its own choice; remove the "
+      "limit or use another env")
+      .with_code("model_price_unknown");
+}
+
 sdk::AgentSpec spec_of(const store::AgentConfig& config) {
   const auto& limits = config.limits;
   return {config.name,
           config.model_id,
           config.system_prompt,
           config.tools,
-          {limits.max_turns, limits.max_seconds, limits.max_tokens}};
+          {limits.max_turns, limits.max_seconds, limits.max_tokens, max_usd_of(limits)}};
 }
 
 Result<void> add_mcp_servers(const store::AgentConfig& config, sdk::AgentSpec& agent,
@@ -102,9 +114,11 @@ Task<Result<RunOrder>> ChatPlanner::plan(Identity who, ChatOptions options, std:
     ISA_CO_TRYV(override_spec(order.agent, options, !found.agent));
     // A custom agent brings its own choice of model.
     if (order.env != store::ExecutionEnv::deployment) ISA_CO_TRYV(co_await model_.check(order.agent.model));
+    if (order.agent.limits.max_usd) ISA_CO_TRYV(co_await check_max_usd(model_, order.env, order.agent.model));
     // ... and its own skills.
     if (order.env != store::ExecutionEnv::deployment && found.agent) {
-      ISA_CO_TRY(order.skills, co_await skills_.of_turn(who, found.agent->skills, order.org));
+      ISA_CO_TRY(order.skills,
+                 co_await skills_.of_turn(skills_scope(who, *found.agent), found.agent->skills, order.org));
       order.agent.skills = summaries_of(order.skills.skills);
     }
   }
@@ -149,7 +163,8 @@ Task<Result<RunOrder>> ChatPlanner::plan_team(Identity who, TeamOptions options,
   order.env = options.env;
   order.agent.name = "team";
   order.agent.limits.max_seconds = options.spec.max_seconds;
-  ISA_CO_TRY(order.team, co_await teams_.plan(who, std::move(options.spec), options.env));
+  const sdk::Budget unlimited;
+  ISA_CO_TRY(order.team, co_await teams_.plan(who, std::move(options.spec), options.env, unlimited));
   order.identity = std::move(who);
   order.message = std::move(message);
   order.metadata = std::move(options.metadata);
@@ -173,10 +188,8 @@ Task<Result<std::shared_ptr<const TeamPlan>>> ChatPlanner::team_of(const Identit
   ISA_CO_TRYV(check_no_override(options));
   TeamId team(std::string(id->get_string()));
   ISA_CO_TRY(auto spec, co_await teams_.find(who, std::move(team), options.entry_agent_override));
-  ISA_CO_TRY(const auto plan, co_await teams_.plan(who, std::move(spec), env));
-  auto limited = std::make_shared<TeamPlan>(*plan);
-  limited->max_tokens = agent->limits.max_tokens;
-  co_return limited;
+  const sdk::Budget budget{agent->limits.max_tokens, max_usd_of(agent->limits)};
+  co_return co_await teams_.plan(who, std::move(spec), env, budget);
 }
 
 store::Session ChatPlanner::new_session(const Identity& owner, std::optional<SessionId> id,

@@ -55,13 +55,15 @@ struct TurnProgress {
   Usage usage;
   std::int64_t active_ms = 0;  // Without the time in which it was suspended.
   PlanProgress plan;
+  std::vector<std::string> unheard;  // Said by the user; heard first when the turn goes on.
 };
-BOOST_DESCRIBE_STRUCT(TurnProgress, (), (num_turns, usage, active_ms, plan))
+BOOST_DESCRIBE_STRUCT(TurnProgress, (), (num_turns, usage, active_ms, plan, unheard))
 
 struct Resumption {
   std::vector<Message> new_messages;  // TurnOutcome::new_messages of the suspended turn.
   std::vector<CallAnswer> answers;    // One for each of its pending calls.
   TurnProgress progress;
+  std::vector<std::string> said = {};  // By the user meanwhile; heard before the next model call.
 };
 
 }  // namespace isa::sdk

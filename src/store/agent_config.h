@@ -122,8 +122,8 @@ class AgentConfigStore {
   // alone.
   virtual Task<Result<Page<AuditEntry>>> audit(Identity scope, AgentId id, std::string cursor,
                                                std::size_t limit) = 0;
-  // Removes rows deleted before `before`, with their versions and audit; returns how many.
-  virtual Task<Result<std::int64_t>> purge(Timestamp before) = 0;
+  // Removes rows deleted before `before`, with their versions and audit; returns their ids.
+  virtual Task<Result<std::vector<AgentId>>> purge(Timestamp before) = 0;
 };
 
 }  // namespace isa::store

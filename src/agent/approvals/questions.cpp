@@ -1,6 +1,7 @@
 #include "agent/approvals/questions.h"
 
 #include "sdk/approval_pattern.h"
+#include "sdk/tools/memory.h"
 #include "sdk/tools/typed_tool.h"
 
 #include <algorithm>
@@ -118,6 +119,12 @@ Inquiry inquiry_of(const RunOrder& order, sdk::PendingCall call, Timestamp at) {
     return inquiry;
   }
   const bool is_clients = std::ranges::find(order.client_tools, pending.tool) != order.client_tools.end();
+  // What an agent remembers is asked of nobody: where it runs it is answered (agent/memory/).
+  if (!is_clients && pending.reason == sdk::PendingReason::platform_tool &&
+      sdk::is_memory_tool(pending.tool)) {
+    inquiry.answer = sdk::CallAnswer{.tool_use_id = pending.tool_use_id, .run = true};
+    return inquiry;
+  }
   if (order.mode == store::Mode::REACTIVE && !is_clients) {
     inquiry.answer = refusal(pending,
                              "This needs a person's decision, and this agent (mode REACTIVE) asks nobody. "

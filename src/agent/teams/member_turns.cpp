@@ -34,6 +34,7 @@ void read_terminal(const sdk::Event& event, sdk::team::MemberAnswer& answer) {
   auto subtype = string_in("subtype");
   answer.subtype = subtype.empty() ? "success" : std::move(subtype);
   answer.text = event.content.value_or("");
+  if (answer.text.empty()) answer.text = string_in("problem");
 }
 
 struct Decided {
@@ -120,8 +121,9 @@ Result<SessionId> own_session(const SessionId& session, std::string_view member)
 Task<Result<sdk::team::MemberAnswer>> MemberTurns::run(std::string member, sdk::team::MemberTurn turn,
                                                        sdk::EventSink sink) {
   sdk::team::MemberAnswer answer;
-  if (is_out_of_tokens()) {
+  if (auto met = sdk::budget_met(team_turn_.team->budget(), record_.usage.value_or(sdk::Usage{}))) {
     answer.subtype = "error_budget";
+    answer.text = std::move(met->problem);
     co_return answer;
   }
   const auto tools = std::move(turn.tools);
@@ -139,8 +141,9 @@ Task<Result<sdk::team::MemberAnswer>> MemberTurns::run(std::string member, sdk::
     auto ran = co_await executor.run(std::move(next), keep, part);
     const auto usage = part.usage.value_or(sdk::Usage{});
     if (!ran || part.pending.empty()) {
-      count(usage);
+      const auto warnings = count(usage);
       if (!ran) co_return std::move(ran).error();
+      for (const auto& warning : warnings) ISA_CO_TRYV(co_await sink(warning));
       answer.usage = usage;
       answer.new_messages = std::move(part.new_messages).value_or(std::vector<sdk::Message>());
       co_return answer;
@@ -148,8 +151,9 @@ Task<Result<sdk::team::MemberAnswer>> MemberTurns::run(std::string member, sdk::
     auto said = std::move(part.new_messages).value_or(std::vector<sdk::Message>());
     auto decided = co_await decide(tools, part.pending);
     if (decided.ends_turn) {
-      count(usage);
+      const auto warnings = count(usage);
       answer.usage = usage;
+      for (const auto& warning : warnings) ISA_CO_TRYV(co_await sink(warning));
       ISA_CO_TRYV(co_await end_there(decided, part.pending, said, keep));
       answer.text = said.size() < 2 ? "" : said[said.size() - 2].text();
       answer.new_messages = std::move(said);
@@ -177,14 +181,11 @@ Result<Turn> MemberTurns::place(const std::string& member, sdk::team::MemberTurn
   return placed;
 }
 
-void MemberTurns::count(const sdk::Usage& usage) {
+std::vector<sdk::Event> MemberTurns::count(const sdk::Usage& usage) {
   if (!record_.usage) record_.usage.emplace();
+  const auto before = *record_.usage;
   *record_.usage += usage;
-}
-
-bool MemberTurns::is_out_of_tokens() const {
-  const auto& max = team_turn_.team->max_tokens;
-  return max && record_.usage && record_.usage->input_tokens + record_.usage->output_tokens >= *max;
+  return sdk::budget_warnings(team_turn_.team->budget(), before, *record_.usage);
 }
 
 }  // namespace isa::agent

@@ -25,8 +25,8 @@ class MemberTurns : public sdk::team::MemberRunner {
 
  private:
   Result<Turn> place(const std::string& member, sdk::team::MemberTurn& turn) const;
-  void count(const sdk::Usage& usage);
-  bool is_out_of_tokens() const;
+  // The warnings that the team's budget gives for it.
+  std::vector<sdk::Event> count(const sdk::Usage& usage);
 
   const std::map<store::ExecutionEnv, TurnExecutor*>& places_;
   const Turn& team_turn_;

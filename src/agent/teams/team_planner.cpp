@@ -39,9 +39,11 @@ Task<Result<sdk::team::TeamSpec>> TeamPlanner::find(Identity who, TeamId id,
 }
 
 Task<Result<std::shared_ptr<const TeamPlan>>> TeamPlanner::plan(Identity who, sdk::team::TeamSpec spec,
-                                                                store::ExecutionEnv env) {
+                                                                store::ExecutionEnv env, sdk::Budget budget) {
   auto plan = std::make_shared<TeamPlan>();
   plan->spec = std::move(spec);
+  plan->max_tokens = budget.max_tokens;
+  plan->max_usd = budget.max_usd;
   std::set<std::string> models;
   for (auto& member : plan->spec.members) {
     auto& where = plan->places[member.name];
@@ -52,6 +54,9 @@ Task<Result<std::shared_ptr<const TeamPlan>>> TeamPlanner::plan(Identity who, sd
   }
   ISA_CO_TRYV(check_task_tools(plan->spec));
   for (const auto& model : models) ISA_CO_TRYV(co_await model_.check(model));
+  for (const auto& member : plan->spec.members)
+    if (budget.max_usd || member.agent.limits.max_usd)
+      ISA_CO_TRYV(co_await check_max_usd(model_, plan->places[member.name].env, member.agent.model));
   co_return std::shared_ptr<const TeamPlan>(std::move(plan));
 }
 

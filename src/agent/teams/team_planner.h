@@ -22,10 +22,10 @@ class TeamPlanner {
                                          std::optional<std::string> entry_agent_override);
 
   // Looks up the members that are agent configs, under the identity of `who`, and asks whether every model
-  // can answer. Members that are defined in the spec run in `env`. validation_error for a member whose config
-  // does not exist, or that cannot be a member.
+  // can answer, and has a price where it needs one. Members that are defined in the spec run in `env`.
+  // validation_error for a member whose config does not exist, or that cannot be a member.
   Task<Result<std::shared_ptr<const TeamPlan>>> plan(Identity who, sdk::team::TeamSpec spec,
-                                                     store::ExecutionEnv env);
+                                                     store::ExecutionEnv env, sdk::Budget budget);
 
  private:
   Task<Result<void>> place(const Identity& who, sdk::team::Member& member, MemberPlace& place);

@@ -28,6 +28,7 @@ BOOST_DESCRIBE_ENUM(MemberSandbox, shared, own)
 
 // An agent of a team: defined here, or an agent config by its id, which whoever runs the team looks up.
 struct Member {
+  using json_defaults = void;
   std::string name;
   std::string description;  // What the other members are told of it.
   std::optional<AgentId> agent_config_id;
@@ -35,8 +36,10 @@ struct Member {
   std::vector<std::string> skills;  // The same.
   MemberSandbox sandbox = MemberSandbox::shared;
 };
+BOOST_DESCRIBE_STRUCT(Member, (), (name, description, agent_config_id, agent, skills, sandbox))
 
 struct TaskSpec {
+  using json_defaults = void;
   std::string id;
   std::string title;
   std::string description;
@@ -46,8 +49,11 @@ struct TaskSpec {
   std::int64_t timeout_s = 600;                   // Of one attempt.
   std::int64_t retries = 0;                       // Further attempts after one that failed.
 };
+BOOST_DESCRIBE_STRUCT(TaskSpec, (), (id, title, description, agent, depends_on, tools, timeout_s, retries))
 
+// As JSON it is what the platform keeps for itself; a routing_spec is read by read_team().
 struct TeamSpec {
+  using json_defaults = void;
   std::vector<Member> members;
   std::vector<TaskSpec> tasks;
   Routing routing = Routing::dag;
@@ -62,6 +68,9 @@ struct TeamSpec {
   bool runs_as_dag() const { return routing == Routing::dag && !tasks.empty(); }
   const Member* find(std::string_view name) const;
 };
+BOOST_DESCRIBE_STRUCT(TeamSpec, (),
+                      (members, tasks, routing, entry, max_parallel, max_handoffs, max_visits, max_seconds,
+                       shared_state))
 
 // What stands beside the routing_spec, in the record of a team or in a request. It wins over what the
 // routing_spec says of the same; a routing_type or execution_mode that contradicts it is an error.
