@@ -78,14 +78,15 @@ for (const [dialect, model_id] of Object.entries(dialects)) {
     assert.equal(killed.status, 'killed');
   });
 
-  test(`${dialect}: what is remembered is found in the next turn, over kill -9`, { skip: noSandbox }, async () => {
-    const say = await conversation(model_id, ['memory_store', 'memory_search']);
-    assert.equal(textOf(await say('remember the cat')), 'I will.');
-    await platform.kill();
-    await platform.start();
-    ada = platform.as('ada');
-    assert.equal(textOf(await say('who is the cat')), 'The cat is called Minka.');
-  });
+  for (const env of ['cloud_shared', 'cloud_pool'])
+    test(`${dialect}: what is remembered is found in the next turn, over kill -9 (${env})`, { skip: env === 'cloud_pool' && noSandbox }, async () => {
+      const say = await conversation(model_id, ['memory_store', 'memory_search'], { env });
+      assert.equal(textOf(await say('remember the cat')), 'I will.');
+      await platform.kill();
+      await platform.start();
+      ada = platform.as('ada');
+      assert.equal(textOf(await say('who is the cat')), 'The cat is called Minka.');
+    });
 
   test(`${dialect}: files are written, edited, and read by four calls at once`, { skip: noSandbox }, async () => {
     const say = await conversation(model_id, ['write_file', 'edit_file', 'read_file', 'grep_search', 'glob_files', 'ls_directory']);
@@ -122,7 +123,7 @@ for (const [dialect, model_id] of Object.entries(dialects)) {
     });
 
   test(`${dialect}: in cloud_shared the tools that need a sandbox are named and not shown`, async () => {
-    const tools = ['bash_execute', 'memory_store', 'bash_output', 'get_current_time'];
+    const tools = ['bash_execute', 'create_plan', 'bash_output', 'get_current_time'];
     const say = await conversation(model_id, tools, { env: 'cloud_shared' });
     const events = await say('use what you lack');
     assert.deepEqual(systemEvent(events, 'tools.unavailable').metadata.tools, tools.slice(0, 3));

@@ -88,6 +88,8 @@ const routes = [
   ['GET', '/configs/{agent}/versions/1', mine],
   ['POST', '/configs/{agent}/rollback', mine, { version: 1 }],
   ['GET', '/configs/{agent}/audit', mine],
+  ['GET', '/configs/{agent}/memories', mine],
+  ['DELETE', '/configs/{agent}/memories', mine],
   ['GET', '/skills', open],
   ['POST', '/skills', [401, ...Array(3).fill([200, 409])], skill('some')],
   // A skill is found by a name among one's own; the platform has none.

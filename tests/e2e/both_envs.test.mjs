@@ -172,6 +172,17 @@ for (const env of ['cloud_shared', 'cloud_pool'])
       assert.equal(/Its folder/.test(results(events)[0].content), !isShared, 'only a sandbox has a place for its scripts');
     });
 
+    test('what is remembered is found in another session, over kill -9', async () => {
+      const agent = await agentOf({ tools: ['memory_store', 'memory_search'] });
+      const say = (message) => ada.chatAll({ agent_config_id: agent.id, message });
+      const stored = await say(call('memory_store', { content: 'The cat is called Minka.', key: 'cat' }));
+      expectPlace(stored);
+      expectPaired(stored);
+      await restart();
+      const [found] = results(await say(call('memory_search', { query: 'cat' })));
+      assert.match(found.content, /Minka/);
+    });
+
     test('tasks wait for each other, and agents hand over', async () => {
       const does = (name, more = {}) => ({ name, model_id: 'builtin/demo', ...more });
       const open = (body) =>
@@ -221,7 +232,7 @@ for (const env of ['cloud_shared', 'cloud_pool'])
 
 describe('what cloud_shared has no place for', () => {
   const files = ['read_file', 'write_file', 'edit_file', 'multi_edit_file', 'glob_files', 'grep_search', 'ls_directory'];
-  const others = ['bash_execute', 'bash_output', 'kill_shell', 'list_shells', 'web_search', 'web_crawl', 'create_plan', 'update_plan', 'memory_store', 'memory_search'];
+  const others = ['bash_execute', 'bash_output', 'kill_shell', 'list_shells', 'web_search', 'web_crawl', 'create_plan', 'update_plan'];
 
   test('every tool that needs a sandbox is named, refused when it is called, and the chat goes on', async () => {
     const tools = [...files, ...others, 'mcp:far/*'];

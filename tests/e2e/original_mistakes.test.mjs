@@ -13,7 +13,11 @@ let platform;
 let ada;
 before(async () => {
   platform = await Platform.up({
-    settings: { 'pool.agent.warm': noSandbox ? '0' : '1', 'model.demo.delay': '30ms' },
+    settings: {
+      'pool.agent.warm': noSandbox ? '0' : '1',
+      'model.demo.delay': '30ms',
+      'model.prices': 'builtin/demo input=1000 output=1000',
+    },
   });
   ada = platform.as('ada');
 });
@@ -73,6 +77,7 @@ describe('options that do something', () => {
     };
     assert.equal(subtype(await limited({ max_turns: 1 })), 'error_max_turns');
     assert.equal(subtype(await limited({ max_tokens: 1 })), 'error_budget');
+    assert.equal(subtype(await limited({ max_usd: 0.001 })), 'error_budget');
     const slow = await limited({ max_seconds: 1 }, 'count to 500');
     assert.match(subtype(slow) ?? find(slow, 'error').metadata.code, /budget|max_seconds|timeout/);
     assert.equal(subtype(await limited({})), 'success');
