@@ -104,6 +104,14 @@ for (const [first, second] of [[one, other], [other, one]])
       assert.ok(results(events).every(({ metadata }) => !metadata.is_error), JSON.stringify(results(events)));
     });
 
+    test(`a swarm at its limit gives the last real answer, and says which limit (${name})`, { skip }, async () => {
+      const agents = [{ name: 'triage', model_id: first }, { name: 'solver', model_id: second }];
+      const result = find(await run({ prompt: 'say it in words', env, agents, max_handoffs: 0 }), 'result');
+      assert.equal(result.metadata.subtype, 'error_max_handoffs');
+      assert.equal(result.metadata.limit, 'max_handoffs');
+      assert.equal(result.content, 'I looked.');
+    });
+
     test(`a swarm hands over by words, which nobody sees (${name})`, { skip }, async () => {
       const agents = [{ name: 'triage', model_id: first }, { name: 'solver', model_id: second }];
       const events = await run({ prompt: 'say it in words', env, agents });
