@@ -92,6 +92,30 @@ for (const [dialect, model_id] of Object.entries(dialects)) {
     assert.equal(requestsWith(mock, secret).length, 0);
   });
 
+  test(`${dialect}: a call of a server waits for a person, and is edited`, { skip }, async () => {
+    const agent = await createAgent(ada, {
+      model_id,
+      mode: 'COLLABORATIVE',
+      tools: ['mcp:far/echo', 'mcp:far/get-sum'],
+      approvals: [{ match: 'mcp:far/echo' }],
+      mcp_servers: { far: { url: 'https://mcp.test/mcp', headers_secret: 'everything' } },
+    });
+    const stream = await ada.chat({ agent_config_id: agent.id, message: 'echo over there' });
+    const seen = await stream.takeUntil(({ type }) => type === 'hil_request');
+    const { metadata, run_id: run } = seen.at(-1);
+    assert.match(seen.at(-1).content, /mcp:far\/echo/);
+    const edit = { decision: 'edit', args: { message: 'over here' } };
+    const decided = await ada.post(`/api/v1/agents/runs/${run}/approvals/${metadata.request_id}`, edit);
+    assert.equal(decided.status, 200, decided.text);
+    const events = await (await ada.events(run)).all();
+    expectWhole(events);
+    expectPaired(events);
+    assert.match(textOf(events), /over here/);
+    // What no rule names does not wait.
+    const free = await ada.chatAll({ agent_config_id: agent.id, message: 'sum of nonsense' });
+    assert.match(textOf(free), /\b3\b/);
+  });
+
   test(`${dialect}: in cloud_shared neither is there, and the model is not shown them`, { skip }, async () => {
     const agent = await createAgent(ada, {
       model_id,

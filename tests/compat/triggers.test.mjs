@@ -54,7 +54,7 @@ for (const [dialect, model_id] of Object.entries(dialects))
 
     test(`${dialect}: a schedule fires a run (${env})`, { skip }, async () => {
       const agent = await agentOf({ tools: ['get_current_time'] });
-      const rule = { at: new Date(Date.now() + 300).toISOString() };
+      const rule = { at: new Date(Date.now() + 1500).toISOString() };
       const trigger = await createTrigger(agent, { type: 'schedule', rule, prompt: 'look at the time' });
       const { firing, events } = await firingOf(trigger);
       assert.equal(firing.state, 'succeeded', JSON.stringify(firing));

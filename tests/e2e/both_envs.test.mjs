@@ -118,7 +118,7 @@ for (const env of ['cloud_shared', 'cloud_pool'])
 
     test('a running turn is spoken to, and queued ones are changed before they run', async () => {
       const agent = await agentOf({});
-      const stream = await ada.chat({ agent_config_id: agent.id, message: 'count to 150' });
+      const stream = await ada.chat({ agent_config_id: agent.id, message: 'count to 400' });
       const seen = await stream.takeUntil(({ type }) => type === 'text');
       const [{ run_id: first, session_id: session }] = seen;
       const queue = async () => (await ada.get(`${kSessions}/${session}/queue`)).json.queue.map(({ run_id }) => run_id);
