@@ -240,6 +240,14 @@ test("no file names a package registry or a place on somebody's machine", () => 
   );
 });
 
+test('nothing that was built is kept', () => {
+  const built = /\.(o|a|so|pyc|class|exe|gch|pch|profraw|log)$|(^|\/)(node_modules|__pycache__|CMakeFiles|build)\//;
+  assert.deepEqual(
+    tracked.filter((name) => built.test(name)),
+    [],
+  );
+});
+
 test('a lock file pins versions, not where they were fetched from', () => {
   const locks = tracked.filter((name) => name.endsWith('package-lock.json'));
   assert.deepEqual(

@@ -1,14 +1,12 @@
-// Every route of every role x {nobody, its owner, another user, another role of the platform}.
+// Every route of pool, cloud_os and model x {nobody, its owner, another user, another role of the platform}; those of agent
+// are in auth_agents.test.mjs.
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { after, before, test } from 'node:test';
 
-import { createAgent, internalSecret, noSandbox, Platform } from './harness.mjs';
-import { expectEnvelope, request } from './http.mjs';
+import { anybody, describeRoutes, mine, nowhere, open, rolesOnly } from './auth_table.mjs';
+import { createAgent, noSandbox, Platform } from './harness.mjs';
 
 const skip = noSandbox;
-const internal = { 'X-Internal-Service': 'true', 'X-Internal-Service-Secret': internalSecret };
-const callers = { nobody: {}, owner: { 'user-id': 'ada' }, other: { 'user-id': 'bob' }, internal };
-
 let platform;
 const ids = {};
 before(async () => {
@@ -19,7 +17,7 @@ before(async () => {
 });
 after(() => platform?.stopAndLeaveNothing());
 
-// What the routes are asked about: an agent, a session and a run of ada, and a sandbox.
+// What the routes are asked about: a session of ada, an instance and a sandbox.
 async function makeThings() {
   const ada = platform.as('ada');
   ids.agent = (await createAgent(ada)).id;
@@ -31,13 +29,10 @@ async function makeThings() {
     })
   ).json;
   ids.session = answer.session_id;
-  ids.run = answer.run_id;
   ids.vm = (await platform.as('ada', 'cloud_os').post('/api/v1/vms', {})).json.vm_id;
   const held = await acquire();
   ids.instance = held.instance_id;
   ids.token = held.lease.fencing_token;
-  const made = await ada.post('/api/v1/agents/templates', { id: 'adas', name: "Ada's", system_prompt: 'x' });
-  ids.template = made.json?.id ?? 'adas';
 }
 
 const acquire = async () =>
@@ -49,63 +44,14 @@ const acquire = async () =>
 
 // Fills the {names} of a path: things that exist, and `new_` ones that are made for this one request.
 async function fill(route) {
-  const ada = platform.as('ada');
   const make = {
-    new_agent: async () => (await createAgent(ada, { name: 'To be deleted' })).id,
     new_instance: async () => (await acquire()).instance_id,
-    new_session: async () =>
-      (await ada.post('/api/v1/agents/sessions', { agent_config_id: ids.agent })).json.id,
   };
   const name = /\{(\w+)\}/.exec(route)?.[1];
   return name ? route.replace(`{${name}}`, ids[name] ?? (await make[name]())) : route;
 }
 
-// Who gets what. `all`: the same for everybody; else by caller, in the order of `callers`.
-const open = [200, 200, 200, 200];
-const mine = [401, 200, 404, 200]; // A thing of ada: to bob it does not exist; the platform sees everything.
-const anybody = [401, 200, 200, 200]; // Whoever says who they are.
-const nowhere = [401, 404, 404, 404];
-const rolesOnly = (answer) => [401, 403, 403, answer];
-
-// A body that is a function is made anew for each caller. An answer that may be one of several is a list.
 const table = {
-  agent: [
-    ['GET', '/health', open],
-    ['GET', '/ready', open],
-    ['GET', '/api/v1/agents/templates', open],
-    ['GET', '/api/v1/agents/templates/researcher', open],
-    ['GET', '/api/v1/agents/configs', anybody],
-    ['POST', '/api/v1/agents/configs', anybody, { name: 'New', model_id: 'builtin/demo' }],
-    ['GET', '/api/v1/agents/configs/{agent}', mine],
-    ['PATCH', '/api/v1/agents/configs/{agent}', mine, { description: 'changed' }],
-    ['GET', '/api/v1/agents/configs/{agent}/versions', mine],
-    ['GET', '/api/v1/agents/configs/{agent}/versions/1', mine],
-    ['POST', '/api/v1/agents/configs/{agent}/rollback', mine, { version: 1 }],
-    ['DELETE', '/api/v1/agents/configs/{new_agent}', mine],
-    [
-      'POST',
-      '/api/v1/agents/chat',
-      mine,
-      () => ({ agent_config_id: ids.agent, message: 'What is 2+2?', stream: false }),
-    ],
-    ['POST', '/query', anybody, { prompt: 'What is 2+2?' }],
-    ['GET', '/api/v1/agents/sessions', anybody],
-    ['POST', '/api/v1/agents/sessions', mine, () => ({ agent_config_id: ids.agent })],
-    ['GET', '/api/v1/agents/sessions/{session}', mine],
-    ['GET', '/api/v1/agents/sessions/{session}/messages', mine],
-    ['DELETE', '/api/v1/agents/sessions/{new_session}', mine],
-    ['GET', '/api/v1/agents/runs/{run}', mine],
-    ['GET', '/api/v1/agents/runs/{run}/events', mine],
-    ['POST', '/api/v1/agents/runs/{run}/cancel', [401, [200, 202, 409], 404, [200, 202, 409]]],
-    [
-      'POST',
-      '/api/v1/agents/templates',
-      [401, ...Array(3).fill([200, 201, 409])],
-      { id: 'some-template', name: 'T', system_prompt: 'x' },
-    ],
-    ['PUT', '/api/v1/agents/templates/{template}', mine, { name: "Ada's again", system_prompt: 'y' }],
-    ['DELETE', '/api/v1/agents/templates/researcher', [401, ...Array(3).fill([403, 404, 409])]],
-  ],
   pool: [
     ['GET', '/health', open],
     ['GET', '/ready', open],
@@ -178,28 +124,8 @@ const table = {
   ],
 };
 
-for (const [role, routes] of Object.entries(table)) {
-  describe(`routes of ${role}`, { skip }, () => {
-    for (const [method, route, answers, body] of routes) {
-      test(`${method} ${route} answers each caller as it should`, async () => {
-        for (const [index, [caller, headers]] of Object.entries(callers).entries()) {
-          const target = await fill(route);
-          const answer = await request(platform.endpoints[role] + target, {
-            method,
-            headers,
-            body: typeof body === 'function' ? body() : body,
-          });
-          const expected = [answers[index]].flat();
-          assert.ok(
-            expected.includes(answer.status),
-            `${method} ${target} as ${caller}: ${answer.status}, not ${expected}: ${answer.text.slice(0, 300)}`,
-          );
-          if (answer.status >= 400) expectEnvelope(answer);
-        }
-      });
-    }
-  });
-}
+for (const [role, routes] of Object.entries(table))
+  describeRoutes(role, routes, { skip, address: () => platform.endpoints[role], fill });
 
 test('a session of somebody else cannot be continued', { skip }, async () => {
   const bobs = await createAgent(platform.as('bob'));

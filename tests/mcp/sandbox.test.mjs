@@ -1,113 +1,35 @@
 // Agents that use MCP servers of npm: programs in their sandbox, and one at an address behind TLS and a secret.
 import assert from 'node:assert/strict';
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import fs from 'node:fs';
-import http from 'node:http';
-import https from 'node:https';
-import net from 'node:net';
-import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 
 import { expectPaired, expectWhole, find, results, systemEvent } from '../e2e/events.mjs';
-import { createAgent, noSandbox, Platform, run, temporaryFolder, until } from '../e2e/harness.mjs';
-import { archive, hasPackages } from './files.mjs';
-
-const here = path.dirname(fileURLToPath(import.meta.url));
-const noNodeInside = (() => {
-  // A sandbox of the backend bubblewrap sees the host's /usr, and nothing else of its programs.
-  const found = spawnSync('sh', ['-c', 'PATH=/usr/local/bin:/usr/bin command -v node'], { encoding: 'utf8' });
-  return found.status === 0 ? false : 'node is not under /usr, which is what a sandbox sees';
-})();
-const skip = noSandbox || (hasPackages ? false : 'run npm ci in tests/mcp');
-const skipInside = skip || noNodeInside;
-const secret = 'mcp-token-0123456789abcdef';
-
-const packages = '/workspace/node_modules/@modelcontextprotocol';
-const servers = {
-  files: { command: 'node', args: [`${packages}/server-filesystem/dist/index.js`, '/workspace/shared'] },
-  everything: { command: 'node', args: [`${packages}/server-everything/dist/index.js`, 'stdio'], env: { MARK: 'of the config' } },
-};
+import { createAgent, Platform, run, temporaryFolder } from '../e2e/harness.mjs';
+import { archive } from './files.mjs';
+import { FarServer, putIntoSandbox, secret, servers, skip, skipInside } from './servers.mjs';
 
 let platform;
 let user;
-let upstream; // server-everything over HTTP, a process of this machine.
-let front; // TLS before it.
-const seen = [];
-
-function freePort() {
-  return new Promise((resolve) => {
-    const probe = net.createServer().listen(0, '127.0.0.1', () => {
-      const { port } = probe.address();
-      probe.close(() => resolve(port));
-    });
-  });
-}
-
-async function startUpstream() {
-  const port = await freePort();
-  const program = path.join(here, 'node_modules/@modelcontextprotocol/server-everything/dist/index.js');
-  upstream = spawn(process.execPath, [program, 'streamableHttp'], { env: { ...process.env, PORT: `${port}` }, stdio: 'ignore' });
-  await until('server-everything', () => new Promise((resolve) => {
-    const socket = net.connect(port, '127.0.0.1');
-    socket.on('connect', () => resolve(Boolean(socket.destroy()))).on('error', () => resolve(false));
-  }));
-  return port;
-}
-
-async function startFront(port, folder) {
-  const [key, certificate] = ['key', 'crt'].map((name) => path.join(folder, name));
-  const subject = '/CN=mcp.test -addext subjectAltName=DNS:mcp.test';
-  execFileSync(
-    'openssl',
-    `req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj ${subject} -keyout ${key} -out ${certificate}`.split(' '),
-    { stdio: 'ignore' },
-  );
-  front = https.createServer({ key: fs.readFileSync(key), cert: fs.readFileSync(certificate) }, (request, response) => {
-    seen.push({ method: request.method, authorization: request.headers.authorization });
-    if (request.headers.authorization !== `Bearer ${secret}`) return response.writeHead(401).end();
-    const { authorization, ...headers } = request.headers;
-    const inner = http.request({ port, method: request.method, path: request.url, headers: { ...headers, host: `localhost:${port}` } }, (answer) => {
-      response.writeHead(answer.statusCode, answer.headers);
-      answer.pipe(response);
-    });
-    response.on('close', () => inner.destroy());
-    inner.on('error', () => response.destroy());
-    return request.pipe(inner);
-  });
-  await new Promise((resolve) => front.listen(0, '127.0.0.1', resolve));
-  return { address: `mcp.test=127.0.0.1:${front.address().port}`, certificate };
-}
+let far;
 
 before(async () => {
   if (skip) return;
-  const { address, certificate } = await startFront(await startUpstream(), temporaryFolder());
-  platform = await Platform.up({ settings: { 'cloud_os.egress_hosts': address, 'cloud_os.egress_ca': certificate } });
+  far = await FarServer.start(temporaryFolder());
+  platform = await Platform.up({ settings: far.settings });
   user = platform.as('ada');
 });
 after(async () => {
-  upstream?.kill('SIGKILL');
-  front?.closeAllConnections();
-  front?.close();
+  far?.stop();
   await platform?.stopAndLeaveNothing();
 });
 
 const call = (tool, args = {}) => `Call the tool ${tool} with ${JSON.stringify(args)}`;
-
-// The sandbox that answered this session.
-async function sandboxOf(session) {
-  return until('the sandbox in the audit trail', async () => {
-    const { json } = await platform.internal('cloud_os').get(`/api/v1/audit?session_id=${session}`);
-    return json.entries.find(({ sandbox_id }) => sandbox_id)?.sandbox_id;
-  });
-}
 
 // A session of this agent whose sandbox has the packages of npm.
 async function sessionWithPackages(agent) {
   const first = await user.chatAll({ agent_config_id: agent.id, message: 'Run the command `mkdir -p shared`' });
   const session = first[0].session_id;
   const bytes = archive('@modelcontextprotocol/server-filesystem', '@modelcontextprotocol/server-everything');
-  const written = await platform.internal('cloud_os').put(`/api/v1/vms/${await sandboxOf(session)}/files/packages.tgz`, bytes);
+  const written = await putIntoSandbox(platform, session, 'packages.tgz', bytes);
   assert.ok(written.status < 300, written.text);
   return { session, first };
 }
@@ -172,7 +94,7 @@ test('a server at an address is reached by TLS, with a secret that is never insi
     { input: `${secret}\n` },
   );
   assert.equal(set.status, 0, set.stderr);
-  seen.length = 0;
+  far.seen.length = 0;
   const agent = await createAgent(user, {
     tools: ['bash_execute', 'mcp:far/echo', 'mcp:far/trigger-long-running-operation'],
     mcp_servers: { far: { url: 'https://mcp.test/mcp', headers_secret: 'everything' } },
@@ -186,7 +108,7 @@ test('a server at an address is reached by TLS, with a secret that is never insi
     message: call('mcp__far__trigger-long-running-operation', { duration: 1, steps: 4 }),
   });
   assert.match(results(slow)[0].content, /completed/i);
-  assert.ok(seen.length > 0 && seen.every(({ authorization }) => authorization === `Bearer ${secret}`));
+  assert.ok(far.seen.length > 0 && far.seen.every(({ authorization }) => authorization === `Bearer ${secret}`));
   const environment = await user.chatAll({
     agent_config_id: agent.id,
     session_id: events[0].session_id,
