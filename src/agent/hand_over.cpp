@@ -19,7 +19,7 @@ bool is_under_way(const LiveRun& run) {
 }
 
 // It is its own again. Who wanted to end it meanwhile does so now.
-void free(LiveRun& queued) {
+void set_free(LiveRun& queued) {
   queued.speech->is_handed = false;
   if (queued.stop_later != StopReason::none)
     queued.request_stop(std::exchange(queued.stop_later, StopReason::none));
@@ -80,8 +80,9 @@ Task<Result<void>> HandOver::offer(LiveRun& queued, LiveRun& to) {
     taken = co_await places_.at(to.order.env)->steer(to.order.session.id, to.id, queued.order.message);
     if (!queued.speech) co_return taken;  // `to` is over.
     queued.speech->is_offered = false;
+    if (queued.speech->is_heard) co_return ok();
     if (taken && !to.is_waiting()) co_return taken;
-    free(queued);
+    set_free(queued);
     if (to.is_waiting()) co_return ok();  // It was suspended meanwhile: it hears it when it goes on.
   }
   queued.speech.reset();
@@ -104,7 +105,7 @@ std::vector<std::string> HandOver::said_to(const LiveRun& run) {
 
 void HandOver::take_back(const LiveRun& run) {
   for (const auto& queued : speakers_to(run))
-    if (!queued->speech->is_offered && !queued->speech->is_heard) free(*queued);
+    if (!queued->speech->is_offered && !queued->speech->is_heard) set_free(*queued);
 }
 
 Task<Result<void>> HandOver::hear(LiveRun& run, sdk::Event event) {
@@ -113,7 +114,7 @@ Task<Result<void>> HandOver::hear(LiveRun& run, sdk::Event event) {
   if (queued) event.metadata["queued_run_id"] = queued->id.value();
   ISA_CO_TRYV(co_await run.recorder.take(std::move(event)));
   if (!queued) co_return ok();
-  queued->speech->is_heard = true;
+  if (queued->speech) queued->speech->is_heard = true;
   ISA_CO_TRYV(co_await run.stream.written());
   queued->request_stop(StopReason::steered);
   while (!queued->ending) co_await queued->changed.wait();
@@ -126,7 +127,7 @@ void HandOver::release(const LiveRun& run) {
     if (queued->speech->is_heard)
       queued->request_stop(StopReason::steered);
     else
-      free(*queued);
+      set_free(*queued);
     queued->speech.reset();
   }
 }

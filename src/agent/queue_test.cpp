@@ -296,11 +296,16 @@ TEST(Steering, AMessageThatTheTurnTookAndNeverHeardIsARunOfItsOwn) {
     EXPECT_EQ(text_at(taken, "/run_id"), first);
     // It is the turn's now.
     EXPECT_EQ((co_await p.send({Method::patch, kRuns + queued, R"({"message":"x"})"})).status, 409);
+    // So is a word that nobody queued.
+    EXPECT_EQ(text_at(co_await p.post(kRuns + first + "/steer", R"({"message":"third"})"), "/status"),
+              "taken");
     p.model.resume();
     EXPECT_NE((co_await whole(p, first)).find("error_max_turns"), std::string::npos);
     std::ignore = co_await whole(p, queued);
     EXPECT_EQ(co_await state_of(p, queued), "succeeded");
-    EXPECT_EQ(co_await words_of_user(p), (std::vector<std::string>{"first", "second"}));
+    const auto page = co_await p.get("/api/v1/agents/sessions/s/runs");
+    std::ignore = co_await whole(p, text_at(page, "/runs/2/id"));
+    EXPECT_EQ(co_await words_of_user(p), (std::vector<std::string>{"first", "second", "third"}));
   });
 }
 

@@ -23,6 +23,6 @@ struct TeamPlan {
   std::map<std::string, MemberPlace> places;  // By the member's name.
   std::optional<std::int64_t> max_tokens;     // Input and output of all members together.
 };
-BOOST_DESCRIBE_STRUCT(TeamPlan, (), (spec, places, max_tokens, max_usd))
+BOOST_DESCRIBE_STRUCT(TeamPlan, (), (spec, places, max_tokens))
 
 }  // namespace isa::agent
