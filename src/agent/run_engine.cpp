@@ -284,7 +284,8 @@ Task<Result<void>> RunEngine::execute(LiveRun& run) {
     run.record.progress.unheard.clear();  // hand_over_ knows better: some of it was taken back.
     Turn next = turn;
     next.resumption = sdk::Resumption{run.record.new_messages.value_or(std::vector<sdk::Message>()),
-                                      *std::move(answers), run.record.progress, hand_over_.said_to(run)};
+                                      *std::move(answers), run.record.progress};
+    next.resumption->progress.unheard = hand_over_.said_to(run);
     ISA_CO_TRYV(co_await execute_part(place, run, std::move(next)));
   }
   co_return ok();

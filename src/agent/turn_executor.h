@@ -30,7 +30,8 @@ struct Turn {
   std::optional<sdk::Resumption> resumption = std::nullopt;  // Of a turn that was suspended.
   std::shared_ptr<const TeamPlan> team = nullptr;  // When the agent is a team; `agent` is no member then.
   TurnSkills skills = {};                          // Those of agent.skills, and where their files are.
-  // What was said to the turn and it has not heard: for the Resumption of a place that goes on by itself.
+  // What was said to the turn and it has not heard, for the progress of a place that goes on by itself. It
+  // knows more than the turn does: what was changed or taken back since.
   std::function<std::vector<std::string>()> unheard = nullptr;
 };
 

@@ -119,7 +119,6 @@ Turn::Turn(const AgentSpec& agent, TurnInput input, ChatModel& model, ToolBox& t
   answers_ = std::move(input.resumption->answers);
   progress_ = input.resumption->progress;
   for (auto& said : std::exchange(progress_.unheard, {})) steering_->offer(std::move(said));
-  for (auto& said : input.resumption->said) steering_->offer(std::move(said));
 }
 
 Task<TurnOutcome> Turn::run() {

@@ -32,9 +32,8 @@ struct RuntimeResumption {
   json::array new_messages;
   std::vector<CallAnswer> answers;
   TurnProgress progress;
-  std::optional<std::vector<std::string>> said;
 };
-BOOST_DESCRIBE_STRUCT(RuntimeResumption, (), (new_messages, answers, progress, said))
+BOOST_DESCRIBE_STRUCT(RuntimeResumption, (), (new_messages, answers, progress))
 struct RuntimeSkillFile {
   using json_defaults = void;
   std::string path;

@@ -63,7 +63,6 @@ struct Resumption {
   std::vector<Message> new_messages;  // TurnOutcome::new_messages of the suspended turn.
   std::vector<CallAnswer> answers;    // One for each of its pending calls.
   TurnProgress progress;
-  std::vector<std::string> said = {};  // By the user meanwhile; heard before the next model call.
 };
 
 }  // namespace isa::sdk

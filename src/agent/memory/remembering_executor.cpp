@@ -89,7 +89,7 @@ Task<Result<void>> RememberingExecutor::run(Turn turn, sdk::EventSink sink, Turn
     apply_rules(turn, record.pending);
     if (!can_go_on(turn, record.pending)) co_return ok();
     turn.resumption = going_on(record);
-    if (turn.unheard) turn.resumption->said = turn.unheard();
+    if (turn.unheard) turn.resumption->progress.unheard = turn.unheard();
     record.pending.clear();
   }
   co_return upstream_error("the agent asked its memory more than {} times in one turn and was stopped",
