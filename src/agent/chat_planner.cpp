@@ -121,19 +121,12 @@ Task<Result<RunOrder>> ChatPlanner::plan(Identity who, ChatOptions options, std:
 
 // What the agent asks people about, and what its owner has allowed it for good.
 Task<Result<void>> ChatPlanner::add_questions(RunOrder& order) {
-  order.agent.platform_tools = question_tools(order.agent.tools);
-  std::erase_if(order.agent.tools, [&](const std::string& name) {
-    return std::ranges::any_of(order.agent.platform_tools,
-                               [&](const auto& spec) { return spec.name == name; });
-  });
-  for (const auto& rule : order.approval_rules) order.agent.approvals.push_back(rule.match);
-  // A plan is shown before it is followed.
-  if (order.mode == store::Mode::COLLABORATIVE) order.agent.approvals.emplace_back("create_plan");
-  if (order.agent.approvals.empty()) co_return ok();
-  ISA_CO_TRY(const auto allowances, co_await approvals_.allowances(order.identity));
-  for (const auto& one : allowances)
-    if (one.agent_config_id == order.session.agent_config_id)
-      order.agent.always_allowed.push_back(one.pattern);
+  offer_questions(order.agent);
+  std::vector<store::Allowance> allowances;
+  if (!order.approval_rules.empty() || order.mode == store::Mode::COLLABORATIVE) {
+    ISA_CO_TRY(allowances, co_await approvals_.allowances(order.identity));
+  }
+  add_approvals(order.agent, order.mode, order.approval_rules, allowances, order.session.agent_config_id);
   co_return ok();
 }
 
@@ -150,8 +143,8 @@ Task<Result<RunOrder>> ChatPlanner::plan_team(Identity who, TeamOptions options,
       found.session ? *std::move(found.session) : new_session(who, options.session_id, nullptr, message);
   order.env = options.env;
   order.agent.name = "team";
-  order.agent.limits.max_seconds = options.spec.max_seconds;
-  ISA_CO_TRY(order.team, co_await teams_.plan(who, std::move(options.spec), options.env));
+  order.agent.limits.max_seconds = options.team.spec.max_seconds;
+  ISA_CO_TRY(order.team, co_await teams_.plan(who, std::move(options.team), options.env, std::nullopt));
   order.identity = std::move(who);
   order.message = std::move(message);
   order.metadata = std::move(options.metadata);
@@ -174,11 +167,10 @@ Task<Result<std::shared_ptr<const TeamPlan>>> ChatPlanner::team_of(const Identit
         .with_code("team_not_found");
   ISA_CO_TRYV(check_no_override(options));
   TeamId team(std::string(id->get_string()));
-  ISA_CO_TRY(auto spec, co_await teams_.find(who, std::move(team), options.entry_agent_override));
-  ISA_CO_TRY(const auto plan, co_await teams_.plan(who, std::move(spec), env));
-  auto limited = std::make_shared<TeamPlan>(*plan);
-  limited->max_tokens = agent->limits.max_tokens;
-  co_return limited;
+  ISA_CO_TRY(auto wanted, co_await teams_.find(who, std::move(team), options.entry_agent_override));
+  ISA_CO_TRY(auto plan, co_await teams_.plan(who, std::move(wanted), env, agent->id));
+  plan->max_tokens = agent->limits.max_tokens;
+  co_return std::shared_ptr<const TeamPlan>(std::move(plan));
 }
 
 store::Session ChatPlanner::new_session(const Identity& owner, std::optional<SessionId> id,

@@ -16,9 +16,9 @@ sdk::AgentSpec spec_of(const store::AgentConfig& config);
 Result<void> add_mcp_servers(const store::AgentConfig& config, sdk::AgentSpec& agent,
                              std::vector<std::string>& egress);
 
-// A team that a request brings itself.
+// A team that a request brings itself, or names.
 struct TeamOptions {
-  sdk::team::TeamSpec spec;
+  WantedTeam team;
   std::optional<SessionId> session_id;
   store::ExecutionEnv env = store::ExecutionEnv::cloud_shared;
   json::object metadata;

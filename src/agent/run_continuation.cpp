@@ -1,5 +1,7 @@
 #include "agent/run_continuation.h"
 
+#include "agent/teams/team_state.h"
+
 namespace isa::agent {
 namespace {
 
@@ -15,10 +17,14 @@ struct Document {
   json::array new_messages;
   sdk::TurnProgress progress;
   std::vector<sdk::PendingCall> pending;
+  // Of a team alone.
+  std::optional<TeamPlan> team;
+  std::optional<json::object> team_state;
+  std::optional<std::vector<CallOrigin>> origins;
 };
 BOOST_DESCRIBE_STRUCT(Document, (),
                       (env, mode, org, agent, approval_rules, client_tools, metadata, egress, new_messages,
-                       progress, pending))
+                       progress, pending, team, team_state, origins))
 
 }  // namespace
 
@@ -34,7 +40,16 @@ json::object write_continuation(const RunOrder& order, const TurnRecord& record,
                     .egress = order.egress,
                     .new_messages = {},
                     .progress = record.progress,
-                    .pending = pending};
+                    .pending = pending,
+                    .team = {},
+                    .team_state = {},
+                    .origins = {}};
+  if (order.team) {
+    document.team = *order.team;
+    document.team_state = record.team_state;
+    document.origins = record.origins;
+    document.progress.usage = record.usage.value_or(sdk::Usage{});
+  }
   if (record.new_messages) document.new_messages = sdk::to_json(*record.new_messages);
   return std::move(json::write(document).get_object());
 }
@@ -59,7 +74,15 @@ Result<Continuation> read_continuation(const json::object& document, const store
   to.record.usage = from.progress.usage;
   to.record.progress = from.progress;
   to.record.pending = std::move(from.pending);
+  if (from.team) to.order.team = std::make_shared<const TeamPlan>(*std::move(from.team));
+  to.record.team_state = std::move(from.team_state);
+  to.record.origins = std::move(from.origins).value_or(std::vector<CallOrigin>());
   return to;
+}
+
+bool survives_a_crash(const json::object& document) {
+  const auto* state = document.if_contains("team_state");
+  return state && state->is_object() && has_tasks(state->get_object());
 }
 
 }  // namespace isa::agent

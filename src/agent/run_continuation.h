@@ -1,4 +1,5 @@
-// What the store keeps of a run that waits, so that another process can go on with it.
+// What the store keeps of a run that waits, and of a team whose tasks are under way, so that another process
+// can go on with it.
 #pragma once
 
 #include "agent/live_run.h"
@@ -16,5 +17,9 @@ json::object write_continuation(const RunOrder& order, const TurnRecord& record,
 // way that this one does not understand.
 Result<Continuation> read_continuation(const json::object& document, const store::Run& run,
                                        store::Session session);
+
+// Whether what was running when it was written can be told from what was done, so that the run goes on after
+// a crash: the tasks of a team. Anything else that a crash cuts off has ended.
+bool survives_a_crash(const json::object& document);
 
 }  // namespace isa::agent

@@ -6,6 +6,7 @@
 #include "sdk/loop.h"
 #include "store/agent_config.h"
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -29,6 +30,11 @@ struct Turn {
   std::optional<sdk::Resumption> resumption = std::nullopt;  // Of a turn that was suspended.
   std::shared_ptr<const TeamPlan> team = nullptr;  // When the agent is a team; `agent` is no member then.
   TurnSkills skills = {};                          // Those of agent.skills, and where their files are.
+  // Of a team: how far it was when its turn was suspended or cut off, whose calls the resumption's answers
+  // speak of, one by one, and what stores how far it is (may be null).
+  std::optional<json::object> team_state = std::nullopt;
+  std::vector<CallOrigin> origins = {};
+  std::function<Task<Result<void>>(json::object team_state)> keep = nullptr;
 };
 
 // What is left when the turn is over. Nothing where the place could not say (a custom agent, a lost sandbox).
@@ -37,6 +43,8 @@ struct TurnRecord {
   std::optional<sdk::Usage> usage;
   std::vector<sdk::PendingCall> pending;  // Not empty: the turn is suspended, and sent no terminal event.
   sdk::TurnProgress progress;
+  std::vector<CallOrigin> origins;  // Of a team: whose the pending calls are, one by one,
+  std::optional<json::object> team_state;  // and how far it is.
 };
 
 // A place where turns run: this process, or a sandbox.

@@ -26,15 +26,31 @@ BOOST_DESCRIBE_ENUM(ExecutionMode, sequential, parallel)
 enum class MemberSandbox { shared, own };
 BOOST_DESCRIBE_ENUM(MemberSandbox, shared, own)
 
+// Whether a member asks people: a REACTIVE one never does.
+enum class MemberMode { REACTIVE, COLLABORATIVE, PROACTIVE };
+BOOST_DESCRIBE_ENUM(MemberMode, REACTIVE, COLLABORATIVE, PROACTIVE)
+
+// Calls that wait until a person has decided.
+struct MemberApproval {
+  using json_defaults = void;
+  std::string match;              // A pattern of sdk/approval_pattern.h.
+  std::int64_t timeout_s = 1800;  // Then it counts as denied.
+};
+BOOST_DESCRIBE_STRUCT(MemberApproval, (), (match, timeout_s))
+
 // An agent of a team: defined here, or an agent config by its id, which whoever runs the team looks up.
 struct Member {
   std::string name;
   std::string description;  // What the other members are told of it.
   std::optional<AgentId> agent_config_id;
   AgentSpec agent;                  // Of one that is defined here; model "" is the default.
-  std::vector<std::string> skills;  // The same.
+  std::vector<std::string> skills;  // The same, and mode and approvals.
+  MemberMode mode = MemberMode::REACTIVE;
+  std::optional<std::vector<MemberApproval>> approvals;
   MemberSandbox sandbox = MemberSandbox::shared;
 };
+BOOST_DESCRIBE_STRUCT(Member, (),
+                      (name, description, agent_config_id, agent, skills, mode, approvals, sandbox))
 
 struct TaskSpec {
   std::string id;
@@ -46,6 +62,7 @@ struct TaskSpec {
   std::int64_t timeout_s = 600;                   // Of one attempt.
   std::int64_t retries = 0;                       // Further attempts after one that failed.
 };
+BOOST_DESCRIBE_STRUCT(TaskSpec, (), (id, title, description, agent, depends_on, tools, timeout_s, retries))
 
 struct TeamSpec {
   std::vector<Member> members;
@@ -62,6 +79,9 @@ struct TeamSpec {
   bool runs_as_dag() const { return routing == Routing::dag && !tasks.empty(); }
   const Member* find(std::string_view name) const;
 };
+BOOST_DESCRIBE_STRUCT(TeamSpec, (),
+                      (members, tasks, routing, entry, max_parallel, max_handoffs, max_visits, max_seconds,
+                       shared_state))
 
 // What stands beside the routing_spec, in the record of a team or in a request. It wins over what the
 // routing_spec says of the same; a routing_type or execution_mode that contradicts it is an error.
