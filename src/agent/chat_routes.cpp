@@ -32,18 +32,6 @@ Result<net::Response> chat_answer(const Ended& of) {
   return with_ids(net::Response::json(200, std::move(body)), of.run, of.session);
 }
 
-// Of a run that asks somebody and would keep a caller without a stream waiting for as long as they take.
-net::Response waiting_answer(const LiveRun& run) {
-  json::object body;
-  body["status"] = "waiting";
-  body["session_id"] = run.order.session.id.value();
-  body["run_id"] = run.id.value();
-  json::array questions;
-  for (const auto& id : run.asked) questions.emplace_back(id.value());
-  body["approvals"] = std::move(questions);
-  return with_ids(net::Response::json(202, std::move(body)), run.id, run.order.session.id);
-}
-
 net::Response query_answer(const Ended& of) {
   const auto& ending = of.ending;
   json::object answer;

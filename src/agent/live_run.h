@@ -66,7 +66,7 @@ struct LiveRun {
   TurnRecord record;
   std::set<ApprovalId> asked;          // Questions that the stream holds.
   Deadline::Clock::duration worked{};  // In this process, without the time in which it waited.
-  bool is_revived = false;             // It waited when the platform was started.
+  bool is_revived = false;             // It was in the store when the platform was started.
   std::optional<RunEnding> ending;     // Set when it is over and stored, or when this process lets go of it.
   Signal changed;                      // stop, accepted, ending, or the run's place in its session's queue.
   TaskGroup turn;                      // The turn itself: what a stop cancels.

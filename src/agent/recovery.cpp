@@ -1,6 +1,7 @@
 #include "agent/recovery.h"
 
 #include "agent/open_calls.h"
+#include "agent/run_continuation.h"
 #include "agent/run_ending.h"
 #include "base/log.h"
 
@@ -120,6 +121,13 @@ Task<Result<void>> end_run(store::RunStore& runs, store::EventLog& log, store::R
   co_return co_await log.release(id);
 }
 
+// A run that said its last word has only to be stored.
+bool goes_on(const store::Run& run, const json::object& continuation, const Events& logged) {
+  if (!survives_a_crash(continuation)) return false;
+  const auto remains = look_at(run, in_order(logged));
+  return remains.has_start && !remains.terminal && !remains.has_end;
+}
+
 }  // namespace
 
 Task<Result<RecoveryReport>> recover_runs(store::RunStore& runs, store::EventLog& log) {
@@ -131,10 +139,12 @@ Task<Result<RecoveryReport>> recover_runs(store::RunStore& runs, store::EventLog
   for (auto& run : unfinished) {
     Events events;
     if (auto found = logged.extract(run.id)) events = std::move(found.mapped());
-    if (run.state == store::RunState::waiting) {
+    const bool is_waiting = run.state == store::RunState::waiting;
+    if (is_waiting || run.state == store::RunState::running) {
       ISA_CO_TRY(auto continuation, co_await runs.continuation(run.id));
-      if (continuation) {
-        report.waiting.push_back({std::move(run), *std::move(continuation), in_order(events)});
+      if (continuation && (is_waiting || goes_on(run, *continuation, events))) {
+        auto& list = is_waiting ? report.waiting : report.cut_off;
+        list.push_back({std::move(run), *std::move(continuation), in_order(events)});
         continue;
       }
     }

@@ -23,4 +23,15 @@ net::Response replayed(const store::Run& run, std::vector<store::LoggedEvent> ev
   return with_ids(std::move(response), run.id, run.session_id);
 }
 
+net::Response waiting_answer(const LiveRun& run) {
+  json::object body;
+  body["status"] = "waiting";
+  body["session_id"] = run.order.session.id.value();
+  body["run_id"] = run.id.value();
+  json::array questions;
+  for (const auto& id : run.asked) questions.emplace_back(id.value());
+  body["approvals"] = std::move(questions);
+  return with_ids(net::Response::json(202, std::move(body)), run.id, run.order.session.id);
+}
+
 }  // namespace isa::agent

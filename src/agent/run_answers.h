@@ -26,4 +26,7 @@ net::Response with_ids(net::Response response, const RunId& run, const SessionId
 net::Response streamed(std::shared_ptr<LiveRun> run, std::shared_ptr<ReaderBond> bond);
 net::Response replayed(const store::Run& run, std::vector<store::LoggedEvent> events);
 
+// Of a run that asks somebody and would keep a caller without a stream waiting for as long as they take.
+net::Response waiting_answer(const LiveRun& run);
+
 }  // namespace isa::agent

@@ -41,7 +41,7 @@ struct Service::Impl {
         team_executor(places),
         engine(executor, {parts.sessions, parts.runs, parts.approvals, parts.log, places, team_executor},
                config),
-        team_planner(parts.teams, parts.configs, parts.model, config.default_model),
+        team_planner(parts.teams, parts.configs, parts.approvals, skills, parts.model, config.default_model),
         planner(parts.configs, parts.sessions, parts.approvals, skills, parts.model, team_planner,
                 config.default_model),
         triggers(executor,
@@ -85,6 +85,11 @@ struct Service::Impl {
     std::vector<std::string> names;
     for (const auto& skill : from->order.agent.skills) names.push_back(skill.name);
     ISA_CO_TRY(from->order.skills, co_await skills.of_turn(owner, std::move(names), from->order.org));
+    if (from->order.team) {
+      auto team = std::make_shared<TeamPlan>(*from->order.team);
+      ISA_CO_TRYV(co_await team_planner.add_skills(owner, *team));
+      from->order.team = std::move(team);
+    }
     engine.revive(std::move(waiting), *std::move(from));
     co_return ok();
   }
@@ -126,6 +131,7 @@ Task<Result<void>> Service::start() {
   if (recovered.ended > 0 || recovered.released > 0)
     log::warn("agent.recovered", {{"runs_ended", recovered.ended}, {"runs_released", recovered.released}});
   for (auto& waiting : recovered.waiting) ISA_CO_TRYV(co_await impl_->revive(std::move(waiting)));
+  for (auto& team : recovered.cut_off) ISA_CO_TRYV(co_await impl_->revive(std::move(team)));
   ISA_CO_TRYV(co_await impl_->keys.start());
   ISA_CO_TRYV(co_await impl_->triggers.start());
   impl_->background.spawn("agents.purge", impl_->purge_deleted());

@@ -9,6 +9,7 @@ void TurnRecorder::restore(const std::vector<store::LoggedEvent>& events) {
     has_begun_ = true;
     if (event->type == sdk::EventType::text && event->content) text_ += *event->content;
     open_calls_.see(*event);
+    open_tasks_.see(*event);
   }
 }
 

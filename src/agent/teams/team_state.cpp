@@ -68,6 +68,15 @@ void TeamState::decide(const std::vector<CallOrigin>& origins, std::vector<sdk::
   is_asked = false;
 }
 
+std::set<std::string> calls_yet_to_ask(const sdk::team::TeamSpec& team, const json::object& written) {
+  std::set<std::string> ids;
+  auto state = TeamState::read(team, written);
+  if (!state || state->is_asked) return ids;
+  for (const auto& waiting : state->waiting())
+    for (const auto& call : waiting.turn->pending) ids.insert(call.tool_use_id);
+  return ids;
+}
+
 bool has_tasks(const json::object& written) {
   const auto* dag = written.if_contains("dag");
   return dag && !dag->is_null();

@@ -7,6 +7,8 @@
 #include "sdk/team/shared_state.h"
 #include "sdk/team/swarm_state.h"
 
+#include <set>
+
 namespace isa::agent {
 
 struct TeamState {
@@ -36,5 +38,7 @@ struct TeamState {
 
 // Of what write() wrote.
 bool has_tasks(const json::object& written);
+// The ids of the calls that wait on after the process was cut off: nobody was asked about them yet.
+std::set<std::string> calls_yet_to_ask(const sdk::team::TeamSpec& team, const json::object& written);
 
 }  // namespace isa::agent
