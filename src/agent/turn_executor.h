@@ -43,7 +43,7 @@ struct TurnRecord {
   std::optional<sdk::Usage> usage;
   std::vector<sdk::PendingCall> pending;  // Not empty: the turn is suspended, and sent no terminal event.
   sdk::TurnProgress progress;
-  std::vector<CallOrigin> origins;  // Of a team: whose the pending calls are, one by one,
+  std::vector<CallOrigin> origins;         // Of a team: whose the pending calls are, one by one,
   std::optional<json::object> team_state;  // and how far it is.
 };
 

@@ -183,8 +183,7 @@ void offer_questions(sdk::AgentSpec& agent) {
 }
 
 void add_approvals(sdk::AgentSpec& agent, store::Mode mode, const std::vector<store::ApprovalRule>& rules,
-                   const std::vector<store::Allowance>& allowances,
-                   const std::optional<AgentId>& agent_id) {
+                   const std::vector<store::Allowance>& allowances, const std::optional<AgentId>& agent_id) {
   for (const auto& rule : rules) agent.approvals.push_back(rule.match);
   // A plan is shown before it is followed.
   if (mode == store::Mode::COLLABORATIVE) agent.approvals.emplace_back("create_plan");

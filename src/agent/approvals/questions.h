@@ -10,8 +10,7 @@ namespace isa::agent {
 void offer_questions(sdk::AgentSpec& agent);
 // The rules say which calls wait, and in mode COLLABORATIVE a plan does; `allowances` which of them need not.
 void add_approvals(sdk::AgentSpec& agent, store::Mode mode, const std::vector<store::ApprovalRule>& rules,
-                   const std::vector<store::Allowance>& allowances,
-                   const std::optional<AgentId>& agent_id);
+                   const std::vector<store::Allowance>& allowances, const std::optional<AgentId>& agent_id);
 
 // Whose calls they are, and what that agent asks about.
 struct Asker {

@@ -194,8 +194,8 @@ TEST_F(MemberTurnsTest, AMemberThatAsksWaitsAndGoesOnWithWhatWasDecided) {
   team(R"([{"name":"a","mode":"COLLABORATIVE"}])");
   using enum sdk::PendingReason;
   place.usage.input_tokens = 10;
-  place.suspensions = {
-      {pending("1", "ask", platform_tool), pending("2", "bash_execute", approval), pending("3", "x", deferred)}};
+  place.suspensions = {{pending("1", "ask", platform_tool), pending("2", "bash_execute", approval),
+                        pending("3", "x", deferred)}};
   place.events = {{sdk::EventType::result, "done", {{"subtype", "success"}}}};
 
   auto first = turn_of("a");

@@ -66,8 +66,8 @@ Task<Result<void>> TeamExecutor::run(Turn turn, sdk::EventSink sink, TurnRecord&
   remember(turn.session, *plan);
   sdk::team::TeamRequest request{turn.message, std::move(turn.history)};
   const auto written = std::exchange(turn.team_state, std::nullopt);
-  ISA_CO_TRY(auto state, written ? TeamState::read(plan->spec, *written)
-                                 : TeamState::begin(plan->spec, turn.message));
+  ISA_CO_TRY(auto state,
+             written ? TeamState::read(plan->spec, *written) : TeamState::begin(plan->spec, turn.message));
   if (turn.resumption) {
     request.beginning = Beginning::decided;
     state.decide(turn.origins, std::move(turn.resumption->answers));
@@ -95,9 +95,7 @@ Task<Result<void>> TeamExecutor::run(Turn turn, sdk::EventSink sink, TurnRecord&
 }
 
 Task<Result<void>> TeamExecutor::steer(SessionId, RunId run, std::string message) {
-  const auto none = [] {
-    return conflict("no turn of this run is under way").with_code("turn_not_running");
-  };
+  const auto none = [] { return conflict("no turn of this run is under way").with_code("turn_not_running"); };
   const auto found = live_.find(run);
   if (found == live_.end()) co_return none();
   ISA_CO_TRYV(co_await found->second->members.steer(message));

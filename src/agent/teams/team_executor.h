@@ -15,10 +15,10 @@ namespace isa::agent {
 // are theirs alone. The one result has the answer of the team, with sdk::team::details_of() as metadata. The
 // session's history gets the user's message, what he said to the team meanwhile, and that answer.
 //
-// When nothing can run any more but what waits for people, the turn is suspended: record.pending has the calls
-// of all members that somebody must decide on, record.origins says whose they are, and record.team_state all
-// that is needed to go on. While tasks run, turn.keep is given the same whenever one begins or ends; a turn
-// with a team_state and no resumption was cut off there.
+// When nothing can run any more but what waits for people, the turn is suspended: record.pending has the
+// calls of all members that somebody must decide on, record.origins says whose they are, and
+// record.team_state all that is needed to go on. While tasks run, turn.keep is given the same whenever one
+// begins or ends; a turn with a team_state and no resumption was cut off there.
 class TeamExecutor : public TurnExecutor {
  public:
   explicit TeamExecutor(std::map<store::ExecutionEnv, TurnExecutor*> places) : places_(std::move(places)) {}

@@ -35,8 +35,8 @@ class TeamPlanner {
 
   // Looks up the members that are agent configs, under the identity of `who`, and the skills of all, and asks
   // whether every model can answer. Members that are defined in the spec run in `env`, and ask people by the
-  // rules of `agent` (the agent that is the team, if one is) what they need not ask any more. validation_error
-  // for a member whose config does not exist, or that cannot be a member.
+  // rules of `agent` (the agent that is the team, if one is) what they need not ask any more.
+  // validation_error for a member whose config does not exist, or that cannot be a member.
   Task<Result<std::shared_ptr<TeamPlan>>> plan(Identity who, WantedTeam wanted, store::ExecutionEnv env,
                                                std::optional<AgentId> agent);
   // The skills of a plan that was read back.

@@ -28,7 +28,8 @@ Result<TeamState> TeamState::read(const sdk::team::TeamSpec& team, const json::o
   ISA_TRY(auto document, json::read<Document>(json::value(written)));
   TeamState state;
   ISA_TRY(state.shared, sdk::team::SharedState::from(document.shared));
-  if (team.runs_as_dag() != document.dag.has_value() || document.dag.has_value() == document.swarm.has_value())
+  if (team.runs_as_dag() != document.dag.has_value() ||
+      document.dag.has_value() == document.swarm.has_value())
     return validation_error("the state is that of another kind of team and cannot be resumed");
   if (document.dag) {
     ISA_TRY(state.dag, sdk::team::DagState::resume(team.tasks, *document.dag));

@@ -37,8 +37,8 @@ TEST(TeamStateTest, AnswersFindTheTurnsTheyAreForAlsoWhenTheirCallsHaveTheSameId
   state.is_asked = true;
   auto read = TeamState::read(team, state.write()).value();
 
-  read.decide({{"b", "y"}, {"a", "x"}}, {{.tool_use_id = "call_1", .text = "for y"},
-                                         {.tool_use_id = "call_1", .text = "for x"}});
+  read.decide({{"b", "y"}, {"a", "x"}},
+              {{.tool_use_id = "call_1", .text = "for y"}, {.tool_use_id = "call_1", .text = "for x"}});
 
   EXPECT_EQ(read.dag->waiting().at("x").turn.answers.at(0).text, "for x");
   EXPECT_EQ(read.dag->waiting().at("y").turn.answers.at(0).text, "for y");

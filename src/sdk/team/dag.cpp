@@ -75,8 +75,8 @@ class DagRun {
   std::map<std::string_view, std::set<const TaskSpec*>> dependents_;
   std::deque<const TaskSpec*> ready_;  // Also those that waited and go on.
   std::vector<TaskReport> news_;       // Changes that nobody was told of yet.
-  std::int64_t active_ = 0;  // Tasks that were started and have not ended.
-  std::optional<Error> sink_error_;  // Of the sink, or of save_.
+  std::int64_t active_ = 0;            // Tasks that were started and have not ended.
+  std::optional<Error> sink_error_;    // Of the sink, or of save_.
   std::optional<Error> bug_;
   Signal changed_;  // A task ended, or something that ends the run happened.
   TaskGroup running_;

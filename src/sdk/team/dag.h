@@ -11,7 +11,8 @@ namespace isa::sdk::team {
 using SaveState = std::function<Task<Result<void>>()>;
 
 // Emits the members' events with metadata.agent and task_id, and of its own, in metadata.event:
-//   dag_start {tasks: [{task_id, title, agent, depends_on, state}], max_parallel[, resumed]}   before anything
+//   dag_start {tasks: [{task_id, title, agent, depends_on, state}], max_parallel[, resumed]}   before
+//   anything
 //             runs, and again (resumed: true) when it goes on after it was cut off
 //   dag_task  {task_id, title, agent, state, attempt[, reason][, duration_ms]}  at every change of a task's
 //             state; of a completed one the content is its output, cut with a mark
@@ -31,9 +32,9 @@ using SaveState = std::function<Task<Result<void>>()>;
 // running then is tried again where it has retries left, and has failed otherwise.
 //
 // `state` is current at every moment, and ends with no task under way but those that wait, also when the task
-// is cancelled (the cancelled tasks say so) or the sink or `save` fails, whose error is the result then. Tasks
-// that are over in a resumed state are not run again. `team` has been checked by read_team() and outlives the
-// run.
+// is cancelled (the cancelled tasks say so) or the sink or `save` fails, whose error is the result then.
+// Tasks that are over in a resumed state are not run again. `team` has been checked by read_team() and
+// outlives the run.
 Task<Result<TeamOutcome>> run_dag(const TeamSpec& team, TeamRequest request, MemberRunner& runner,
                                   SharedState& shared, DagState& state, EventSink sink, SaveState save = {});
 

@@ -36,8 +36,7 @@ bool may_follow(TaskState from, TaskState to) {
   switch (from) {
     case pending: return to == ready || to == skipped || to == cancelled;
     case ready: return to == running || to == skipped || to == cancelled;
-    case running:
-      return to == ready || to == waiting || to == completed || to == failed || to == cancelled;
+    case running: return to == ready || to == waiting || to == completed || to == failed || to == cancelled;
     case waiting: return to == running || to == cancelled;
     case completed:
     case failed:

@@ -27,8 +27,8 @@ struct TaskReport {
   std::string agent;
   TaskState state = TaskState::pending;
   std::int64_t attempts = 0;
-  std::string output;                 // What the agent answered, cut with a mark at kOutputMax.
-  std::optional<std::string> reason;  // Why it failed, was skipped or cancelled.
+  std::string output;                       // What the agent answered, cut with a mark at kOutputMax.
+  std::optional<std::string> reason;        // Why it failed, was skipped or cancelled.
   std::optional<std::int64_t> duration_ms;  // Of all attempts, without the time in which it waited.
 };
 BOOST_DESCRIBE_STRUCT(TaskReport, (), (task_id, title, agent, state, attempts, output, reason, duration_ms))

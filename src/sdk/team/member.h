@@ -34,8 +34,8 @@ struct MemberTurn {
 
 struct MemberAnswer {
   std::string text;
-  std::string subtype = "success";  // Of the turn's result; "" when it ended with an error instead.
-  Usage usage;                      // Of a turn in several parts, what this one used.
+  std::string subtype = "success";    // Of the turn's result; "" when it ended with an error instead.
+  Usage usage;                        // Of a turn in several parts, what this one used.
   std::vector<Message> new_messages;  // With the prompt; every tool call has its result.
   std::optional<Error> error;
   std::optional<WaitingTurn> waiting = std::nullopt;  // Set: it has not ended; nothing but usage counts.

@@ -166,7 +166,8 @@ void Swarm::read_answer(MemberAnswer answer) {
     return;
   }
   if (!reply.directive || reply.directive->kind == Directive::Kind::complete) return;
-  state_.next = Handoff{current_->name, reply.directive->target, reply.directive->reason, std::move(reply.text)};
+  state_.next =
+      Handoff{current_->name, reply.directive->target, reply.directive->reason, std::move(reply.text)};
 }
 
 Task<Result<bool>> Swarm::move_on() {
@@ -235,12 +236,14 @@ Task<RemoteAnswer> Swarm::hand_over(json::object arguments) {
   const auto to = target(wanted->agent);
   if (!to) {
     answer.output = tool_failure(to.error());
-    HandoffResult refused{current_->name, cut_end(wanted->agent, 128), to.error().message(), state_.step, false};
+    HandoffResult refused{current_->name, cut_end(wanted->agent, 128), to.error().message(), state_.step,
+                          false};
     std::ignore =
         co_await announce(std::move(refused));  // Where nobody listens, the next event ends the run.
     co_return answer;
   }
-  state_.next = Handoff{current_->name, (*to)->name, wanted->reason.value_or(""), wanted->context.value_or("")};
+  state_.next =
+      Handoff{current_->name, (*to)->name, wanted->reason.value_or(""), wanted->context.value_or("")};
   answer.output.text = fmt::format("'{}' goes on.", (*to)->name);
   answer.ends_turn = true;
   co_return answer;
@@ -266,8 +269,7 @@ TeamOutcome Swarm::finished() {
   outcome.subtype = limit_.empty() ? subtype_ : "error_max_handoffs";
   outcome.limit = limit_;
   outcome.text = limit_.empty() ? reply_ : last;
-  outcome.final_agent =
-      limit_.empty() || state_.last_speaker.empty() ? current_->name : state_.last_speaker;
+  outcome.final_agent = limit_.empty() || state_.last_speaker.empty() ? current_->name : state_.last_speaker;
   if (!limit_.empty() && last.empty())
     outcome.text = fmt::format("No agent of the team answered before its limit ({}) was reached.", limit_);
   outcome.handoff_trace = state_.handoff_trace;

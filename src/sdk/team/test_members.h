@@ -102,7 +102,8 @@ class InProcessRunner final : public MemberRunner {
     };
     TurnInput input{turn.history, turn.prompt};
     if (turn.resumed)
-      input.resumption = Resumption{turn.resumed->new_messages, turn.resumed->answers, turn.resumed->progress};
+      input.resumption =
+          Resumption{turn.resumed->new_messages, turn.resumed->answers, turn.resumed->progress};
     auto outcome = co_await run_turn(turn.agent, std::move(input), model_, box, keep);
     answer.usage = outcome.progress.usage;
     if (turn.resumed) {

@@ -39,10 +39,9 @@ class Configs final : public AgentConfigStore {
   }
 
   Task<Result<AgentConfig>> find(Identity scope, AgentId id) override {
-    return engine_.read<AgentConfig>(
-        [scope = std::move(scope), id = std::move(id)](Database& db) {
-          return kAgents.find_visible(db, scope, id);
-        });
+    return engine_.read<AgentConfig>([scope = std::move(scope), id = std::move(id)](Database& db) {
+      return kAgents.find_visible(db, scope, id);
+    });
   }
 
   Task<Result<AgentConfig>> update(Identity scope, AgentConfig next) override {
@@ -76,7 +75,8 @@ class Configs final : public AgentConfigStore {
     return engine_.write<void>(
         [scope = std::move(scope), id = std::move(id), expected_version, at](Database& db) -> Result<void> {
           ISA_TRY(const auto current, kAgents.find_changeable(db, scope, id));
-          if (expected_version && *expected_version != current.version) return kAgents.changed_meanwhile(current);
+          if (expected_version && *expected_version != current.version)
+            return kAgents.changed_meanwhile(current);
           ISA_TRYV(run(db, "UPDATE agent_configs SET deleted_at = ?2 WHERE id = ?1", id, at));
           return record(db, {.agent_config_id = id,
                              .action = AuditAction::delete_,
@@ -110,7 +110,8 @@ class Configs final : public AgentConfigStore {
                                        std::size_t limit) override {
     return engine_.read<Page<AuditEntry>>(
         [scope = std::move(scope), id = std::move(id), cursor = std::move(cursor), limit](Database& db) {
-          return audit_of(db, scope, id, cursor, std::clamp<std::size_t>(limit, 1, Documents<AgentConfig>::kMaxPage));
+          return audit_of(db, scope, id, cursor,
+                          std::clamp<std::size_t>(limit, 1, Documents<AgentConfig>::kMaxPage));
         });
   }
 

@@ -341,8 +341,8 @@ ALTER TABLE runs ADD COLUMN team_version INTEGER;
 )sql";
 
 // Version n is the n-th entry. Entries are never changed once released: a change is a new entry.
-constexpr std::array kVersions{kAgents,          kSessions,    kPool,   kAudit,     kIdempotencyKeys,
-                               kDeletedSessions, kSharedPools, kBroker, kApprovals, kTeams,
+constexpr std::array kVersions{kAgents,          kSessions,    kPool,   kAudit,       kIdempotencyKeys,
+                               kDeletedSessions, kSharedPools, kBroker, kApprovals,   kTeams,
                                kTriggers,        kForks,       kSkills, kTeamVersions};
 
 Result<std::int64_t> integer(Database& db, std::string_view sql) {

@@ -114,9 +114,8 @@ class Runs final : public RunStore {
 
   Task<Result<Run>> find(Identity scope, RunId id) override {
     return engine_.read<Run>([scope = std::move(scope), id = std::move(id)](Database& db) -> Result<Run> {
-      ISA_TRY(
-          auto run,
-          find_one(db, read_run, fmt::format("SELECT {} FROM runs WHERE id = ?1", kColumns), id));
+      ISA_TRY(auto run,
+              find_one(db, read_run, fmt::format("SELECT {} FROM runs WHERE id = ?1", kColumns), id));
       if (!run || (run->owner_id != scope.user && !is_platform(scope))) return no_such(id);
       return *std::move(run);
     });

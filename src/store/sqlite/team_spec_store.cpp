@@ -41,17 +41,14 @@ class Teams final : public TeamSpecStore {
   }
 
   Task<Result<Page<TeamSpec>>> list(Identity scope, std::string cursor, std::size_t limit) override {
-    return engine_.read<Page<TeamSpec>>(
-        [scope = std::move(scope), cursor = std::move(cursor), limit](Database& db) {
-          return kTeams.page(db, scope, cursor, limit);
-        });
+    return engine_.read<Page<TeamSpec>>([scope = std::move(scope), cursor = std::move(cursor), limit](
+                                            Database& db) { return kTeams.page(db, scope, cursor, limit); });
   }
 
   Task<Result<std::vector<TeamSpec>>> versions(Identity scope, TeamId id) override {
-    return engine_.read<std::vector<TeamSpec>>(
-        [scope = std::move(scope), id = std::move(id)](Database& db) {
-          return kTeams.versions(db, scope, id);
-        });
+    return engine_.read<std::vector<TeamSpec>>([scope = std::move(scope), id = std::move(id)](Database& db) {
+      return kTeams.versions(db, scope, id);
+    });
   }
 
   Task<Result<TeamSpec>> find_version(Identity scope, TeamId id, std::int64_t version) override {
