@@ -26,7 +26,7 @@ struct MemberFields {
   std::optional<std::string> model_id, model;
   std::optional<std::vector<std::string>> tools;
   std::optional<std::vector<std::string>> skills;
-  std::optional<MemberMode> mode;
+  std::optional<std::string> mode;  // In capitals or, as the original has it, without.
   std::optional<std::vector<MemberApproval>> approvals;
   std::optional<LoopLimits> limits;
   std::optional<MemberSandbox> sandbox;
@@ -117,6 +117,15 @@ Result<void> check_approvals(const std::string& at, const std::vector<MemberAppr
   return ok();
 }
 
+Result<MemberMode> read_mode(const std::string& at, std::string text) {
+  const auto written = text;
+  for (auto& c : text)
+    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+  const auto mode = json::enum_named<MemberMode>(text);
+  if (mode) return *mode;
+  return broken(at, fmt::format("expected REACTIVE, COLLABORATIVE or PROACTIVE, found '{}'", written));
+}
+
 Result<Member> read_member(const std::string& at, MemberFields from) {
   ISA_TRY(auto name, one_of(at, "name", std::move(from.name), "id", std::move(from.id)));
   if (!name && from.agent_config_id) name = from.agent_config_id->value();
@@ -138,7 +147,9 @@ Result<Member> read_member(const std::string& at, MemberFields from) {
   member.agent.tools = from.tools.value_or(std::vector<std::string>());
   member.agent.limits = from.limits.value_or(LoopLimits{});
   member.skills = from.skills.value_or(std::vector<std::string>());
-  member.mode = from.mode.value_or(MemberMode::REACTIVE);
+  if (from.mode) {
+    ISA_TRY(member.mode, read_mode(at + "/mode", *std::move(from.mode)));
+  }
   member.approvals = std::move(from.approvals);
   member.sandbox = from.sandbox.value_or(MemberSandbox::shared);
   if (member.approvals) ISA_TRYV(check_approvals(at + "/approvals", *member.approvals));
