@@ -55,13 +55,25 @@ Result<void> check_no_override(const ChatOptions& options) {
 
 }  // namespace
 
+std::optional<Usd> max_usd_of(const store::RunLimits& limits) {
+  return limits.max_usd ? Usd::of_number(*limits.max_usd) : std::nullopt;
+}
+
+Task<Result<void>> check_max_usd(model::ModelClient& model, store::ExecutionEnv env, std::string model_id) {
+  if (env != store::ExecutionEnv::deployment) co_return co_await model.check_price(std::move(model_id));
+  co_return failed_dependency(
+      "limits.max_usd cannot hold for a custom agent, which asks models of its own choice; remove the "
+      "limit or use another env")
+      .with_code("model_price_unknown");
+}
+
 sdk::AgentSpec spec_of(const store::AgentConfig& config) {
   const auto& limits = config.limits;
   return {config.name,
           config.model_id,
           config.system_prompt,
           config.tools,
-          {limits.max_turns, limits.max_seconds, limits.max_tokens}};
+          {limits.max_turns, limits.max_seconds, limits.max_tokens, max_usd_of(limits)}};
 }
 
 Result<void> add_mcp_servers(const store::AgentConfig& config, sdk::AgentSpec& agent,
@@ -102,9 +114,11 @@ Task<Result<RunOrder>> ChatPlanner::plan(Identity who, ChatOptions options, std:
     ISA_CO_TRYV(override_spec(order.agent, options, !found.agent));
     // A custom agent brings its own choice of model.
     if (order.env != store::ExecutionEnv::deployment) ISA_CO_TRYV(co_await model_.check(order.agent.model));
+    if (order.agent.limits.max_usd) ISA_CO_TRYV(co_await check_max_usd(model_, order.env, order.agent.model));
     // ... and its own skills.
     if (order.env != store::ExecutionEnv::deployment && found.agent) {
-      ISA_CO_TRY(order.skills, co_await skills_.of_turn(who, found.agent->skills, order.org));
+      ISA_CO_TRY(order.skills,
+                 co_await skills_.of_turn(skills_scope(who, *found.agent), found.agent->skills, order.org));
       order.agent.skills = summaries_of(order.skills.skills);
     }
   }
@@ -122,11 +136,10 @@ Task<Result<RunOrder>> ChatPlanner::plan(Identity who, ChatOptions options, std:
 // What the agent asks people about, and what its owner has allowed it for good.
 Task<Result<void>> ChatPlanner::add_questions(RunOrder& order) {
   offer_questions(order.agent);
-  std::vector<store::Allowance> allowances;
-  if (!order.approval_rules.empty() || order.mode == store::Mode::COLLABORATIVE) {
-    ISA_CO_TRY(allowances, co_await approvals_.allowances(order.identity));
-  }
-  add_approvals(order.agent, order.mode, order.approval_rules, allowances, order.session.agent_config_id);
+  add_approvals(order.mode, order.approval_rules, order.agent);
+  if (order.agent.approvals.empty() && order.agent.checkpoint_every == 0) co_return ok();
+  ISA_CO_TRY(const auto allowances, co_await approvals_.allowances(order.identity));
+  allow(order.agent, allowances, order.session.agent_config_id);
   co_return ok();
 }
 
@@ -144,7 +157,7 @@ Task<Result<RunOrder>> ChatPlanner::plan_team(Identity who, TeamOptions options,
   order.env = options.env;
   order.agent.name = "team";
   order.agent.limits.max_seconds = options.team.spec.max_seconds;
-  ISA_CO_TRY(order.team, co_await teams_.plan(who, std::move(options.team), options.env, std::nullopt));
+  ISA_CO_TRY(order.team, co_await teams_.plan(who, std::move(options.team), options.env));
   order.identity = std::move(who);
   order.message = std::move(message);
   order.metadata = std::move(options.metadata);
@@ -168,9 +181,9 @@ Task<Result<std::shared_ptr<const TeamPlan>>> ChatPlanner::team_of(const Identit
   ISA_CO_TRYV(check_no_override(options));
   TeamId team(std::string(id->get_string()));
   ISA_CO_TRY(auto wanted, co_await teams_.find(who, std::move(team), options.entry_agent_override));
-  ISA_CO_TRY(auto plan, co_await teams_.plan(who, std::move(wanted), env, agent->id));
-  plan->max_tokens = agent->limits.max_tokens;
-  co_return std::shared_ptr<const TeamPlan>(std::move(plan));
+  wanted.agent = agent->id;
+  wanted.budget = {agent->limits.max_tokens, max_usd_of(agent->limits)};
+  co_return co_await teams_.plan(who, std::move(wanted), env);
 }
 
 store::Session ChatPlanner::new_session(const Identity& owner, std::optional<SessionId> id,

@@ -52,7 +52,7 @@ ChatRoutes::Answer ChatRoutes::chat(net::Request& request, store::Once once) {
   const auto bond = ends_with_reader ? std::make_shared<ReaderBond>(run) : nullptr;
   ISA_CO_TRYV(co_await engine_.accepted(run));
   if (streams) co_return streamed(std::move(run), bond);
-  if (!co_await engine_.ended_or_waiting(run)) co_return waiting_answer(*run);
+  if (!co_await engine_.ended_or_waiting(run)) co_return unfinished_answer(*run);
   co_return chat_answer(ended(*run));
 }
 
@@ -63,7 +63,7 @@ ChatRoutes::Answer ChatRoutes::chat_made(net::Request& request, store::Once once
   if (auto live = engine_.registry().find(id)) {
     ISA_CO_TRYV(co_await engine_.accepted(live));
     if (streams) co_return streamed(std::move(live), nullptr);
-    if (!co_await engine_.ended_or_waiting(live)) co_return waiting_answer(*live);
+    if (!co_await engine_.ended_or_waiting(live)) co_return unfinished_answer(*live);
     co_return chat_answer(ended(*live));
   }
   ISA_CO_TRY(const auto run, co_await runs_.find(request.identity, id));
@@ -77,7 +77,7 @@ ChatRoutes::Answer ChatRoutes::query(net::Request& request, store::Once once) {
   auto prompt = std::move(body.prompt);
   ISA_CO_TRY(auto run, co_await begin(request, once, std::move(body), std::move(prompt)));
   ISA_CO_TRYV(co_await engine_.accepted(run));
-  if (!co_await engine_.ended_or_waiting(run)) co_return waiting_answer(*run);
+  if (!co_await engine_.ended_or_waiting(run)) co_return unfinished_answer(*run);
   co_return query_answer(ended(*run));
 }
 
@@ -85,7 +85,7 @@ ChatRoutes::Answer ChatRoutes::query_made(net::Request& request, store::Once onc
   const auto id = once.new_id<RunId>();
   if (const auto live = engine_.registry().find(id)) {
     ISA_CO_TRYV(co_await engine_.accepted(live));
-    if (!co_await engine_.ended_or_waiting(live)) co_return waiting_answer(*live);
+    if (!co_await engine_.ended_or_waiting(live)) co_return unfinished_answer(*live);
     co_return query_answer(ended(*live));
   }
   ISA_CO_TRY(const auto run, co_await runs_.find(request.identity, id));

@@ -46,7 +46,7 @@ ConfigRoutes::Answer ConfigRoutes::create(net::Request& request, store::Once onc
   }
   ISA_CO_TRY(auto config, create_config(once.new_id<AgentId>(), body, from ? &*from : nullptr,
                                         request.identity, default_model_, now()));
-  ISA_CO_TRYV(co_await skills_.check_exist(request.identity, config.skills));
+  ISA_CO_TRYV(co_await skills_.check_agent(request.identity, config, {}));
   if (from) ISA_CO_TRYV(co_await make_team(request.identity, *from, once.new_id<TeamId>(), config));
   ISA_CO_TRYV(co_await configs_.create(config));
   co_return answer(config);
@@ -92,9 +92,14 @@ Task<Result<store::AgentConfig>> ConfigRoutes::change(const net::Request& reques
   for (int attempt = 1;; ++attempt) {
     ISA_CO_TRY(auto current, co_await find(request));
     ISA_CO_TRYV(check_version(current, expected));
-    ISA_CO_TRY(auto next, patch_config(std::move(current), body, request.identity, default_model_, now()));
-    // What an agent has already stays, also when a skill of it is gone by now: a chat says so.
-    if (body.skills.is_present()) ISA_CO_TRYV(co_await skills_.check_exist(request.identity, next.skills));
+    ISA_CO_TRY(auto next, patch_config(current, body, request.identity, default_model_, now()));
+    // What an agent has already stays, also when a skill of it is gone by now: a chat says so. But nobody
+    // else shows an owner's skills to another organization.
+    const bool is_moved = next.org_id != current.org_id && request.identity.user != current.owner_id;
+    if (body.skills.is_present() || is_moved) {
+      auto trusted = is_moved ? std::vector<std::string>() : current.skills;
+      ISA_CO_TRYV(co_await skills_.check_agent(request.identity, next, std::move(trusted)));
+    }
     auto updated = co_await configs_.update(request.identity, std::move(next));
     const bool came_second = !updated && updated.error().kind() == ErrorKind::conflict;
     if (!came_second || expected || attempt == kChangeAttempts) co_return updated;

@@ -17,6 +17,7 @@ constexpr std::size_t kMcpServersMax = 16;  // Each may be a process.
 constexpr std::int64_t kTurnsMax = 10'000;
 constexpr std::int64_t kSecondsMax = 24L * 3'600;
 constexpr std::int64_t kApprovalSecondsMax = 30L * 24 * 3'600;
+constexpr std::int64_t kCheckpointEveryMax = 100;
 
 Error broken(std::string pointer, std::string rule) {
   return validation_error("{}: {}", pointer, rule).with_param(pointer);
@@ -146,6 +147,13 @@ Result<void> check_approvals(const std::vector<store::ApprovalRule>& rules) {
     if (rules[i].timeout_s < 1 || rules[i].timeout_s > kApprovalSecondsMax)
       return broken(at("approvals", i) + "/timeout_s",
                     fmt::format("must be from 1 to {}", kApprovalSecondsMax));
+    if (rules[i].on_timeout != store::OnTimeout::deny)
+      return broken(at("approvals", i) + "/on_timeout", "must be 'deny': a call has no default answer");
+    if (!rules[i].every) continue;
+    if (rules[i].match != "update_plan")
+      return broken(at("approvals", i) + "/every", "goes with the match 'update_plan' only");
+    if (*rules[i].every < 0 || *rules[i].every > kCheckpointEveryMax)
+      return broken(at("approvals", i) + "/every", fmt::format("must be from 0 to {}", kCheckpointEveryMax));
   }
   return ok();
 }

@@ -52,11 +52,8 @@ TEST(Idempotency, EveryRouteThatCreatesOrStartsSomethingHonoursTheKey) {
       if (route.method != Method::post || route.pattern.ends_with("/cancel") ||
           route.pattern.ends_with("/{request_id}") || route.pattern.ends_with("/steer"))
         continue;  // Those end something, are done once anyway, or are words to what is under way.
-      // The answer of a new webhook holds its secret and is kept nowhere; events and calls of webhooks are no
-      // requests of a person.
-      if (route.pattern.ends_with("/triggers") || route.pattern.ends_with("/agents/events") ||
-          route.pattern.contains("/hooks/"))
-        continue;
+      // Calls of webhooks are no requests of a person; a signature is taken once.
+      if (route.pattern.contains("/hooks/")) continue;
       auto path = route.pattern;
       if (const auto id = path.find("{id}"); id != path.npos) path.replace(id, 4, "x");
       const auto refused = co_await p.send(keyed(path, "", "no key"));
@@ -84,6 +81,95 @@ TEST(Idempotency, AnObjectIsMadeOnce) {
       EXPECT_TRUE(is_replay(second));
       EXPECT_EQ(co_await count(p, list, name), before + 1) << path;
     }
+  });
+}
+
+Task<std::string> proactive_agent(Platform& p) {
+  const auto agent = co_await p.post(kConfigs, R"({"name":"a","env":"cloud_shared","mode":"PROACTIVE"})");
+  co_return std::string(agent.at("id").as_string());
+}
+
+// Every file of the database, to look for what must not be there.
+std::string database_of(const std::filesystem::path& folder) {
+  std::string bytes;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    if (!entry.path().filename().string().starts_with("isa.db")) continue;
+    std::ifstream file(entry.path(), std::ios::binary);
+    bytes.append(std::istreambuf_iterator<char>(file), {});
+  }
+  return bytes;
+}
+
+TEST(Idempotency, AWebhookIsMadeOnceAndItsSecretIsShownAgainAndKeptNowhere) {
+  const TempFolder folder;
+  const auto body = [](const std::filesystem::path& at) -> Task<void> {
+    Platform p(co_await asio::this_coro::executor, at);
+    EXPECT_TRUE(co_await p.service->start());
+    const auto agent = co_await proactive_agent(p);
+    const auto create =
+        keyed("/api/v1/agents/triggers",
+              fmt::format(R"({{"name":"t","agent_config_id":"{}","type":"webhook","prompt":"x"}})", agent));
+    const auto first = co_await p.send(create);
+    const auto second = co_await p.send(create);
+    EXPECT_EQ(first.status, 200) << first.body;
+    EXPECT_EQ(second.body, first.body);
+    EXPECT_TRUE(is_replay(second));
+    EXPECT_EQ(co_await count(p, "/api/v1/agents/triggers", "triggers"), 1u);
+    const auto made = json::parse(first.body).value();
+    EXPECT_EQ(database_of(at).find(std::string(made.at("secret").as_string())), std::string::npos);
+    EXPECT_NE(database_of(at).find(std::string(made.at("id").as_string())), std::string::npos);
+    // To nobody else: the key of another user is another key.
+    auto foreign = create;
+    foreign.user = "bob";
+    EXPECT_EQ((co_await p.send(foreign)).status, 404);
+
+    const auto gone = "/api/v1/agents/triggers/" + std::string(made.at("id").as_string());
+    EXPECT_EQ((co_await p.send({Method::del, gone})).status, 200);
+    EXPECT_EQ((co_await p.send(create)).status, 404);
+    co_await p.service->stop();
+  };
+  isa::testing::run(body(folder.path()));
+}
+
+TEST(Idempotency, ATriggerThatACrashCutOffIsMadeByTheNextRequestOrFound) {
+  with_platform([](Platform& p) -> Task<void> {
+    const auto agent = co_await proactive_agent(p);
+    const auto body =
+        fmt::format(R"({{"name":"t","agent_config_id":"{}","type":"webhook","prompt":"x"}})", agent);
+    const auto create = keyed("/api/v1/agents/triggers", body);
+    co_await claim_for_a_dead_process(p, create, "0123");
+    const auto made = co_await p.send(create);
+    EXPECT_EQ(json::parse(made.body).value().at("id").as_string(), "trig_0123");
+    const auto again = keyed("/api/v1/agents/triggers", body, "other");
+    co_await claim_for_a_dead_process(p, again, "0123");
+    EXPECT_EQ((co_await p.send(again)).body, made.body);
+  });
+}
+
+TEST(Idempotency, AnEventIsSeenOnceByEveryTrigger) {
+  with_platform([](Platform& p) -> Task<void> {
+    const auto agent = co_await proactive_agent(p);
+    for (const auto* rule : {R"({"event":"e"})", R"({"event":"e","count":3,"within_minutes":5})"})
+      std::ignore = co_await p.post(
+          "/api/v1/agents/triggers",
+          fmt::format(R"({{"name":"t","agent_config_id":"{}","type":"pattern","prompt":"x","rule":{}}})",
+                      agent, rule));
+    const std::string event = R"({"type":"e","data":{}})";
+    const auto first = co_await p.send(keyed("/api/v1/agents/events", event));
+    EXPECT_EQ((co_await p.send(keyed("/api/v1/agents/events", event))).body, first.body);
+    EXPECT_NE(first.body.find("1 of 3"), std::string::npos) << first.body;
+
+    // A crash after it was seen, and before that was answered.
+    const std::string seed = "01jd3k9q8x7m6n5p4r3s2t1v0w";
+    const auto cut_off = keyed("/api/v1/agents/events", R"({"type":"e","data":{"n":2}})", "cut off");
+    co_await claim_for_a_dead_process(p, cut_off, seed);
+    const auto seen = json::parse((co_await p.send(cut_off)).body).value();
+    auto other = keyed("/api/v1/agents/events", R"({"type":"e","data":{"n":2}})", "the same");
+    co_await claim_for_a_dead_process(p, other, seed);
+    const auto again = json::parse((co_await p.send(other)).body).value();
+    EXPECT_EQ(again.at("triggers").as_array().size(), 2u);
+    EXPECT_NE(json::serialize(seen).find("2 of 3"), std::string::npos);
+    EXPECT_NE(json::serialize(again).find("it has seen this event already"), std::string::npos);
   });
 }
 

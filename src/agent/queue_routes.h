@@ -5,7 +5,7 @@
 
 namespace isa::agent {
 
-// What waits in a session's queue: look at it, change its words or its place, or hand it to the turn that is
+// What waits in a session's queue: look at it, change its words or its place, or hand it to the run that is
 // under way. A queued run is taken out by cancelling it.
 class QueueRoutes {
  public:
@@ -20,8 +20,9 @@ class QueueRoutes {
  private:
   Task<Result<std::shared_ptr<LiveRun>>> live(const net::Request& request);
   Task<Result<void>> edit_message(LiveRun& run, std::string message);
-  Result<void> move(const LiveRun& run, const std::optional<RunId>& before);
-  Task<Result<RunId>> hand_over(std::shared_ptr<LiveRun> queued);
+  Task<Result<void>> move(const LiveRun& run, const std::optional<RunId>& before);
+  Answer say(LiveRun& run, std::string message, TraceContext trace);
+  Answer hand_over(LiveRun& queued);
 
   store::SessionStore& sessions_;
   store::RunStore& runs_;

@@ -3,9 +3,11 @@
 #include "agent/open_calls.h"
 #include "agent/run_continuation.h"
 #include "agent/run_ending.h"
+#include "agent/turn_recorder.h"
 #include "base/log.h"
 
-#include <algorithm>
+#include <map>
+#include <set>
 
 namespace isa::agent {
 namespace {
@@ -30,6 +32,8 @@ struct Remains {
   bool has_end = false;
   std::optional<sdk::Event> terminal;
   std::string text;
+  std::vector<std::string> heard;
+  std::set<RunId> spoken;  // Queued runs whose messages it has heard.
   OpenCalls open_calls;
   OpenTasks open_tasks;
 };
@@ -46,6 +50,11 @@ Remains look_at(const store::Run& run, const Events& events) {
     remains.has_start = remains.has_start || event->type == EventType::session_start;
     remains.has_end = remains.has_end || event->type == EventType::session_end;
     if (event->type == EventType::text && event->content) remains.text += *event->content;
+    if (is_steered(*event)) {
+      remains.heard.push_back(*event->content);
+      const auto* queued = event->metadata.if_contains("queued_run_id");
+      if (queued && queued->is_string()) remains.spoken.emplace(std::string(queued->get_string()));
+    }
     remains.open_calls.see(*event);
     remains.open_tasks.see(*event);
     if (event->is_terminal()) remains.terminal = std::move(*event);
@@ -84,27 +93,30 @@ class Writer {
   Events& events_;
 };
 
-void complete(const store::Run& run, Remains& remains, RunEnding& ending, Events& events) {
+void complete(const store::Run& run, Remains& remains, RunEnding& ending, StopReason stop, Events& events) {
   Writer writer(run, events);
   if (!remains.has_start) writer.add(sdk::Event{sdk::EventType::session_start, "", {}});
   if (!remains.terminal) {
     for (const auto& event : remains.open_calls.cut_off()) writer.add(event);
-    for (const auto& event : remains.open_tasks.cut_off(why_cut_off(StopReason::platform))) writer.add(event);
+    for (const auto& event : remains.open_tasks.cut_off(why_cut_off(stop))) writer.add(event);
     add_report(ending, remains.open_tasks);
     writer.add(ending.terminal);
   }
   if (!remains.has_end) writer.add(ending.session_end);
 }
 
-Task<Result<void>> end_run(store::RunStore& runs, store::EventLog& log, store::Run run, Events logged) {
-  auto events = in_order(logged);
+// `events` in order.
+Task<Result<void>> end_run(store::RunStore& runs, store::EventLog& log, store::Run run, Events events,
+                           StopReason stop = StopReason::platform) {
   const auto known = events.size();
   auto remains = look_at(run, events);
-  auto ending = ending_of({.stop = StopReason::platform,
-                           .terminal = remains.terminal,
-                           .text = remains.text,
-                           .duration_ms = duration_ms(events)});
-  complete(run, remains, ending, events);
+  // It had not begun, and its end says that its message is not its own to say: it was taken out of the queue,
+  // or is another's.
+  const bool is_mute =
+      run.state == store::RunState::queued && (remains.terminal || stop == StopReason::steered);
+  auto ending = ending_of(
+      {.stop = stop, .terminal = remains.terminal, .text = remains.text, .duration_ms = duration_ms(events)});
+  complete(run, remains, ending, stop, events);
   if (events.size() > known) {
     Events added(events.begin() + static_cast<std::ptrdiff_t>(known), events.end());
     ISA_CO_TRYV(co_await log.append(run.id, std::move(added)));
@@ -114,43 +126,90 @@ Task<Result<void>> end_run(store::RunStore& runs, store::EventLog& log, store::R
   if (ending.failure) run.error_code = std::string(ending.failure->code());
   run.usage = ending.usage;
   run.ended_at = now();
-  // Also of a run that still waited: whoever sent the message was told that it had been taken.
-  auto history = history_of(run.id, *run.ended_at, run.message, std::nullopt, remains.text);
+  // Whoever sent the message was told that it had been taken.
+  std::vector<store::SessionMessage> history;
+  if (!is_mute)
+    history = history_of(run.id, *run.ended_at, run.message, std::nullopt, remains.text, remains.heard);
   const auto id = run.id;
   ISA_CO_TRYV(co_await runs.finish(std::move(run), std::move(events), std::move(history)));
   co_return co_await log.release(id);
 }
 
-// A run that said its last word has only to be stored.
-bool goes_on(const store::Run& run, const json::object& continuation, const Events& logged) {
-  if (!survives_a_crash(continuation)) return false;
-  const auto remains = look_at(run, in_order(logged));
-  return remains.has_start && !remains.terminal && !remains.has_end;
-}
+// The runs one after the other, those that have begun first: so it is known what they have heard when the
+// queued ones come.
+class Recovery {
+ public:
+  Recovery(store::RunStore& runs, store::EventLog& log) : runs_(runs), log_(log) {}
+
+  Task<Result<void>> take(store::Run run, Events events) {
+    const auto remains = look_at(run, events);
+    spoken_.insert(remains.spoken.begin(), remains.spoken.end());
+    auto stop = StopReason::platform;
+    if (!remains.terminal) {
+      ISA_CO_TRY(auto waiting, co_await waiting_of(run, remains.has_start));
+      if (waiting && waiting->speaks_to) {
+        ISA_CO_TRY(const bool is_heard, co_await has_heard(*waiting->speaks_to, run.id));
+        if (is_heard) stop = StopReason::steered;
+      }
+      if (waiting && stop != StopReason::steered) {
+        waiting->events = std::move(events);
+        report.waiting.push_back(*std::move(waiting));
+        co_return ok();
+      }
+    }
+    ++report.ended;
+    co_return co_await end_run(runs_, log_, std::move(run), std::move(events), stop);
+  }
+
+  RecoveryReport report;
+
+ private:
+  // Nothing of a run that was cut off for good, or of which the store does not know how to go on.
+  Task<Result<std::optional<WaitingRun>>> waiting_of(const store::Run& run, bool has_start) {
+    std::optional<WaitingRun> waiting;
+    if (run.state == store::RunState::waiting || run.state == store::RunState::running) {
+      ISA_CO_TRY(auto document, co_await runs_.continuation(run.id));
+      const bool goes_on =
+          document && (run.state == store::RunState::waiting || (has_start && survives_a_crash(*document)));
+      if (goes_on) waiting = WaitingRun{.row = run, .document = *std::move(document), .events = {}};
+    } else if (run.state == store::RunState::queued) {
+      ISA_CO_TRY(auto entry, co_await runs_.queue_entry(run.id));
+      if (entry)
+        waiting = WaitingRun{.row = run,
+                             .document = std::move(entry->order),
+                             .events = {},
+                             .place = entry->place,
+                             .speaks_to = std::move(entry->speaks_to)};
+    }
+    co_return waiting;
+  }
+
+  Task<Result<bool>> has_heard(const RunId& hearer, const RunId& queued) {
+    if (spoken_.contains(queued)) co_return true;
+    // A recovery before this one, which was cut off itself, may have ended it.
+    ISA_CO_TRY(const auto events, co_await runs_.events(hearer, 0));
+    store::Run ended;
+    ended.id = hearer;
+    co_return look_at(ended, events).spoken.contains(queued);
+  }
+
+  store::RunStore& runs_;
+  store::EventLog& log_;
+  std::set<RunId> spoken_;
+};
 
 }  // namespace
 
 Task<Result<RecoveryReport>> recover_runs(store::RunStore& runs, store::EventLog& log) {
-  RecoveryReport report;
   ISA_CO_TRY(auto logged, co_await log.recover());
   ISA_CO_TRY(auto unfinished, co_await runs.unfinished());
-  // Oldest first: a session's history grows in the order of its runs.
-  std::ranges::sort(unfinished, {}, [](const store::Run& run) { return std::pair(run.created_at, run.id); });
+  Recovery recovery(runs, log);
   for (auto& run : unfinished) {
     Events events;
-    if (auto found = logged.extract(run.id)) events = std::move(found.mapped());
-    const bool is_waiting = run.state == store::RunState::waiting;
-    if (is_waiting || run.state == store::RunState::running) {
-      ISA_CO_TRY(auto continuation, co_await runs.continuation(run.id));
-      if (continuation && (is_waiting || goes_on(run, *continuation, events))) {
-        auto& list = is_waiting ? report.waiting : report.cut_off;
-        list.push_back({std::move(run), *std::move(continuation), in_order(events)});
-        continue;
-      }
-    }
-    ISA_CO_TRYV(co_await end_run(runs, log, std::move(run), std::move(events)));
-    ++report.ended;
+    if (const auto found = logged.extract(run.id)) events = in_order(found.mapped());
+    ISA_CO_TRYV(co_await recovery.take(std::move(run), std::move(events)));
   }
+  auto report = std::move(recovery.report);
   for (const auto& [id, events] : logged) {
     ISA_CO_TRYV(co_await log.release(id));
     ++report.released;

@@ -2,6 +2,7 @@
 // the same folder.
 #include "agent/recovery.h"
 
+#include "agent/run_continuation.h"
 #include "agent/test_crash.h"
 #include "agent/test_platform.h"
 
@@ -98,18 +99,20 @@ Task<void> doomed_with_a_queue(std::filesystem::path folder, int report) {
 Task<void> check_that_both_were_kept(std::filesystem::path folder, std::string waiting) {
   Platform platform(co_await asio::this_coro::executor, folder);
   EXPECT_TRUE(co_await platform.service->start());
+  const auto events = co_await platform.send({Method::get, "/api/v1/agents/runs/" + waiting + "/events"});
+  EXPECT_EQ(types_of(co_await platform.read(events)).back(), "[DONE]");
   const auto run = co_await platform.get("/api/v1/agents/runs/" + waiting);
-  EXPECT_EQ(run.at("state").as_string(), "failed");
-  EXPECT_EQ(run.at("error_code").as_string(), "interrupted");
+  EXPECT_EQ(run.at("state").as_string(), "succeeded");
+  EXPECT_EQ(platform.model.requests.size(), 1u);
   const auto kept = co_await platform.get("/api/v1/agents/sessions/s/messages");
   std::vector<std::string> said;
   for (const auto& one : kept.at("messages").as_array())
     said.push_back(sdk::message_from_json(one.at("message").as_object())->text());
-  EXPECT_EQ(said, (std::vector<std::string>{"first", "second"}));
+  EXPECT_EQ(said, (std::vector<std::string>{"first", "second", "Hello, world"}));
   co_await platform.service->stop();
 }
 
-TEST(Recovery, TheMessageOfARunThatStillWaitedIsInTheHistoryAfterAKill) {
+TEST(Recovery, ARunThatStillWaitedRunsAfterAKillAndTheOneThatHadBegunDoesNot) {
   const TempFolder folder;
   const auto seen = run_and_kill([&](int report) { return doomed_with_a_queue(folder.path(), report); });
   ASSERT_TRUE(seen.run.starts_with("run_"));
@@ -235,6 +238,100 @@ Task<void> killed_during_recovery() {
 
 TEST(Recovery, CanBeCutOffAndRepeated) {
   isa::testing::run(killed_during_recovery());
+}
+
+// A run that waits behind `hearer`, which its message was handed to.
+Task<store::Run> queued_behind(Stores& stores, const store::Run& hearer, std::string message) {
+  store::Run run{.id = RunId::make(),
+                 .session_id = hearer.session_id,
+                 .owner_id = hearer.owner_id,
+                 .message = std::move(message),
+                 .created_at = now()};
+  RunOrder order;
+  order.identity.user = hearer.owner_id;
+  store::QueueEntry entry{write_order(order), 1, hearer.id};
+  EXPECT_TRUE(co_await stores.store->runs().create(run, entry));
+  co_return run;
+}
+
+sdk::Event heard(const store::Run& queued) {
+  sdk::Event event{sdk::EventType::system, queued.message, {}};
+  event.metadata["event"] = "steered";
+  event.metadata["queued_run_id"] = queued.id.value();
+  return event;
+}
+
+Task<std::vector<std::string>> words_in_history(Stores& stores) {
+  const auto messages = co_await stores.store->sessions().messages({.user = UserId("ann")}, SessionId("s"));
+  std::vector<std::string> words;
+  for (const auto& one : *messages) words.push_back(sdk::message_from_json(one.message)->text());
+  co_return words;
+}
+
+Task<void> killed_after_a_message_was_heard(bool ended_before) {
+  const TempFolder folder;
+  Stores stores(folder.path());
+  const auto hearer = co_await unfinished_run(stores);
+  const auto queued = co_await queued_behind(stores, hearer, "use blue");
+  std::vector<store::LoggedEvent> events;
+  events.push_back(logged(hearer, 1, {sdk::EventType::session_start, "", {}}));
+  events.push_back(logged(hearer, 2, heard(queued)));
+  EXPECT_TRUE(co_await stores.log->append(hearer.id, events));
+  if (ended_before) {  // By a recovery that was cut off between the two.
+    auto row = hearer;
+    row.state = store::RunState::failed;
+    EXPECT_TRUE(co_await stores.store->runs().finish(
+        row, events, history_of(row.id, now(), row.message, std::nullopt, "", {queued.message})));
+    EXPECT_TRUE(co_await stores.log->release(hearer.id));
+  }
+
+  const auto report = co_await recover_runs(stores.store->runs(), *stores.log);
+  EXPECT_TRUE(report && report->waiting.empty());
+  const auto row = co_await stores.store->runs().find({.user = UserId("ann")}, queued.id);
+  EXPECT_EQ(row->state, store::RunState::cancelled);
+  EXPECT_EQ(row->error_code, "steered");
+  EXPECT_EQ(co_await words_in_history(stores), (std::vector<std::string>{"hi", "use blue"}));
+}
+
+TEST(Recovery, AMessageThatWasHeardIsNotSaidOnceMore) {
+  isa::testing::run(killed_after_a_message_was_heard(false));
+  isa::testing::run(killed_after_a_message_was_heard(true));
+}
+
+Task<void> killed_before_a_message_was_heard() {
+  const TempFolder folder;
+  Stores stores(folder.path());
+  const auto hearer = co_await unfinished_run(stores);
+  const auto queued = co_await queued_behind(stores, hearer, "use blue");
+  const auto report = co_await recover_runs(stores.store->runs(), *stores.log);
+  EXPECT_EQ(report->ended, 1u);
+  EXPECT_EQ(report->waiting.size(), 1u);
+  if (!report->waiting.empty()) EXPECT_EQ(report->waiting[0].row.id, queued.id);
+  EXPECT_EQ(co_await words_in_history(stores), (std::vector<std::string>{"hi"}));
+}
+
+TEST(Recovery, AMessageThatWasNotHeardStaysARunOfItsOwn) {
+  isa::testing::run(killed_before_a_message_was_heard());
+}
+
+Task<void> killed_after_a_queued_run_was_cancelled() {
+  const TempFolder folder;
+  Stores stores(folder.path());
+  const auto first = co_await unfinished_run(stores);
+  const auto queued = co_await queued_behind(stores, first, "never mind");
+  std::vector<store::LoggedEvent> events;
+  events.push_back(logged(queued, 1, {sdk::EventType::session_start, "", {}}));
+  events.push_back(logged(queued, 2, {sdk::EventType::result, "", {{"subtype", "interrupted"}}}));
+  EXPECT_TRUE(co_await stores.log->append(queued.id, events));
+  const auto report = co_await recover_runs(stores.store->runs(), *stores.log);
+  EXPECT_TRUE(report && report->waiting.empty());
+  const auto row = co_await stores.store->runs().find({.user = UserId("ann")}, queued.id);
+  EXPECT_EQ(row->state, store::RunState::cancelled);
+  EXPECT_EQ(co_await words_in_history(stores), (std::vector<std::string>{"hi"}));
+}
+
+TEST(Recovery, ARunWhoseEndWasShownInTheQueueIsNotRun) {
+  isa::testing::run(killed_after_a_queued_run_was_cancelled());
 }
 
 }  // namespace

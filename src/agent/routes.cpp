@@ -36,6 +36,7 @@ std::vector<net::Route> routes(Handlers& h, store::IdempotencyKeys& keys) {
   using enum net::Method;
   // What makes or starts something does so once for each Idempotency-Key; the second handler finds it again.
   const auto once = [&](auto& of, auto make, auto made) { return keys.once(on(of, make), on(of, made)); };
+  const auto shown_again = store::KeptOf::errors;
   return {
       {get, "/api/v1/agents/configs", on(h.configs, &ConfigRoutes::list)},
       {post, "/api/v1/agents/configs", once(h.configs, &ConfigRoutes::create, &ConfigRoutes::made),
@@ -48,6 +49,8 @@ std::vector<net::Route> routes(Handlers& h, store::IdempotencyKeys& keys) {
       {post, "/api/v1/agents/configs/{id}/rollback",
        once(h.configs, &ConfigRoutes::rollback, &ConfigRoutes::rolled_back_already)},
       {get, "/api/v1/agents/configs/{id}/audit", on(h.configs, &ConfigRoutes::audit)},
+      {get, "/api/v1/agents/configs/{id}/memories", on(h.memories, &MemoryRoutes::search)},
+      {del, "/api/v1/agents/configs/{id}/memories", on(h.memories, &MemoryRoutes::forget)},
 
       {get, "/api/v1/agents/templates", on(h.templates, &TemplateRoutes::list), kPublic},
       {get, "/api/v1/agents/templates/{id}", on(h.templates, &TemplateRoutes::get), kPublic},
@@ -104,15 +107,16 @@ std::vector<net::Route> routes(Handlers& h, store::IdempotencyKeys& keys) {
       {del, "/api/v1/agents/approvals/allowances/{allowance_id}", on(h.approvals, &ApprovalRoutes::disallow)},
 
       {get, "/api/v1/agents/triggers", on(h.triggers, &TriggerRoutes::list)},
-      // Answers with a secret, which must not be kept for a second request.
-      {post, "/api/v1/agents/triggers", on(h.triggers, &TriggerRoutes::create)},
+      // The answer has a secret, which is kept sealed and nowhere else.
+      {post, "/api/v1/agents/triggers",
+       keys.once(on(h.triggers, &TriggerRoutes::create), on(h.triggers, &TriggerRoutes::made), shown_again)},
       {get, "/api/v1/agents/triggers/{id}", on(h.triggers, &TriggerRoutes::get)},
       {patch, "/api/v1/agents/triggers/{id}", on(h.triggers, &TriggerRoutes::patch)},
       {del, "/api/v1/agents/triggers/{id}", on(h.triggers, &TriggerRoutes::remove)},
       {post, "/api/v1/agents/triggers/{id}/fire",
        once(h.triggers, &TriggerRoutes::fire, &TriggerRoutes::fired_already)},
       {get, "/api/v1/agents/triggers/{id}/firings", on(h.triggers, &TriggerRoutes::firings)},
-      {post, "/api/v1/agents/events", on(h.triggers, &TriggerRoutes::event), kEventBody},
+      {post, "/api/v1/agents/events", keys.once(on(h.triggers, &TriggerRoutes::event)), kEventBody},
       {post, "/api/v1/agents/hooks/{id}", on(h.triggers, &TriggerRoutes::hook), kWebhook},
   };
 }

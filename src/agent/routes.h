@@ -3,6 +3,7 @@
 #include "agent/approvals/approval_routes.h"
 #include "agent/chat_routes.h"
 #include "agent/config_routes.h"
+#include "agent/memory/memory_routes.h"
 #include "agent/queue_routes.h"
 #include "agent/run_routes.h"
 #include "agent/session_routes.h"
@@ -27,6 +28,7 @@ struct Handlers {
   TeamRoutes teams;
   SwarmRoutes swarms;
   TriggerRoutes triggers;
+  MemoryRoutes memories;
 };
 
 // The table of api.md, "Agent service". api/agent.openapi.yaml describes the same routes; a test compares

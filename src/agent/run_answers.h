@@ -24,9 +24,9 @@ class ReaderBond {
 net::Response with_ids(net::Response response, const RunId& run, const SessionId& session);
 // `bond` may be null: then the run goes on without its reader.
 net::Response streamed(std::shared_ptr<LiveRun> run, std::shared_ptr<ReaderBond> bond);
+// 202, to a caller without a stream who would wait for as long as people take, or for the next start of the
+// platform: {status: waiting | queued, session_id, run_id, approvals}
+net::Response unfinished_answer(const LiveRun& run);
 net::Response replayed(const store::Run& run, std::vector<store::LoggedEvent> events);
-
-// Of a run that asks somebody and would keep a caller without a stream waiting for as long as they take.
-net::Response waiting_answer(const LiveRun& run);
 
 }  // namespace isa::agent

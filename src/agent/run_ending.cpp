@@ -23,7 +23,8 @@ constexpr std::array kKinds{
 ErrorKind kind_of(std::string_view code) {
   for (const auto kind : kKinds)
     if (code == to_string(kind)) return kind;
-  if (code == "model_not_configured" || code == "model_not_found") return ErrorKind::failed_dependency;
+  if (code == "model_not_configured" || code == "model_not_found" || code == "model_price_unknown")
+    return ErrorKind::failed_dependency;
   if (code == "interrupted") return ErrorKind::service_unavailable;
   if (code == "error_max_turns" || code == "error_max_handoffs") return ErrorKind::timeout;
   if (code == "error_budget") return ErrorKind::quota_exceeded;
@@ -71,9 +72,11 @@ void judge_result(RunEnding& ending, const std::string& text) {
                          .with_code("steered");
   } else {
     const auto code = subtype == "error_model" ? "upstream_error" : subtype;
+    const auto problem = string_in(event.metadata, "problem");
     ending.failure = subtype == "error_task_failed"
                          ? make_error(kind_of(code), "{}", *event.content).with_code(subtype)
-                         : make_error(kind_of(code), "the agent stopped before it finished: {}", subtype)
+                         : make_error(kind_of(code), "the agent stopped before it finished: {}{}", subtype,
+                                      problem.empty() ? "" : " - " + problem)
                                .with_code(subtype);
   }
 }
@@ -158,10 +161,12 @@ std::string_view failure_code(const RunEnding& ending) {
 
 std::vector<store::SessionMessage> history_of(const RunId& run, Timestamp at, const std::string& message,
                                               std::optional<std::vector<sdk::Message>> recorded,
-                                              const std::string& text) {
+                                              const std::string& text,
+                                              const std::vector<std::string>& heard) {
   if (!recorded) {
     recorded.emplace();
     recorded->push_back(sdk::Message::make(sdk::ChatRole::user, message));
+    for (const auto& said : heard) recorded->push_back(sdk::Message::make(sdk::ChatRole::user, said));
     if (!text.empty()) recorded->push_back(sdk::Message::make(sdk::ChatRole::assistant, text));
   }
   make_whole(*recorded);

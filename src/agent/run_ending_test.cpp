@@ -43,6 +43,16 @@ TEST(RunEnding, ALimitIsAFailureWithItsSubtypeAsCode) {
   EXPECT_EQ(ending.failure->kind(), ErrorKind::timeout);
 }
 
+TEST(RunEnding, ABudgetThatIsUsedUpSaysWhichAndHowMuch) {
+  const auto ending =
+      ending_of({.terminal = result("so far", {{"subtype", "error_budget"},
+                                               {"problem", "limits.max_usd is 1, and 2 USD were spent"}})});
+
+  EXPECT_EQ(ending.failure->kind(), ErrorKind::quota_exceeded);
+  EXPECT_NE(ending.failure->message().find("error_budget - limits.max_usd is 1, and 2 USD were spent"),
+            std::string::npos);
+}
+
 TEST(RunEnding, ACancelledRunEndsWithAnInterruptedResultWhateverTheTurnSaid) {
   const auto ending =
       ending_of({.stop = StopReason::asked, .terminal = sdk::error_event("x", "y", false), .text = "so"});

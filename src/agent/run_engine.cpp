@@ -51,6 +51,11 @@ std::set<ApprovalId> asked_in(const std::vector<store::LoggedEvent>& events) {
   return asked;
 }
 
+// It has not begun.
+bool is_queued(const LiveRun& run) {
+  return run.row.state == store::RunState::queued;
+}
+
 std::int64_t millis_since(Timestamp start) {
   return (now() - start).count();
 }
@@ -63,6 +68,7 @@ RunEngine::RunEngine(asio::any_io_executor executor, Parts parts, AgentServiceCo
       config_(std::move(config)),
       pause_(parts_.runs, parts_.approvals),
       registry_(executor),
+      hand_over_(registry_, parts_.runs, parts_.executors, parts_.teams),
       runs_(executor) {}
 
 Result<std::shared_ptr<LiveRun>> RunEngine::start(RunOrder order) {
@@ -90,9 +96,12 @@ void RunEngine::revive(WaitingRun waiting, Continuation from) {
   auto run = std::make_shared<LiveRun>(executor_, parts_.log, std::move(from.order), limits);
   run->row = std::move(waiting.row);
   run->record = std::move(from.record);
-  run->is_revived = true;
+  for (auto& text : from.unheard) run->unheard.push_back({0, std::move(text), false});
   run->accepted = ok();
-  run->recorder.restore(waiting.events);
+  run->place = waiting.place;
+  if (waiting.speaks_to) run->speech = Speech{.to = *waiting.speaks_to};
+  run->is_revived = run->row.state != store::RunState::queued;
+  if (run->is_revived) run->recorder.restore(waiting.events);
   run->asked = asked_in(waiting.events);
   run->stream.restore(std::move(waiting.events));
   registry_.add(run);
@@ -111,7 +120,7 @@ Task<bool> RunEngine::ended(std::shared_ptr<LiveRun> run, Deadline deadline) {
 
 Task<bool> RunEngine::ended_or_waiting(std::shared_ptr<LiveRun> run) {
   while (!run->ending && !run->is_waiting()) co_await run->changed.wait();
-  co_return run->ending.has_value();
+  co_return run->ending && !run->stream.is_let_go();
 }
 
 Task<void> RunEngine::forget_session(SessionId session) {
@@ -123,20 +132,11 @@ Task<void> RunEngine::forget_session(SessionId session) {
   co_await parts_.teams.forget(session);
 }
 
-Task<Result<void>> RunEngine::steer(LiveRun& run, std::string message) {
-  const auto place = parts_.executors.find(run.order.env);
-  if (place == parts_.executors.end() || run.row.state != store::RunState::running)
-    co_return conflict("run {} is {}: only one that is running hears more", run.id.value(),
-                       json::name_of(run.row.state))
-        .with_code("turn_not_running");
-  TurnExecutor& executor = run.order.team ? parts_.teams : *place->second;
-  co_return co_await executor.steer(run.order.session.id, run.id, std::move(message));
-}
-
 Task<void> RunEngine::stop() {
   is_stopping_ = true;
   for (const auto& run : registry_.all())
-    if (run->is_waiting()) run->request_stop(StopReason::platform);
+    if (run->is_waiting() || (is_queued(*run) && registry_.ahead_of(*run) > 0))
+      run->request_stop(StopReason::platform);
   co_await registry_.wait_until_empty(Deadline::after(config_.drain_timeout));
   for (const auto& run : registry_.all()) run->request_stop(StopReason::platform);
   co_await runs_.join();
@@ -145,7 +145,7 @@ Task<void> RunEngine::stop() {
 Task<void> RunEngine::drive(std::shared_ptr<LiveRun> run) {
   co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
   try {
-    if (!run->is_revived) run->accepted = co_await create_rows(*run);
+    if (!run->accepted) run->accepted = co_await create_rows(*run);
     run->changed.notify();
     if (*run->accepted) co_await live(*run);
   } catch (const std::exception& e) {  // A bug. The next start of the platform ends the run in the store.
@@ -156,8 +156,21 @@ Task<void> RunEngine::drive(std::shared_ptr<LiveRun> run) {
     if (!run->ending) run->ending = ending_of({.error = std::move(error)});
     run->stream.close();
   }
+  hand_over_.release(*run);
+  say_by_itself(*run);
   registry_.remove(*run);
   run->changed.notify();
+}
+
+// What was said to a turn that ended without having heard it is a run of its own, as a queued message would
+// be.
+void RunEngine::say_by_itself(LiveRun& run) {
+  if (run.stop != StopReason::none) return;
+  for (auto& word : run.unheard) {
+    if (word.is_offered) continue;  // Who says it will be told that the run is over.
+    if (auto own = start(order_after(run, std::move(word.text))); !own)
+      log::warn("run.word_lost", {{"run_id", run.id.value()}, {"detail", own.error().message()}});
+  }
 }
 
 Task<void> RunEngine::live(LiveRun& run) {
@@ -166,7 +179,8 @@ Task<void> RunEngine::live(LiveRun& run) {
     run.turn.spawn("turn of " + run.id.value(), turn(run));
     co_await run.turn.join();
   }
-  if (run.is_waiting() && run.stop == StopReason::platform)
+  const bool waits = run.is_waiting() || (is_queued(run) && !run.turn_error);
+  if (waits && run.stop == StopReason::platform)
     let_go(run);
   else
     co_await finish(run);
@@ -175,8 +189,9 @@ Task<void> RunEngine::live(LiveRun& run) {
 // The store has all that the next start needs.
 void RunEngine::let_go(LiveRun& run) {
   log::info("run.waits_on", {{"run_id", run.id.value()}, {"trace_id", run.order.trace.id()}});
-  auto stopped = service_unavailable(
-      "the platform stops while the run waits for a decision; it goes on when the platform is back");
+  auto stopped =
+      service_unavailable("the platform stops while the run waits {}; it goes on when the platform is back",
+                          is_queued(run) ? "in its session's queue" : "for a decision");
   run.ending = ending_of({.error = std::move(stopped)});
   run.stream.let_go();
 }
@@ -195,11 +210,13 @@ Task<Result<void>> RunEngine::create_rows(LiveRun& run) {
                        .message = order.message,
                        .created_at = now()};
   // A run that waits for nobody begins with its row: one commit instead of two before its first event.
-  if (registry_.ahead_of(run) == 0) {
+  if (registry_.ahead_of(run) == 0 && run.stop == StopReason::none) {
     run.row.state = store::RunState::running;
     run.row.started_at = run.row.created_at;
+    co_return co_await parts_.runs.create(run.row);
   }
-  co_return co_await parts_.runs.create(run.row);
+  store::QueueEntry entry{write_order(order), run.place, std::nullopt};
+  co_return co_await parts_.runs.create(run.row, std::move(entry));
 }
 
 Task<Result<void>> RunEngine::ensure_session(LiveRun& run) {
@@ -217,15 +234,19 @@ Task<Result<void>> RunEngine::ensure_session(LiveRun& run) {
   co_return ok();
 }
 
-// Says hello and waits until the session's earlier runs are over.
+Task<Result<void>> RunEngine::say_hello(LiveRun& run) {
+  if (!run.stream.is_empty()) co_return ok();  // Before a restart.
+  ISA_CO_TRYV(co_await run.stream.push(session_start(run)));
+  if (const auto ahead = registry_.ahead_of(run); ahead > 0)
+    ISA_CO_TRYV(co_await run.stream.push(queued(ahead)));
+  co_return ok();
+}
+
+// Waits until the session's earlier runs are over. While the platform stops nothing begins any more.
 Task<void> RunEngine::begin(LiveRun& run) {
-  auto said = co_await run.stream.push(session_start(run));
-  if (const auto ahead = registry_.ahead_of(run); said && ahead > 0)
-    said = co_await run.stream.push(queued(ahead));
-  if (!said) run.turn_error = std::move(said).error();
-  // When the platform stops, those before it end soon too, and the history keeps the order of the runs.
-  while (registry_.ahead_of(run) > 0 && run.stop != StopReason::asked && run.stop != StopReason::steered)
-    co_await run.changed.wait();
+  if (auto said = co_await say_hello(run); !said) run.turn_error = std::move(said).error();
+  while (registry_.ahead_of(run) > 0 && run.stop == StopReason::none) co_await run.changed.wait();
+  if (is_stopping_ && is_queued(run)) run.request_stop(StopReason::platform);
   if (run.stop != StopReason::none || run.turn_error) co_return;
   if (run.row.state == store::RunState::running) co_return;
   run.row.started_at = now();
@@ -270,12 +291,14 @@ Task<Result<void>> RunEngine::execute(LiveRun& run) {
       co_return upstream_error(
           "the agent asked {} times, or about {} calls at once; it may be caught in a loop", parts,
           run.record.pending.size());
+    hand_over_.take_back(run);
     auto answers = co_await pause_.settle(run, run.record.pending, std::exchange(is_stored, false));
     if (!answers) co_return std::move(answers).error();
     run.record.pending.clear();
+    run.record.progress.unheard.clear();  // hand_over_ knows better: some of it was taken back.
     Turn next = turn;
     next.resumption = sdk::Resumption{run.record.new_messages.value_or(std::vector<sdk::Message>()),
-                                      *std::move(answers), run.record.progress};
+                                      *std::move(answers), run.record.progress, hand_over_.said_to(run)};
     next.team_state = run.record.team_state;
     next.origins = std::exchange(run.record.origins, {});
     ISA_CO_TRYV(co_await execute_part(place, run, std::move(next)));
@@ -301,6 +324,7 @@ Task<Result<Turn>> RunEngine::turn_of(LiveRun& run) {
   turn.skills = order.skills;
   if (turn.team)
     turn.keep = [this, &run](json::object team_state) { return keep(run, std::move(team_state)); };
+  turn.unheard = [this, &run] { return hand_over_.said_to(run); };
   for (const auto& one : past) {
     ISA_CO_TRY(auto message, sdk::message_from_json(one.message));
     turn.history.push_back(std::move(message));
@@ -309,7 +333,9 @@ Task<Result<Turn>> RunEngine::turn_of(LiveRun& run) {
 }
 
 Task<Result<void>> RunEngine::execute_part(TurnExecutor& place, LiveRun& run, Turn turn) {
-  sdk::EventSink sink = [&run](sdk::Event event) { return run.recorder.take(std::move(event)); };
+  sdk::EventSink sink = [this, &run](sdk::Event event) {
+    return is_steered(event) ? hand_over_.hear(run, std::move(event)) : run.recorder.take(std::move(event));
+  };
   const auto seconds = run.order.agent.limits.max_seconds;
   const auto limit = std::chrono::seconds(seconds) + config_.acquire_timeout + kTurnGrace - run.worked;
   const auto begin = Deadline::Clock::now();
@@ -335,7 +361,7 @@ Task<Result<void>> RunEngine::cut_off_calls(LiveRun& run) {
 
 Task<Result<void>> RunEngine::keep(LiveRun& run, json::object team_state) {
   run.record.team_state = std::move(team_state);
-  auto continuation = write_continuation(run.order, run.record, {});
+  auto continuation = write_continuation(run, {});
   co_return co_await parts_.runs.checkpoint(run.id, std::move(continuation));
 }
 
@@ -379,7 +405,7 @@ Task<void> RunEngine::store_end(LiveRun& run, const RunEnding& ending) {
   // What a stop of the platform cut off stays said, as after a crash (recovery.cpp).
   if (run.recorder.has_begun() || run.stop == StopReason::platform)
     history = history_of(run.id, *run.row.ended_at, run.order.message, std::move(run.record.new_messages),
-                         run.recorder.text());
+                         run.recorder.text(), run.recorder.heard());
   auto wait = kStoreRetryWait;
   for (int attempt = 1;; ++attempt) {
     const auto stored = co_await parts_.runs.finish(run.row, run.stream.events_after(0), history);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "agent/approvals/run_pause.h"
+#include "agent/hand_over.h"
 #include "agent/recovery.h"
 #include "agent/run_continuation.h"
 #include "agent/run_registry.h"
@@ -16,9 +17,12 @@ namespace isa::agent {
 // it may leave at any time. Each is one task that cannot be cancelled; what can is the turn inside it, and
 // every way out of the turn leads through the same end:
 //
-//   row created -> session_start -> (queued) -> the turn's events -> (waiting for people -> more of them) ->
-//   result | error, session_end -> row, events and history in one transaction of the store -> the log forgets
-//   the run -> readers see the end of the stream
+//   row created -> session_start -> (queued) -> begun -> the turn's events -> (waiting for people -> more of
+//   them) -> result | error, session_end -> row, events and history in one transaction of the store -> the
+//   log forgets the run -> readers see the end of the stream
+//
+// A run that waits in its session's queue, or for people, needs no process: it is in the store, and the next
+// start of the platform goes on with it. One that has begun never begins again.
 //
 // Lives on one event loop.
 class RunEngine {
@@ -36,25 +40,25 @@ class RunEngine {
   // Begins at once. service_unavailable when the platform stops or is full, rate_limit_exceeded when too many
   // runs of the session wait already.
   Result<std::shared_ptr<LiveRun>> start(RunOrder order);
-  // Goes on with a run that waited when the platform was started, or with a team that a crash cut off.
+  // Goes on with a run that waited when the platform was started, or with a team whose tasks a crash cut off.
+  // Runs of one session in their order.
   void revive(WaitingRun waiting, Continuation from);
   // Waits until the run is in the store: from then on it survives a crash, and may be spoken of.
   Task<Result<void>> accepted(std::shared_ptr<LiveRun> run);
   // Waits for the end of the run; false when the deadline came first.
   Task<bool> ended(std::shared_ptr<LiveRun> run, Deadline deadline = Deadline::never());
-  // The same, or until the run asks somebody: false then.
+  // The same, or until the run asks somebody, or this process lets go of it: false then.
   Task<bool> ended_or_waiting(std::shared_ptr<LiveRun> run);
   // Cancels the session's runs, waits for their end and gives back its sandbox.
   Task<void> forget_session(SessionId session);
 
   const RunRegistry& registry() const { return registry_; }
   RunRegistry& queues() { return registry_; }
-  // Says something to a run whose turn is under way; it hears it before its next model call. conflict with
-  // code turn_not_running when it does not listen (any more).
-  Task<Result<void>> steer(LiveRun& run, std::string message);
+  // For what is said to a run after it began.
+  HandOver& hand_over() { return hand_over_; }
 
-  // Refuses new runs, waits up to drain_timeout for the live ones, then interrupts them; lets go of those
-  // that wait for people, which the next start finds. Idempotent.
+  // Refuses new runs, lets go of those that wait, in a queue or for people, which the next start finds; waits
+  // up to drain_timeout for those that have begun, then interrupts them. Idempotent.
   Task<void> stop();
 
  private:
@@ -63,6 +67,7 @@ class RunEngine {
   Task<Result<void>> create_rows(LiveRun& run);
   Task<Result<void>> ensure_session(LiveRun& run);
   Task<void> begin(LiveRun& run);
+  Task<Result<void>> say_hello(LiveRun& run);
   Task<void> turn(LiveRun& run);
   Task<Result<void>> execute(LiveRun& run);
   Task<Result<Turn>> turn_of(LiveRun& run);
@@ -70,6 +75,7 @@ class RunEngine {
   Task<Result<void>> cut_off_calls(LiveRun& run);
   Task<Result<void>> keep(LiveRun& run, json::object team_state);
   void let_go(LiveRun& run);
+  void say_by_itself(LiveRun& run);
   Task<void> finish(LiveRun& run);
   Task<void> store_end(LiveRun& run, const RunEnding& ending);
 
@@ -78,6 +84,7 @@ class RunEngine {
   AgentServiceConfig config_;
   RunPause pause_;
   RunRegistry registry_;
+  HandOver hand_over_;
   bool is_stopping_ = false;
   TaskGroup runs_;
 };

@@ -5,6 +5,8 @@
 namespace isa::agent {
 
 void RunRegistry::add(std::shared_ptr<LiveRun> run) {
+  if (run->place == 0) run->place = last_place_ + 1;
+  last_place_ = std::max(last_place_, run->place);
   runs_.emplace(run->id, run);
   queues_[run->order.session.id].push_back(std::move(run));
 }
@@ -29,6 +31,7 @@ void RunRegistry::move(const LiveRun& run, const LiveRun* before) {
                          ? std::ranges::find_if(queue, [&](const auto& one) { return one->id == before->id; })
                          : queue.end();
   queue.insert(place, moved);
+  for (const auto& one : queue) one->place = ++last_place_;
   for (const auto& waiting : queue) waiting->changed.notify();
 }
 

@@ -15,10 +15,10 @@ class RunRegistry {
  public:
   explicit RunRegistry(asio::any_io_executor executor) : removed_(std::move(executor)) {}
 
-  // To the end of its session's queue.
+  // To the end of its session's queue, with the next place there; one that comes with a place keeps it.
   void add(std::shared_ptr<LiveRun> run);
   // Puts a run that waits right before another that waits in the same queue, or at its end. Both must not be
-  // first.
+  // first. All of the queue get new places.
   void move(const LiveRun& run, const LiveRun* before);
   // Wakes the runs behind it.
   void remove(const LiveRun& run);
@@ -34,6 +34,7 @@ class RunRegistry {
  private:
   std::unordered_map<RunId, std::shared_ptr<LiveRun>> runs_;
   std::unordered_map<SessionId, std::deque<std::shared_ptr<LiveRun>>> queues_;
+  std::int64_t last_place_ = 0;
   Signal removed_;
 };
 

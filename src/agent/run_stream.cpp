@@ -27,6 +27,12 @@ Task<Result<void>> RunStream::push(sdk::Event event) {
   co_return ok();
 }
 
+Task<Result<void>> RunStream::written() {
+  while (in_flight_ > 0 && !failure_) co_await changed_.wait();
+  if (failure_) co_return Failure(*failure_);
+  co_return ok();
+}
+
 Task<void> RunStream::end_with(std::vector<sdk::Event> last) {
   co_await flushing_.join();
   failure_.reset();

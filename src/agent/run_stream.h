@@ -33,6 +33,8 @@ class RunStream {
   // back-pressure to whoever produces. Errors: the log's, or payload_too_large when the run passed bytes_max;
   // no event can follow then but those of end_with().
   Task<Result<void>> push(sdk::Event event);
+  // Waits until every event so far is in the log; its error when it refused one.
+  Task<Result<void>> written();
   // Writes the last events and waits until every event is in the log. When the log refuses, the last ones are
   // shown all the same: the RunStore gets them with the rest, and no reader waits for an end that never
   // comes.
@@ -47,6 +49,7 @@ class RunStream {
   const RunId& run() const { return run_; }
   bool is_closed() const { return is_closed_; }
   bool is_let_go() const { return is_let_go_; }
+  bool is_empty() const { return shown_.empty() && pending_.empty(); }
   // Waits for an event after `seq`, for close(), or for the deadline.
   Task<void> wait_for_more(std::int64_t seq, Deadline deadline);
   // Of the events after `seq` that may be shown, at most `max`, as server-sent events.

@@ -5,6 +5,7 @@
 #include "agent/executors/in_process.h"
 #include "agent/executors/pooled.h"
 #include "agent/health.h"
+#include "agent/memory/remembering_executor.h"
 #include "agent/recovery.h"
 #include "agent/routes.h"
 #include "agent/run_continuation.h"
@@ -35,8 +36,11 @@ struct Service::Impl {
         shared(parts.model, skills),
         pooled(parts.pool, skills, "agent", config.acquire_timeout),
         custom(parts.pool, skills, "custom_agent", config.acquire_timeout),
-        places{{store::ExecutionEnv::cloud_shared, &shared},
-               {store::ExecutionEnv::cloud_pool, &pooled},
+        memories(parts.memory_folder),
+        shared_with_memory(shared, memories),
+        pooled_with_memory(pooled, memories),
+        places{{store::ExecutionEnv::cloud_shared, &shared_with_memory},
+               {store::ExecutionEnv::cloud_pool, &pooled_with_memory},
                {store::ExecutionEnv::deployment, &custom}},
         team_executor(places),
         engine(executor, {parts.sessions, parts.runs, parts.approvals, parts.log, places, team_executor},
@@ -59,7 +63,8 @@ struct Service::Impl {
                  .queues = QueueRoutes(parts.sessions, parts.runs, engine),
                  .teams = TeamRoutes(parts.teams),
                  .swarms = SwarmRoutes(planner, team_planner, parts.runs, engine),
-                 .triggers = TriggerRoutes(triggers)},
+                 .triggers = TriggerRoutes(triggers),
+                 .memories = MemoryRoutes(parts.configs, memories)},
         background(executor) {}
 
   Task<void> purge_deleted() {
@@ -67,8 +72,12 @@ struct Service::Impl {
       const auto purged = co_await parts.configs.purge(now() - config.deleted_retention);
       if (!purged)
         log::warn("agents.purge_failed", {{"detail", purged.error().detail()}});
-      else if (*purged > 0)
-        log::info("agents.purged", {{"count", *purged}});
+      else if (!purged->empty())
+        log::info("agents.purged", {{"count", purged->size()}});
+      for (const auto& id : purged ? *purged : std::vector<AgentId>())
+        if (const auto forgotten = co_await memories.forget_agent(id); !forgotten)
+          log::warn("memory.not_forgotten",
+                    {{"agent_id", id.value()}, {"detail", forgotten.error().detail()}});
       co_await sleep_for(kPurgeInterval);
     }
   }
@@ -76,19 +85,22 @@ struct Service::Impl {
   Task<Result<void>> revive(WaitingRun waiting) {
     const Identity owner{.user = waiting.row.owner_id};
     ISA_CO_TRY(auto session, co_await parts.sessions.find(owner, waiting.row.session_id));
-    auto from = read_continuation(waiting.continuation, waiting.row, std::move(session));
+    const bool has_begun = waiting.row.state != store::RunState::queued;
+    auto from = has_begun ? read_continuation(waiting.document, waiting.row, std::move(session))
+                          : read_order(waiting.document, waiting.row, std::move(session));
     if (!from) {
       log::error("run.not_revived", {{"run_id", waiting.row.id.value()}, {"detail", from.error().message()}});
       co_return co_await give_up(parts.runs, parts.log, std::move(waiting));
     }
-    // Their files stay where they are; what the agent may use is what it might when it was suspended.
-    std::vector<std::string> names;
-    for (const auto& skill : from->order.agent.skills) names.push_back(skill.name);
-    ISA_CO_TRY(from->order.skills, co_await skills.of_turn(owner, std::move(names), from->order.org));
-    if (from->order.team) {
-      auto team = std::make_shared<TeamPlan>(*from->order.team);
-      ISA_CO_TRYV(co_await team_planner.add_skills(owner, *team));
-      from->order.team = std::move(team);
+    // What the agent may use is what it might then; the files are those of now.
+    auto& order = from->order;
+    ISA_CO_TRY(order.skills,
+               co_await skills.of_turn(std::move(order.skills.scope), std::move(from->skills), order.org));
+    if (!has_begun) order.agent.skills = summaries_of(order.skills.skills);
+    if (order.team) {
+      auto team = std::make_shared<TeamPlan>(*order.team);
+      ISA_CO_TRYV(co_await team_planner.add_skills(order.identity, *team));
+      order.team = std::move(team);
     }
     engine.revive(std::move(waiting), *std::move(from));
     co_return ok();
@@ -102,6 +114,9 @@ struct Service::Impl {
   InProcessExecutor shared;
   PooledExecutor pooled;
   PooledExecutor custom;
+  MemoryBooks memories;
+  RememberingExecutor shared_with_memory;
+  RememberingExecutor pooled_with_memory;
   std::map<store::ExecutionEnv, TurnExecutor*> places;
   TeamExecutor team_executor;
   RunEngine engine;
@@ -131,7 +146,6 @@ Task<Result<void>> Service::start() {
   if (recovered.ended > 0 || recovered.released > 0)
     log::warn("agent.recovered", {{"runs_ended", recovered.ended}, {"runs_released", recovered.released}});
   for (auto& waiting : recovered.waiting) ISA_CO_TRYV(co_await impl_->revive(std::move(waiting)));
-  for (auto& team : recovered.cut_off) ISA_CO_TRYV(co_await impl_->revive(std::move(team)));
   ISA_CO_TRYV(co_await impl_->keys.start());
   ISA_CO_TRYV(co_await impl_->triggers.start());
   impl_->background.spawn("agents.purge", impl_->purge_deleted());

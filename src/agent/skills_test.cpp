@@ -225,6 +225,58 @@ TEST(Skills, TheLibraryLooksAtOnesOwnThenTheAgentsOrganizationThenTheOthersThenT
   });
 }
 
+// Of ann, shared with acme, with a skill that is hers alone.
+Task<std::string> shared_agent(Platform& p) {
+  std::ignore = co_await p.ask(upload("deploy"));
+  const auto agent =
+      co_await p.ask(of_org({Method::post, kConfigs,
+                             R"({"name":"a","env":"cloud_shared","visibility":"org","skills":["deploy"]})"}));
+  co_return text_at(agent, "/id");
+}
+
+// What the model was told of skills when `user` chatted.
+Task<std::string> prompt_for(Platform& p, std::string agent, std::string user) {
+  auto answer = co_await p.ask(
+      of_org({Method::post, "/api/v1/agents/chat",
+              fmt::format(R"({{"agent_config_id":"{}","message":"hi","stream":false}})", agent), user}));
+  EXPECT_EQ(text_at(answer, "/status"), "success");
+  co_return p.model.requests.back().messages.front().text();
+}
+
+TEST(Skills, AnAgentThatIsSharedWorksAlikeForEverybody) {
+  with_platform([](Platform& p) -> Task<void> {
+    const auto agent = co_await shared_agent(p);
+    const std::vector<PackedFile> other{
+        {"deploy/SKILL.md", "---\nname: deploy\ndescription: Of bob.\n---\nx\n"}};
+    EXPECT_EQ((co_await p.send(upload(other, "bob"))).status, 200);
+    const auto for_ann = co_await prompt_for(p, agent, "ann");
+    EXPECT_NE(for_ann.find("- deploy: About deploy."), std::string::npos);
+    EXPECT_EQ(co_await prompt_for(p, agent, "bob"), for_ann);
+    // It comes through the agent alone.
+    EXPECT_EQ((co_await p.send(of_org({Method::get, kSkills + "/deploy?file=SKILL.md", "", "eve"}))).status,
+              404);
+  });
+}
+
+TEST(Skills, WhoChangesASharedAgentGivesItNothingThatHeDoesNotSee) {
+  with_platform([](Platform& p) -> Task<void> {
+    const auto agent = co_await shared_agent(p);
+    std::ignore = co_await p.ask(upload("private"));
+    const auto patch = [&](std::string body, std::string user) {
+      return of_org({Method::patch, kConfigs + "/" + agent, std::move(body), std::move(user)}, "admin");
+    };
+    const auto refused = co_await p.ask(patch(R"({"skills":["deploy","private"]})", "root"));
+    EXPECT_EQ(text_at(refused, "/error/param"), "/skills/1");
+    // What its owner gave it stays, and what everybody has may come.
+    EXPECT_EQ((co_await p.send(patch(R"({"skills":["deploy","web"]})", "root"))).status, 200);
+    EXPECT_EQ((co_await p.send(patch(R"({"skills":["deploy","private"]})", "ann"))).status, 200);
+    // Nor does he show it to others.
+    auto moved = patch(R"({"org_id":"other"})", "root");
+    moved.orgs.push_back({OrgId("other"), "admin"});
+    EXPECT_EQ((co_await p.send(moved)).status, 422);
+  });
+}
+
 TEST(Skills, TheModelIsToldNamesAndDescriptionsAndReadsTheRestWhenItAsks) {
   with_platform([](Platform& p) -> Task<void> {
     const auto agent = co_await p.post(

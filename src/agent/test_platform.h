@@ -30,7 +30,9 @@ class ScriptedModel : public model::ModelClient {
   std::optional<Error> fails_with;                                           // After the pieces.
   std::function<std::vector<std::string>(const sdk::ChatRequest&)> answers;  // The pieces, by what was asked.
   std::size_t pause_after = SIZE_MAX;  // Pieces; waits for resume() there.
+  std::function<std::optional<sdk::Part>(const sdk::ChatRequest&)> calls;  // A tool, after the pieces.
   std::vector<sdk::ChatRequest> requests;
+  std::map<std::string, Usd> prices;  // Of one call of a model.
 
   void resume() {
     pause_after = SIZE_MAX;
@@ -42,9 +44,12 @@ class ScriptedModel : public model::ModelClient {
 
   Task<Result<sdk::ChatResult>> chat(sdk::ChatRequest request, sdk::ChatSink sink, Deadline) override {
     if (answers) pieces = answers(request);
+    const auto price = prices.find(request.model);
+    const auto call = calls ? calls(request) : std::nullopt;
     requests.push_back(std::move(request));
     changed_.notify();
     sdk::ChatResult result;
+    if (price != prices.end()) result.usage.cost_usd = price->second;
     std::string text;
     const auto say = pieces;
     for (std::size_t i = 0; i <= say.size(); ++i) {
@@ -57,6 +62,10 @@ class ScriptedModel : public model::ModelClient {
     }
     if (fails_with) co_return Failure(*fails_with);
     result.message = sdk::Message::make(sdk::ChatRole::assistant, text);
+    if (call) {
+      result.message.parts.push_back(*call);
+      result.finish_reason = sdk::FinishReason::tool_calls;
+    }
     result.usage.input_tokens = 3;
     result.usage.output_tokens = static_cast<std::int64_t>(say.size());
     co_return result;
@@ -65,6 +74,11 @@ class ScriptedModel : public model::ModelClient {
     if (model_id.starts_with("builtin/")) co_return ok();
     co_return failed_dependency("no key for '{}'; set model.openai.api_key", model_id)
         .with_code("model_not_configured");
+  }
+  Task<Result<void>> check_price(std::string model_id) override {
+    if (prices.contains(model_id)) co_return ok();
+    co_return failed_dependency("no price for '{}'; set model.prices", model_id)
+        .with_code("model_price_unknown");
   }
   Task<net::Response> forward(net::Request, Identity) override { co_return net::Response{.status = 404}; }
 
@@ -193,6 +207,7 @@ class Platform {
                          store->idempotency(),
                          store->triggers(),
                          sealer,
+                         (folder / "memory").string(),
                          other_pool ? *other_pool : pool,
                          model,
                          {}};

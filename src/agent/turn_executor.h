@@ -30,6 +30,8 @@ struct Turn {
   std::optional<sdk::Resumption> resumption = std::nullopt;  // Of a turn that was suspended.
   std::shared_ptr<const TeamPlan> team = nullptr;  // When the agent is a team; `agent` is no member then.
   TurnSkills skills = {};                          // Those of agent.skills, and where their files are.
+  // What was said to the turn and it has not heard: for the Resumption of a place that goes on by itself.
+  std::function<std::vector<std::string>()> unheard = nullptr;
   // Of a team: how far it was when its turn was suspended or cut off, whose calls the resumption's answers
   // speak of, one by one, and what stores how far it is (may be null).
   std::optional<json::object> team_state = std::nullopt;

@@ -2,12 +2,19 @@
 
 namespace isa::agent {
 
+bool is_steered(const sdk::Event& event) {
+  if (event.type != sdk::EventType::system || !event.content) return false;
+  const auto* name = event.metadata.if_contains("event");
+  return name && name->is_string() && name->get_string() == "steered";
+}
+
 void TurnRecorder::restore(const std::vector<store::LoggedEvent>& events) {
   for (const auto& logged : events) {
     const auto event = sdk::event_from_wire(*logged.json);
     if (!event || event->type == sdk::EventType::session_start) continue;
     has_begun_ = true;
     if (event->type == sdk::EventType::text && event->content) text_ += *event->content;
+    if (is_steered(*event)) heard_.push_back(*event->content);
     open_calls_.see(*event);
     open_tasks_.see(*event);
   }
@@ -32,6 +39,7 @@ Task<Result<void>> TurnRecorder::take(sdk::Event event) {
   if (pushed && is_kept) {
     open_calls_.see(kept);
     open_tasks_.see(kept);
+    if (is_steered(kept)) heard_.push_back(*kept.content);
   }
   if (!pushed && !failure_) failure_ = pushed.error();
   co_return pushed;

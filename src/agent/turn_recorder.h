@@ -6,8 +6,12 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace isa::agent {
+
+// Whether the turn says that it has heard what the user said to it while it worked.
+bool is_steered(const sdk::Event& event);
 
 // What stands between whatever runs the turn (our loop, or any program in a sandbox) and the run's stream: it
 // lets pass what a turn may say and keeps the order of events the platform's own business.
@@ -34,12 +38,15 @@ class TurnRecorder {
   OpenTasks& open_tasks() { return open_tasks_; }
   // The text that was streamed so far.
   const std::string& text() const { return text_; }
+  // What the user said to the turn while it worked, as far as it has heard it.
+  const std::vector<std::string>& heard() const { return heard_; }
 
  private:
   RunStream& stream_;
   std::optional<sdk::Event> terminal_;
   std::optional<Error> failure_;
   std::string text_;
+  std::vector<std::string> heard_;
   OpenCalls open_calls_;
   OpenTasks open_tasks_;
   bool has_begun_ = false;

@@ -1,5 +1,6 @@
 #include "app/client_commands.h"
 
+#include "base/usd.h"
 #include "net/sse.h"
 #include "sdk/event.h"
 
@@ -71,6 +72,7 @@ class ChatPrinter {
       case sdk::EventType::result:
         if (!printed_text_) std::fputs(event.content.value_or("").c_str(), stdout);
         std::fputs("\n", stdout);
+        note_end(event);
         return ok();
       case sdk::EventType::error:
         return upstream_error("the run ended with an error: {}", event.content.value_or("unknown"))
@@ -80,6 +82,14 @@ class ChatPrinter {
   }
 
  private:
+  // Why it stopped early, and what it cost where that is known and something.
+  static void note_end(const sdk::Event& event) {
+    if (const auto problem = text_of(event.metadata, "problem"); !problem.empty()) note("! " + problem);
+    const auto* usage = event.metadata.if_contains("usage");
+    const auto* cost = usage && usage->is_object() ? usage->get_object().if_contains("cost_usd") : nullptr;
+    const auto spent = cost && cost->is_number() ? Usd::of_number(cost->to_number<double>()) : std::nullopt;
+    if (spent && *spent > Usd()) note(fmt::format("({} USD)", spent->text()));
+  }
   static std::string arguments(const sdk::Event& event) {
     const auto* args = event.metadata.if_contains("args");
     return args ? " " + json::serialize(*args) : "";

@@ -108,6 +108,7 @@ Task<Result<void>> FrontLoop::bring_up_agent(Listeners& listeners) {
                               store_->idempotency(),
                               store_->triggers(),
                               *sealer_,
+                              (std::filesystem::path(config_.app.data_dir) / "memory").string(),
                               pools,
                               *model_,
                               listeners.guard()};

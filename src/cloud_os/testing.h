@@ -17,6 +17,7 @@ using isa::testing::TempFolder;
 class EchoModels : public model::ModelClient {
  public:
   Task<Result<void>> check(std::string) override { co_return ok(); }
+  Task<Result<void>> check_price(std::string) override { co_return ok(); }
   Task<Result<sdk::ChatResult>> chat(sdk::ChatRequest, sdk::ChatSink, Deadline) override {
     co_return not_implemented("not part of this test");
   }

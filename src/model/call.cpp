@@ -26,6 +26,7 @@ Call::~Call() {
                            {"cached_input_tokens", usage.cached_input_tokens},
                            {"output_tokens", usage.output_tokens},
                            {"estimated", usage.estimated},
+                           {"cost_usd", usage.cost_usd ? usage.cost_usd->text() : "unknown"},
                            {"duration_ms", duration}});
 }
 
@@ -56,6 +57,7 @@ sdk::ChatResult Call::summary() const {
     usage.output_tokens = estimate(output_bytes_);
     usage.estimated = true;
   }
+  usage.cost_usd = facts_.price ? std::optional(cost_of(*facts_.price, usage)) : std::nullopt;
   return result;
 }
 

@@ -16,6 +16,7 @@ class Call {
     std::string request_id;
     TraceContext trace;
     std::size_t input_bytes = 0;  // Of the request, for an estimate.
+    std::optional<Price> price = std::nullopt;
   };
   Call(std::unique_ptr<ChatStream> stream, Facts facts);
   Call(const Call&) = delete;
@@ -24,9 +25,9 @@ class Call {
 
   // As ChatStream::next().
   Task<Result<bool>> next(std::vector<sdk::ChatDelta>& out);
-  std::string_view verbatim() const { return stream_->verbatim(); }
+  std::string verbatim() const { return stream_->verbatim(facts_.price); }
   // Without the message. Usage that the provider did not send is estimated at four bytes per token, and says
-  // so.
+  // so. Its cost is by our price, whatever a provider says itself: that may be in any currency.
   sdk::ChatResult summary() const;
 
  private:

@@ -21,7 +21,7 @@ Error model_not_found(std::string_view model_id, std::string_view hint) {
 }  // namespace
 
 Catalogue::Catalogue(const Settings& settings, net::Client& client)
-    : default_model_(settings.default_model), list_timeout_(settings.list_timeout) {
+    : default_model_(settings.default_model), prices_(settings), list_timeout_(settings.list_timeout) {
   entries_.emplace_back().provider = demo::make_demo_provider(settings.demo_delay);
   // The order decides about a bare name: Claude's own before a compatible server, which may serve anything.
   entries_.emplace_back().provider = anthropic::make_anthropic_provider(settings, client);
@@ -35,6 +35,12 @@ Provider* Catalogue::find(std::string_view name) const {
 }
 
 Result<Route> Catalogue::resolve(std::string_view model_id) const {
+  ISA_TRY(auto route, route_of(model_id));
+  route.price = prices_.find(route.model_id());
+  return route;
+}
+
+Result<Route> Catalogue::route_of(std::string_view model_id) const {
   if (model_id.empty()) model_id = default_model_;
   Route route;
   if (const auto slash = model_id.find('/'); slash != std::string_view::npos) {
@@ -61,14 +67,18 @@ Result<Route> Catalogue::resolve(std::string_view model_id) const {
   return route;
 }
 
-Task<std::vector<std::string>> Catalogue::list() {
-  std::vector<std::string> ids;
+Task<std::vector<ListedModel>> Catalogue::list() {
+  std::vector<ListedModel> models;
   for (auto& entry : entries_) {
     if (!entry.provider->ready()) continue;
     if (Deadline::Clock::now() >= entry.fresh_until) co_await refresh(entry);
-    for (const auto& model : entry.models) ids.push_back(fmt::format("{}/{}", entry.provider->name(), model));
+    for (const auto& model : entry.models) {
+      auto id = fmt::format("{}/{}", entry.provider->name(), model);
+      auto price = prices_.find(id);
+      models.push_back({std::move(id), price});
+    }
   }
-  co_return ids;
+  co_return models;
 }
 
 Task<void> Catalogue::refresh(Entry& entry) const {

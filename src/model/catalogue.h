@@ -1,6 +1,7 @@
 // Which provider serves a model, and which models there are.
 #pragma once
 
+#include "model/price_book.h"
 #include "model/provider.h"
 #include "model/settings.h"
 #include "net/client.h"
@@ -12,6 +13,9 @@ namespace isa::model {
 struct Route {
   Provider* provider = nullptr;
   std::string model;  // Without the provider's prefix.
+  std::optional<Price> price = std::nullopt;
+
+  std::string model_id() const { return fmt::format("{}/{}", provider->name(), model); }
 };
 
 // Lives on one event loop.
@@ -23,9 +27,9 @@ class Catalogue {
   // Errors: not_found (model_not_found), failed_dependency (model_not_configured).
   Result<Route> resolve(std::string_view model_id) const;
 
-  // Full ids, builtin/demo first. A provider that does not answer in time is left out until it is asked
-  // again; what it answered is kept for a few minutes.
-  Task<std::vector<std::string>> list();
+  // By their full ids, builtin/demo first. A provider that does not answer in time is left out until it is
+  // asked again; what it answered is kept for a few minutes.
+  Task<std::vector<ListedModel>> list();
 
   // Provider -> "ok", "not configured", "not asked yet", or why it gave no list of its models, as the last
   // list() saw it.
@@ -41,8 +45,10 @@ class Catalogue {
   };
   Task<void> refresh(Entry& entry) const;
   Provider* find(std::string_view name) const;
+  Result<Route> route_of(std::string_view model_id) const;
 
   std::string default_model_;
+  PriceBook prices_;
   std::chrono::milliseconds list_timeout_;
   std::vector<Entry> entries_;
 };

@@ -12,6 +12,9 @@ class ModelClient : public sdk::ChatModel {
  public:
   // Whether `model_id` could answer now: model_not_configured or model_not_found otherwise. No call upstream.
   virtual Task<Result<void>> check(std::string model_id) = 0;
+  // Whether besides its price is known, as a limit of money needs: model_price_unknown, with how to set it,
+  // otherwise.
+  virtual Task<Result<void>> check_price(std::string model_id) = 0;
   // A request in any of the service's dialects, on behalf of `identity`, streaming or not: what the
   // credential broker of a sandbox passes on. Credentials in the request are dropped. Only /v1/ paths;
   // anything else is a 404.

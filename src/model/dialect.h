@@ -1,6 +1,7 @@
 // The two languages that callers speak to the model service, behind one face.
 #pragma once
 
+#include "model/prices.h"
 #include "net/http.h"
 #include "sdk/openai_wire.h"
 
@@ -31,8 +32,8 @@ class Dialect {
   virtual std::unique_ptr<AnswerWriter> writer(const ServedRequest& request,
                                                std::string request_id) const = 0;
   // {"data":[...]} of GET /v1/models, or one model of it.
-  virtual json::object model_list(const std::vector<std::string>& ids) const = 0;
-  virtual json::object model_entry(const std::string& id) const = 0;
+  virtual json::object model_list(const std::vector<ListedModel>& models) const = 0;
+  virtual json::object model_entry(const ListedModel& model) const = 0;
 };
 
 const Dialect& openai_dialect();

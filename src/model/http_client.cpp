@@ -50,8 +50,16 @@ Task<Result<sdk::ChatResult>> HttpModelClient::chat(sdk::ChatRequest request, sd
 }
 
 Task<Result<void>> HttpModelClient::check(std::string model_id) {
+  return resolve("model=" + net::percent_encode(model_id));
+}
+
+Task<Result<void>> HttpModelClient::check_price(std::string model_id) {
+  return resolve("priced=true&model=" + net::percent_encode(model_id));
+}
+
+Task<Result<void>> HttpModelClient::resolve(std::string query) {
   net::ClientRequest request;
-  request.target = base_.prefix + "/api/v1/models/resolve?model=" + net::percent_encode(model_id);
+  request.target = base_.prefix + "/api/v1/models/resolve?" + query;
   request.headers = headers_;
   request.peer = peer_;
   const auto deadline = Deadline::after(kCheckTimeout);

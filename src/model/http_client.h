@@ -16,9 +16,11 @@ class HttpModelClient final : public ModelClient {
   Task<Result<sdk::ChatResult>> chat(sdk::ChatRequest request, sdk::ChatSink sink,
                                      Deadline deadline) override;
   Task<Result<void>> check(std::string model_id) override;
+  Task<Result<void>> check_price(std::string model_id) override;
   Task<net::Response> forward(net::Request request, Identity identity) override;
 
  private:
+  Task<Result<void>> resolve(std::string query);
   Task<Result<net::Response>> pass_on(net::Request request, Identity identity);
 
   net::Client& client_;

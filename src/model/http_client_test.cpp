@@ -118,6 +118,12 @@ Task<void> check_models(HttpModelClient& client) {
   EXPECT_EQ(unknown ? "" : unknown.error().code(), "model_not_found");
   const auto unconfigured = co_await client.check("claude-opus-4");
   EXPECT_EQ(unconfigured ? "" : unconfigured.error().code(), "model_not_configured");
+  const auto priced = co_await client.check_price("builtin/demo");
+  EXPECT_TRUE(priced) << priced.error().message();
+  const auto unpriced = co_await client.check_price("openai/some-model");
+  EXPECT_EQ(unpriced ? "" : unpriced.error().code(), "model_price_unknown");
+  const auto nameless = co_await client.check_price("nowhere/thing");
+  EXPECT_EQ(nameless ? "" : nameless.error().code(), "model_not_found");
   net::Request elsewhere;
   elsewhere.target = "/api/v1/invoke";
   const auto refused = co_await client.forward(elsewhere, {});
@@ -136,6 +142,7 @@ Task<void> chat_twice(HttpModelClient& client) {
   const auto deadline = Deadline::after(std::chrono::seconds(20));
   const auto answer = co_await client.chat(asking("builtin/demo", "What is 2+2?"), ignore, deadline);
   EXPECT_EQ(answer ? answer->message.text() : answer.error().message(), "2+2 = 4");
+  EXPECT_EQ(answer ? answer->usage.cost_usd : std::nullopt, Usd()) << "it is free, which is known";
   const auto missing = co_await client.chat(asking("claude-opus-4", "hi"), ignore, deadline);
   EXPECT_EQ(missing ? "" : missing.error().code(), "model_not_configured");
 }

@@ -57,21 +57,22 @@ class OpenAiDialect final : public Dialect {
     return std::make_unique<OpenAiWriter>(request);
   }
 
-  json::object model_list(const std::vector<std::string>& ids) const override {
+  json::object model_list(const std::vector<ListedModel>& models) const override {
     json::array data;
-    for (const auto& id : ids) data.push_back(model_entry(id));
+    for (const auto& model : models) data.push_back(model_entry(model));
     json::object to;
     to["object"] = "list";
     to["data"] = std::move(data);
     return to;
   }
 
-  json::object model_entry(const std::string& id) const override {
+  json::object model_entry(const ListedModel& model) const override {
     json::object to;
-    to["id"] = id;
+    to["id"] = model.id;
     to["object"] = "model";
     to["created"] = 0;  // Not known: the field is required.
-    to["owned_by"] = id.substr(0, id.find('/'));
+    to["owned_by"] = model.id.substr(0, model.id.find('/'));
+    if (model.price) to["pricing"] = to_json(*model.price);
     return to;
   }
 };

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/deadline.h"
+#include "model/prices.h"
 #include "sdk/chat.h"
 
 #include <memory>
@@ -21,8 +22,9 @@ class ChatStream {
   // none.
   virtual const sdk::ChatResult& summary() const = 0;
   // What the last next() read, as the provider wrote it, when that can be passed on to a caller of the
-  // provider's dialect as it stands: nothing is lost then that the common form does not hold.
-  virtual std::string_view verbatim() const { return {}; }
+  // provider's dialect as it stands: nothing is lost then that the common form does not hold. The final usage
+  // in it gets its cost, where there is a price.
+  virtual std::string verbatim(const std::optional<Price>&) const { return {}; }
 };
 
 class Provider {

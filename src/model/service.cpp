@@ -19,6 +19,18 @@ std::size_t text_bytes(const sdk::ChatRequest& request) {
   return bytes;
 }
 
+Error price_unknown(const Route& route) {
+  const auto id = route.model_id();
+  return failed_dependency(
+             "limits.max_usd needs the price of the model '{}', which is not known: set it in model.prices "
+             "(ISA_MODEL_PRICES), such as `{} input=2.5 output=10` in US dollars per million tokens, or use "
+             "a "
+             "model that GET /v1/models shows with its pricing",
+             id, id)
+      .with_code("model_price_unknown")
+      .with_param("model");
+}
+
 }  // namespace
 
 Service::Service(Settings settings, net::Client& client)
@@ -55,10 +67,17 @@ Task<Result<void>> Service::check(std::string model_id) {
   co_return ok();
 }
 
+Task<Result<void>> Service::check_price(std::string model_id) {
+  ISA_CO_TRY(const auto route, catalogue_.resolve(model_id));
+  if (!route.price) co_return price_unknown(route);
+  co_return ok();
+}
+
 Task<Result<sdk::ChatResult>> Service::chat(sdk::ChatRequest request, sdk::ChatSink sink, Deadline deadline) {
   ISA_CO_TRY(auto route, catalogue_.resolve(request.model));
-  Call::Facts facts{request.model,      std::string(route.provider->name()), {}, {}, request.trace,
-                    text_bytes(request)};
+  Call::Facts facts{
+      request.model, std::string(route.provider->name()), {}, {}, request.trace, text_bytes(request),
+      route.price};
   request.model = std::move(route.model);
   ISA_CO_TRY(auto stream, co_await route.provider->open(std::move(request), deadline));
   Call call(std::move(stream), std::move(facts));
@@ -100,7 +119,8 @@ Task<Result<net::Response>> Service::answer(net::Request& request, const Dialect
   auto relay = std::make_shared<Relay>();
   relay->writer = dialect.writer(served, request.request_id);
   Call::Facts facts{served.chat.model,  std::string(route.provider->name()), request.identity.user.value(),
-                    request.request_id, net::trace_of(request.headers),      text_bytes(served.chat)};
+                    request.request_id, net::trace_of(request.headers),      text_bytes(served.chat),
+                    route.price};
   const bool streams = served.stream;
   auto chat = std::move(served.chat);
   chat.model = std::move(route.model);
@@ -118,28 +138,31 @@ Task<Result<net::Response>> Service::answer(net::Request& request, const Dialect
 
 Task<Result<net::Response>> Service::resolve(net::Request& request) {
   ISA_CO_TRY(const auto route, catalogue_.resolve(request.query_value("model")));
+  if (request.query_value("priced") == "true" && !route.price) co_return price_unknown(route);
   json::object to;
   to["provider"] = route.provider->name();
   to["model"] = route.model;
+  if (route.price) to["pricing"] = to_json(*route.price);
   co_return net::Response::json(200, to);
 }
 
 Task<Result<net::Response>> Service::list_models(net::Request& request) {
   const auto& dialect = request.headers.has("anthropic-version") ? anthropic_dialect() : openai_dialect();
-  const auto ids = co_await catalogue_.list();
-  co_return net::Response::json(200, dialect.model_list(ids));
+  const auto models = co_await catalogue_.list();
+  co_return net::Response::json(200, dialect.model_list(models));
 }
 
 Task<Result<net::Response>> Service::get_model(net::Request& request) {
   const auto& dialect = request.headers.has("anthropic-version") ? anthropic_dialect() : openai_dialect();
   const auto& id = request.param("id");
-  const auto ids = co_await catalogue_.list();
-  if (std::ranges::find(ids, id) == ids.end()) {
+  const auto models = co_await catalogue_.list();
+  const auto found = std::ranges::find(models, id, &ListedModel::id);
+  if (found == models.end()) {
     const auto error =
         not_found("there is no model '{}'; GET /v1/models lists them", id).with_code("model_not_found");
     co_return dialect.error(error, request.request_id);
   }
-  co_return net::Response::json(200, dialect.model_entry(id));
+  co_return net::Response::json(200, dialect.model_entry(*found));
 }
 
 }  // namespace isa::model

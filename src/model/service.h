@@ -28,6 +28,7 @@ class Service final : public ModelClient {
   Task<Result<sdk::ChatResult>> chat(sdk::ChatRequest request, sdk::ChatSink sink,
                                      Deadline deadline) override;
   Task<Result<void>> check(std::string model_id) override;
+  Task<Result<void>> check_price(std::string model_id) override;
   Task<net::Response> forward(net::Request request, Identity identity) override;
 
  private:

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/settings.h"
+#include "model/prices.h"
 
 namespace isa::model {
 
@@ -16,6 +17,7 @@ struct Settings {
   std::chrono::milliseconds silence_timeout{120'000};
   std::chrono::milliseconds list_timeout{3'000};
   std::chrono::milliseconds demo_delay{0};
+  PriceList prices;
 
   static constexpr auto settings() {
     using config::secret;
@@ -38,7 +40,12 @@ struct Settings {
                 "how long a model may take for the head of its answer, retries included"),
         setting("model.silence_timeout", &S::silence_timeout, "how long a streamed answer may pause"),
         setting("model.list_timeout", &S::list_timeout, "how long a provider may take to list its models"),
-        setting("model.demo.delay", &S::demo_delay, "pause of builtin/demo before each word"));
+        setting("model.demo.delay", &S::demo_delay, "pause of builtin/demo before each word"),
+        setting(
+            "model.prices", &S::prices,
+            "what models cost, in US dollars per million tokens, before what is known of well-known ones: a "
+            "list of `provider/model input=2.5 output=10`, perhaps with cached_input= and cache_write=; "
+            "openai/* is every model of openai"));
   }
 };
 

@@ -193,6 +193,7 @@ Result<std::shared_ptr<Runtime::Chat>> Runtime::begin_chat(sdk::RuntimeChat from
     ISA_TRY(resumption.new_messages, sdk::messages_from_json(from.resumption->new_messages));
     resumption.answers = std::move(from.resumption->answers);
     resumption.progress = from.resumption->progress;
+    resumption.said = std::move(from.resumption->said).value_or(std::vector<std::string>());
   }
   ISA_TRY(auto available, tools());
   auto chat = std::make_shared<Chat>(chats_, *std::move(from.agent), std::move(available));

@@ -91,7 +91,17 @@ Result<std::vector<Message>> messages_from_json(const json::array& from) {
   return messages;
 }
 
+bool Usage::is_nothing() const {
+  return input_tokens == 0 && output_tokens == 0 && !cost_usd;
+}
+
 Usage& Usage::operator+=(const Usage& other) {
+  if (is_nothing())
+    cost_usd = other.cost_usd;
+  else if (!other.cost_usd && !other.is_nothing())
+    cost_usd.reset();
+  else if (cost_usd && other.cost_usd)
+    *cost_usd += *other.cost_usd;
   input_tokens += other.input_tokens;
   output_tokens += other.output_tokens;
   cached_input_tokens += other.cached_input_tokens;

@@ -5,6 +5,7 @@
 #include "base/async.h"
 #include "base/json.h"
 #include "base/trace.h"
+#include "base/usd.h"
 
 #include <functional>
 #include <optional>
@@ -100,12 +101,16 @@ struct Usage {
   std::int64_t cache_write_tokens = 0;
   std::int64_t reasoning_tokens = 0;
   bool estimated = false;  // The provider sent none, e.g. because the stream broke.
+  // By the prices that the model service knows. Nothing where it knows none: that is not the same as 0.
+  std::optional<Usd> cost_usd = std::nullopt;
 
+  bool is_nothing() const;  // No token was used.
+  // The cost of a sum is known when those of all its parts are.
   Usage& operator+=(const Usage& other);
 };
 BOOST_DESCRIBE_STRUCT(Usage, (),
                       (input_tokens, output_tokens, cached_input_tokens, cache_write_tokens, reasoning_tokens,
-                       estimated))
+                       estimated, cost_usd))
 
 // One step of a streamed answer.
 struct ChatDelta {

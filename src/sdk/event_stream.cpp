@@ -50,8 +50,11 @@ Result<std::string> answer_in(const Event& last) {
   auto content = last.content.value_or("");
   if (last.type == EventType::error) return upstream_error("{}", content).with_code(text_at("code"));
   const auto subtype = text_at("subtype");
+  const auto problem = text_at("problem");
   if (subtype != "success" && !subtype.empty())
-    return upstream_error("the agent stopped before it finished: {}", subtype).with_code(subtype);
+    return upstream_error("the agent stopped before it finished: {}{}", subtype,
+                          problem.empty() ? "" : " - " + problem)
+        .with_code(subtype);
   return content;
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "net/event_loop.h"
+#include "sdk/budget.h"
 #include "sdk/context.h"
 #include "sdk/loop_events.h"
 #include "sdk/structured_output.h"
@@ -24,6 +25,7 @@ constexpr int kOutputRetriesMax = 2;  // How often a model may mend an answer th
 struct Limit {
   std::string_view subtype;
   std::string_view name;
+  std::string problem = {};
 };
 
 class Turn {
@@ -41,8 +43,10 @@ class Turn {
   Task<Result<void>> begin();
   Task<Result<void>> run_tools(std::vector<Part> calls);
   Task<Result<void>> resume_tools();
+  Task<Result<void>> end_at_limit();  // Where one is met.
   Task<Result<void>> hear_user();
   Task<Result<void>> trim();
+  Task<Result<void>> warn_of_budget(Usage before);
   Task<Result<void>> retry_output(const Error& problem);
   Task<Result<void>> end_of_answer();
   Task<Result<void>> end_of_failed_call(Error error);
@@ -103,7 +107,7 @@ Turn::Turn(const AgentSpec& agent, TurnInput input, ChatModel& model, ToolBox& t
       system_prompt_(agent.system_prompt),
       deadline_(deadline_of(agent, input)),
       phase_(
-          agent, tools, [this](Event event) { return emit(std::move(event)); }, deadline_),
+          agent, tools, [this](Event event) { return emit(std::move(event)); }, deadline_, progress_.plan),
       is_resumed_(input.resumption.has_value()) {
   if (agent.output_schema)
     system_prompt_ += (system_prompt_.empty() ? "" : "\n\n") + structured_output_prompt(*agent.output_schema);
@@ -114,6 +118,8 @@ Turn::Turn(const AgentSpec& agent, TurnInput input, ChatModel& model, ToolBox& t
   std::ranges::move(input.resumption->new_messages, std::back_inserter(conversation_));
   answers_ = std::move(input.resumption->answers);
   progress_ = input.resumption->progress;
+  for (auto& said : std::exchange(progress_.unheard, {})) steering_->offer(std::move(said));
+  for (auto& said : input.resumption->said) steering_->offer(std::move(said));
 }
 
 Task<TurnOutcome> Turn::run() {
@@ -155,17 +161,19 @@ Task<Result<void>> Turn::begin() {
 Task<Result<void>> Turn::loop() {
   ISA_CO_TRYV(co_await begin());
   while (!is_finished_) {
-    if (const auto limit = limit_met()) {
-      json::object more{{"limit", limit->name}};
-      co_return co_await finish(limit->subtype, std::move(more));
-    }
+    ISA_CO_TRYV(co_await end_at_limit());
+    if (is_finished_) break;
     ISA_CO_TRYV(co_await hear_user());
     ISA_CO_TRYV(co_await trim());
+    if (is_finished_) break;
     ++progress_.num_turns;
     auto result = co_await ask_model();
     if (is_deaf_) co_return cancelled("nobody listens to this run any more");
     if (!result) co_return co_await end_of_failed_call(std::move(result).error());
-    auto calls = add_answer(*std::move(result));
+    const auto before = progress_.usage;
+    progress_.usage += result->usage;
+    ISA_CO_TRYV(co_await warn_of_budget(before));
+    auto calls = add_answer(*std::move(result));  // From here on its calls must get their results.
     if (!calls.empty()) {
       ISA_CO_TRYV(co_await run_tools(std::move(calls)));
       if (!pending_.empty()) break;
@@ -205,7 +213,6 @@ Task<Result<void>> Turn::on_delta(const ChatDelta& delta) {
 
 std::vector<Part> Turn::add_answer(ChatResult result) {
   partial_answer_.clear();
-  progress_.usage += result.usage;
   last_answer_ = result.message.text();
   finish_reason_ = result.finish_reason;
   for (auto& part : result.message.parts) {
@@ -263,6 +270,13 @@ std::vector<Message> Turn::shown_to_model() const {
                        : shown(conversation_);
 }
 
+Task<Result<void>> Turn::warn_of_budget(Usage before) {
+  const Budget budget{agent_.limits.max_tokens, agent_.limits.max_usd};
+  for (auto& warning : budget_warnings(budget, before, progress_.usage))
+    ISA_CO_TRYV(co_await emit(std::move(warning)));
+  co_return ok();
+}
+
 Task<Result<void>> Turn::trim() {
   const auto limit = agent_.limits.context_tokens;
   if (estimated_tokens(conversation_) <= limit) co_return ok();
@@ -272,6 +286,7 @@ Task<Result<void>> Turn::trim() {
   if (!is_too_long()) co_return ok();
   const auto cut = cut_for_summary(conversation_, limit / 3);
   if (!cut) co_return ok();  // One message alone is too long; the provider says what it thinks of that.
+  const auto before = progress_.usage;
   auto text = co_await ask_for_summary(*cut);
   auto event =
       system_event("context.trimmed", "The conversation became too long; its beginning was summarised.");
@@ -281,7 +296,9 @@ Task<Result<void>> Turn::trim() {
   event.metadata["summarised_messages"] = *cut;
   event.metadata["is_summarised"] = !text.empty();
   conversation_.push_back(make_summary(conversation_, *cut, std::move(text)));
-  co_return co_await emit(std::move(event));
+  ISA_CO_TRYV(co_await emit(std::move(event)));
+  ISA_CO_TRYV(co_await warn_of_budget(before));
+  co_return co_await end_at_limit();  // The summary was a model call, too.
 }
 
 // "" when the model cannot say: the turn goes on without.
@@ -340,10 +357,17 @@ std::optional<Limit> Turn::limit_met() const {
   const LoopLimits& limits = agent_.limits;
   if (progress_.num_turns >= limits.max_turns) return Limit{"error_max_turns", "max_turns"};
   if (deadline_.passed()) return Limit{"error_budget", "max_seconds"};
-  const auto& usage = progress_.usage;
-  if (limits.max_tokens && usage.input_tokens + usage.output_tokens >= *limits.max_tokens)
-    return Limit{"error_budget", "max_tokens"};
+  if (auto met = budget_met({limits.max_tokens, limits.max_usd}, progress_.usage))
+    return Limit{"error_budget", met->limit, std::move(met->problem)};
   return std::nullopt;
+}
+
+Task<Result<void>> Turn::end_at_limit() {
+  auto limit = limit_met();
+  if (!limit) co_return ok();
+  json::object more{{"limit", limit->name}};
+  if (!limit->problem.empty()) more["problem"] = limit->problem;
+  co_return co_await finish(limit->subtype, std::move(more));
 }
 
 Task<Result<void>> Turn::finish(std::string_view subtype, json::object more) {
@@ -369,6 +393,7 @@ TurnOutcome Turn::outcome() && {
   progress_.active_ms = active().count();
   conversation_.erase(conversation_.begin(), conversation_.begin() + static_cast<std::ptrdiff_t>(first_new_));
   if (is_finished_) pending_.clear();
+  if (!pending_.empty()) progress_.unheard = steering_->take();
   return {std::move(conversation_), std::move(pending_), progress_};
 }
 

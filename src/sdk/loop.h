@@ -22,10 +22,11 @@ struct LoopLimits {
   std::int64_t max_turns = 50;             // Model calls.
   std::int64_t max_seconds = 600;          // Also cuts off a model call or a tool that is under way.
   std::optional<std::int64_t> max_tokens;  // Input and output of the whole run.
+  std::optional<Usd> max_usd;              // Of the whole run.
   // What one model call may be shown, estimated; older parts are shortened or summarised (sdk/context.h).
   std::int64_t context_tokens = 100'000;
 };
-BOOST_DESCRIBE_STRUCT(LoopLimits, (), (max_turns, max_seconds, max_tokens, context_tokens))
+BOOST_DESCRIBE_STRUCT(LoopLimits, (), (max_turns, max_seconds, max_tokens, max_usd, context_tokens))
 
 // What the loop needs to know of an agent; a cut of its config that holds no id of anybody.
 struct AgentSpec {
@@ -40,6 +41,8 @@ struct AgentSpec {
   // sdk/approval_pattern.h.
   std::vector<std::string> approvals = {};
   std::vector<std::string> always_allowed = {};
+  // After so many finished steps of its plan the call that says so waits as well; 0: never.
+  std::int64_t checkpoint_every = 0;
   // Tools that the platform runs: calls of them suspend the turn. Shown to the model besides `tools`.
   std::vector<ToolSpec> platform_tools = {};
   // JSON Schema that the last answer must fit (sdk/structured_output.h).
@@ -49,7 +52,7 @@ struct AgentSpec {
 };
 BOOST_DESCRIBE_STRUCT(AgentSpec, (),
                       (name, model, system_prompt, tools, limits, mcp_servers, approvals, always_allowed,
-                       platform_tools, output_schema, skills))
+                       checkpoint_every, platform_tools, output_schema, skills))
 
 // Gets the events in order, one at a time. An error (nobody listens any more) ends the run.
 using EventSink = std::function<Task<Result<void>>(Event)>;
@@ -77,12 +80,13 @@ struct TurnOutcome {
 // terminal event is
 //   result  {subtype, usage, duration_ms, num_turns[, limit][, finish_reason][, structured_output]} with the
 //           last answer as content;
-//           subtype success, error_max_turns, error_budget (max_seconds, max_tokens), error_tool (the same
-//           calls again and again), error_model (the provider's filter stopped the answer, or the answer does
-//           not fit output_schema: `problem` says why) or interrupted;
+//           subtype success, error_max_turns, error_budget (max_seconds; max_tokens or max_usd, with a
+//           `problem` that says what was used up), error_tool (the same calls again and again), error_model
+//           (the provider's filter stopped the answer, or the answer does not fit output_schema: `problem`
+//           says why) or interrupted;
 //   error   {code, retryable} when the model could not be asked or broke off.
 // Further system events: context.trimmed {summarised_messages, is_summarised}, steered (content: what the
-// user said), output.retried (content: what did not fit).
+// user said), output.retried (content: what did not fit), budget.warn (sdk/budget.h).
 //
 // Cancelling the task stops the model call, kills the tools' processes and emits `result interrupted`.
 // run_turn then still RETURNS the outcome; the caller's next co_await throws operation_aborted as usual, so

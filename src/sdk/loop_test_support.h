@@ -24,6 +24,7 @@ class ScriptedModel final : public ChatModel {
   };
   std::deque<Step> steps;
   std::vector<ChatRequest> requests;
+  std::optional<Usd> cost;  // Of each call.
 
   void says(std::string text) {
     steps.push_back({{{.kind = ChatDelta::Kind::text, .text = std::move(text)}}});
@@ -58,6 +59,7 @@ class ScriptedModel final : public ChatModel {
     result.finish_reason = step.finish;
     result.usage.input_tokens = 10;
     result.usage.output_tokens = 5;
+    result.usage.cost_usd = cost;
     co_return result;
   }
 };

@@ -60,6 +60,25 @@ TEST_F(Loop, ASuspendedTurnGoesOnAtTheVeryCallThatWaited) {
   expect_no_orphans(outcome.new_messages);
 }
 
+TEST_F(Loop, WhatWasSaidWhileATurnWasSuspendedIsHeardFirst) {
+  agent.approvals = {"echo"};
+  model.calls({{"echo", "{}"}});
+  TurnInput input{{}, "hello"};
+  input.steering = std::make_shared<Steering>();
+  during_event = [steering = input.steering](const Event& event) {
+    if (event.type == EventType::tool_use) EXPECT_TRUE(steering->offer("be quick"));
+  };
+
+  auto first = turn_with(std::move(input));
+
+  EXPECT_EQ(first.progress.unheard, std::vector<std::string>{"be quick"});
+  during_event = nullptr;
+  model.says("done");
+  const auto outcome = resumed(std::move(first), {{.run = true}});
+  EXPECT_EQ(model.requests.back().messages.back().text(), "be quick");
+  EXPECT_TRUE(outcome.progress.unheard.empty());
+}
+
 TEST_F(Loop, LimitsCountOverAllPartsOfATurn) {
   agent.approvals = {"echo"};
   agent.limits.max_turns = 1;

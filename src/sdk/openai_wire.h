@@ -4,7 +4,7 @@
 // Two things that the dialect has no field for travel in extensions, so that a conversation that passes
 // through it to another dialect keeps them: `thinking_blocks` of an assistant message (with signatures, as
 // LiteLLM names them; its text streams as `reasoning_content`, as DeepSeek and vLLM name it) and `is_error`
-// of a tool message.
+// of a tool message. A usage has `cost` in US dollars where it is known.
 #pragma once
 
 #include "sdk/chat.h"

@@ -117,6 +117,7 @@ json::object to_usage(const Usage& usage) {
   to["prompt_tokens_details"] = std::move(prompt);
   to["completion_tokens_details"] = std::move(completion);
   if (usage.estimated) to["estimated"] = true;
+  if (usage.cost_usd) to["cost"] = usage.cost_usd->number();  // As OpenRouter names it.
   return to;
 }
 
@@ -132,6 +133,8 @@ Usage from_usage(const json::object& from) {
     usage.reasoning_tokens = count(*details, "reasoning_tokens");
   const auto* estimated = from.if_contains("estimated");
   usage.estimated = estimated && estimated->is_bool() && estimated->get_bool();
+  if (const auto* cost = from.if_contains("cost"); cost && cost->is_number())
+    usage.cost_usd = Usd::of_number(cost->to_number<double>());
   return usage;
 }
 

@@ -128,6 +128,7 @@ TEST(OpenAiChunks, AreReadAsTheyAreWritten) {
   ChatResult end;
   end.finish_reason = FinishReason::tool_calls;
   end.usage = {.input_tokens = 5, .output_tokens = 2, .cached_input_tokens = 3, .estimated = true};
+  end.usage.cost_usd = Usd::of_nanos(4'200'001);
 
   ChunkWriter writer("id", "model", 7, true);
   std::vector<std::string> chunks{writer.first()};
@@ -150,6 +151,7 @@ TEST(OpenAiChunks, AreReadAsTheyAreWritten) {
   EXPECT_EQ(reader.summary().id, "id");
   EXPECT_EQ(reader.summary().usage.cached_input_tokens, 3);
   EXPECT_TRUE(reader.summary().usage.estimated);
+  EXPECT_EQ(reader.summary().usage.cost_usd, Usd::of_nanos(4'200'001));
   EXPECT_EQ(chunks.back(), "[DONE]");
   EXPECT_EQ(json::parse(chunks[chunks.size() - 2])->at("choices").as_array().size(), 0u);
 }

@@ -32,8 +32,9 @@ struct RuntimeResumption {
   json::array new_messages;
   std::vector<CallAnswer> answers;
   TurnProgress progress;
+  std::optional<std::vector<std::string>> said;
 };
-BOOST_DESCRIBE_STRUCT(RuntimeResumption, (), (new_messages, answers, progress))
+BOOST_DESCRIBE_STRUCT(RuntimeResumption, (), (new_messages, answers, progress, said))
 struct RuntimeSkillFile {
   using json_defaults = void;
   std::string path;

@@ -14,10 +14,11 @@ namespace isa::sdk {
 
 enum class PendingReason {
   approval,       // The agent's rules say that somebody is asked first.
+  checkpoint,     // So much of the plan is done that somebody looks at it (AgentSpec::checkpoint_every).
   platform_tool,  // AgentSpec::platform_tools: only the platform can run it.
   deferred,       // It stands behind one of those in the same answer of the model; nothing forbids to run it.
 };
-BOOST_DESCRIBE_ENUM(PendingReason, approval, platform_tool, deferred)
+BOOST_DESCRIBE_ENUM(PendingReason, approval, checkpoint, platform_tool, deferred)
 
 struct PendingCall {
   std::string tool_use_id;
@@ -39,19 +40,30 @@ struct CallAnswer {
 };
 BOOST_DESCRIBE_STRUCT(CallAnswer, (), (tool_use_id, run, args, text, is_error))
 
+// How far the plan of a turn is (sdk/plan_checkpoints.h).
+struct PlanProgress {
+  using json_defaults = void;
+  std::vector<std::string> finished_steps;  // Ids.
+  std::int64_t checkpoints = 0;             // Of which somebody was asked.
+};
+BOOST_DESCRIBE_STRUCT(PlanProgress, (), (finished_steps, checkpoints))
+
 // What a turn has used up so far; its limits count over all its parts.
 struct TurnProgress {
   using json_defaults = void;
   std::int64_t num_turns = 0;  // Model calls.
   Usage usage;
   std::int64_t active_ms = 0;  // Without the time in which it was suspended.
+  PlanProgress plan;
+  std::vector<std::string> unheard;  // Said by the user; heard first when the turn goes on.
 };
-BOOST_DESCRIBE_STRUCT(TurnProgress, (), (num_turns, usage, active_ms))
+BOOST_DESCRIBE_STRUCT(TurnProgress, (), (num_turns, usage, active_ms, plan, unheard))
 
 struct Resumption {
   std::vector<Message> new_messages;  // TurnOutcome::new_messages of the suspended turn.
   std::vector<CallAnswer> answers;    // One for each of its pending calls.
   TurnProgress progress;
+  std::vector<std::string> said = {};  // By the user meanwhile; heard before the next model call.
 };
 
 }  // namespace isa::sdk

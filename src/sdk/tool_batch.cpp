@@ -1,7 +1,6 @@
 #include "sdk/tool_batch.h"
 
 #include "base/task_group.h"
-#include "net/event_loop.h"
 
 #include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/error.hpp>
@@ -21,28 +20,9 @@ class Batch {
         changed_(executor, asio::steady_timer::time_point::max()),
         running_(executor) {}
 
-  // Runs all calls and hands over their results; leaves nothing running whatever happens.
-  Task<Result<void>> run_all(std::span<const Part> calls, const ToolRunSink& sink) {
-    for (std::size_t i = 0; i < calls.size(); ++i) running_.spawn("tool", run(i, calls[i]));
-    Result<void> result = ok();
-    std::exception_ptr failure;
-    try {
-      result = co_await deliver(calls.size(), sink);
-    } catch (...) {
-      failure = std::current_exception();
-    }
-    // After a cancellation every co_await throws, also where deliver() had just returned; the tasks of the
-    // batch must have ended before it goes away.
-    const auto cancellation = co_await asio::this_coro::cancellation_state;
-    co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
-    co_await running_.stop();
-    if (failure) std::rethrow_exception(failure);
-    if (cancellation.cancelled() != asio::cancellation_type::none)
-      throw boost::system::system_error(asio::error::operation_aborted);
-    co_return result;
-  }
+  void start(std::size_t position, const Part& call) { running_.spawn("tool", run(position, call)); }
+  Task<void> stop() { return running_.stop(); }
 
- private:
   // Hands over `count` results as they come.
   Task<Result<void>> deliver(std::size_t count, const ToolRunSink& sink) {
     for (std::size_t i = 0; i < count; ++i) {
@@ -54,6 +34,7 @@ class Batch {
     co_return ok();
   }
 
+ private:
   Task<void> run(std::size_t position, const Part& call) {
     ToolRun result{{.text = "[interrupted]", .is_error = true}};
     try {
@@ -84,11 +65,22 @@ Task<ToolRun> run_tool(ToolBox& tools, const Part& call, Deadline deadline) {
 
 Task<Result<void>> run_tools_together(ToolBox& tools, std::span<const Part> calls, Deadline deadline,
                                       ToolRunSink sink) {
-  // On a thread of execution of its own, whose cancellation it may switch off while its tasks end.
-  auto executor = co_await asio::this_coro::executor;
-  Batch batch(tools, deadline, executor);
-  auto whole = batch.run_all(calls, sink);
-  co_return co_await net::call_on(std::move(executor), std::move(whole));
+  Batch batch(tools, deadline, co_await asio::this_coro::executor);
+  for (std::size_t i = 0; i < calls.size(); ++i) batch.start(i, calls[i]);
+  Result<void> result = ok();
+  std::exception_ptr failure;
+  try {
+    result = co_await batch.deliver(calls.size(), sink);
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  // Once this is cancelled, which may have been without a throw so far, every co_await throws; but the tasks
+  // of the batch must have ended before it goes away.
+  co_await asio::this_coro::throw_if_cancelled(false);
+  co_await batch.stop();
+  co_await asio::this_coro::throw_if_cancelled(true);
+  if (failure) std::rethrow_exception(failure);
+  co_return result;
 }
 
 }  // namespace isa::sdk

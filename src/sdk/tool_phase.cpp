@@ -24,11 +24,19 @@ Task<Result<std::vector<PendingCall>>> ToolPhase::run(std::span<const Part> call
     ISA_CO_TRYV(co_await refuse_all(calls, answers));
     co_return std::vector<PendingCall>();
   }
-  const auto first = std::ranges::find_if(calls, [&](const Part& call) { return waiting(call).has_value(); });
-  const auto runnable = static_cast<std::size_t>(first - calls.begin());
+  std::vector<PendingCall> open;  // From the first call that waits on.
+  for (const auto& call : calls) {
+    auto pending = waiting(call);
+    if (!pending && open.empty()) continue;
+    if (!pending)
+      pending = PendingCall{call.id, call.name, tools_.subject(call.name),
+                            arguments_of(call).value_or(json::object()), PendingReason::deferred};
+    open.push_back(*std::move(pending));
+  }
+  const auto runnable = calls.size() - open.size();
   ISA_CO_TRYV(co_await run_all(calls.first(runnable), answers.first(runnable)));
   ISA_CO_TRYV(co_await announce(calls.subspan(runnable)));
-  co_return left_open(calls.subspan(runnable));
+  co_return open;
 }
 
 Task<Result<void>> ToolPhase::announce(std::span<const Part> calls) {
@@ -59,29 +67,25 @@ Task<Result<void>> ToolPhase::resume(std::span<const Part> calls, std::span<Part
   co_return ok();
 }
 
-// From the first call that waits on.
-std::vector<PendingCall> ToolPhase::left_open(std::span<const Part> calls) const {
-  std::vector<PendingCall> open;
-  for (const auto& call : calls) {
-    auto pending = waiting(call);
-    if (!pending)
-      pending = PendingCall{call.id, call.name, tools_.subject(call.name),
-                            arguments_of(call).value_or(json::object()), PendingReason::deferred};
-    open.push_back(*std::move(pending));
-  }
-  return open;
-}
-
-std::optional<PendingCall> ToolPhase::waiting(const Part& call) const {
+// Called once for each call, in their order.
+std::optional<PendingCall> ToolPhase::waiting(const Part& call) {
   auto args = arguments_of(call);
   if (!args) return std::nullopt;  // The call fails at once; nobody needs to look at it.
   const auto is_it = [&](const ToolSpec& spec) { return spec.name == call.name; };
   const bool is_platforms = std::ranges::any_of(agent_.platform_tools, is_it);
   if (!is_platforms && !tools_.has(call.name)) return std::nullopt;
   auto subject = is_platforms ? call.name : tools_.subject(call.name);
-  const bool asks = needs_approval(agent_.approvals, agent_.always_allowed, subject, *args);
-  if (!asks && !is_platforms) return std::nullopt;
-  const auto reason = is_platforms ? PendingReason::platform_tool : PendingReason::approval;
+  const auto asks = [&](const std::vector<std::string>& patterns) {
+    return needs_approval(patterns, agent_.always_allowed, subject, *args);
+  };
+  const bool is_checkpoint = checkpoints_.reached_by(call.name, *args);
+  auto reason = PendingReason::approval;
+  if (is_platforms)
+    reason = PendingReason::platform_tool;
+  else if (is_checkpoint && asks({subject}))
+    reason = PendingReason::checkpoint;
+  else if (!asks(agent_.approvals))
+    return std::nullopt;
   return PendingCall{call.id, call.name, std::move(subject), *std::move(args), reason};
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "sdk/loop.h"
+#include "sdk/plan_checkpoints.h"
 #include "sdk/tool_batch.h"
 
 #include <span>
@@ -11,8 +12,12 @@ namespace isa::sdk {
 class ToolPhase {
  public:
   // All are used until the phase is over. `emit`'s error ends the turn.
-  ToolPhase(const AgentSpec& agent, ToolBox& tools, EventSink emit, Deadline deadline)
-      : agent_(agent), tools_(tools), emit_(std::move(emit)), deadline_(deadline) {}
+  ToolPhase(const AgentSpec& agent, ToolBox& tools, EventSink emit, Deadline deadline, PlanProgress& plan)
+      : agent_(agent),
+        tools_(tools),
+        emit_(std::move(emit)),
+        deadline_(deadline),
+        checkpoints_(agent.checkpoint_every, plan) {}
 
   // Read-only calls that stand together run at the same time. From the first call that has to wait on, none
   // runs: all of them are returned. answers[i] is the result of calls[i], and stays as it is where there is
@@ -33,14 +38,14 @@ class ToolPhase {
   Task<Result<void>> run_together(std::span<const Part> calls, std::span<Part> answers);
   Task<Result<void>> refuse_all(std::span<const Part> calls, std::span<Part> answers);
   Task<Result<void>> done(const Part& call, Part& answer, ToolRun run);
-  std::optional<PendingCall> waiting(const Part& call) const;
-  std::vector<PendingCall> left_open(std::span<const Part> calls) const;
+  std::optional<PendingCall> waiting(const Part& call);
   bool repeats(std::span<const Part> calls);
 
   const AgentSpec& agent_;
   ToolBox& tools_;
   EventSink emit_;
   Deadline deadline_;
+  PlanCheckpoints checkpoints_;
   std::string last_calls_;
   int repeats_ = 0;
   int refused_ = 0;

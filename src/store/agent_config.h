@@ -28,8 +28,10 @@ struct ApprovalRule {
   std::string match;  // Tool name or pattern.
   std::int64_t timeout_s = 1800;
   OnTimeout on_timeout = OnTimeout::deny;
+  // Only with `match` "update_plan": not each call waits, only one each so many finished steps; 0: none does.
+  std::optional<std::int64_t> every = std::nullopt;
 };
-BOOST_DESCRIBE_STRUCT(ApprovalRule, (), (match, timeout_s, on_timeout))
+BOOST_DESCRIBE_STRUCT(ApprovalRule, (), (match, timeout_s, on_timeout, every))
 
 // Checked before each model call.
 struct RunLimits {
@@ -120,8 +122,8 @@ class AgentConfigStore {
   // alone.
   virtual Task<Result<Page<AuditEntry>>> audit(Identity scope, AgentId id, std::string cursor,
                                                std::size_t limit) = 0;
-  // Removes rows deleted before `before`, with their versions and audit; returns how many.
-  virtual Task<Result<std::int64_t>> purge(Timestamp before) = 0;
+  // Removes rows deleted before `before`, with their versions and audit; returns their ids.
+  virtual Task<Result<std::vector<AgentId>>> purge(Timestamp before) = 0;
 };
 
 }  // namespace isa::store

@@ -147,7 +147,7 @@ TEST_P(AgentConfigAuditTest, OfADeletedConfigItIsForTheOwnerAloneUntilThePurge) 
 
   EXPECT_EQ(audit(next).size(), 3u);
   EXPECT_EQ(failure(run(store().audit(member("bob", "acme"), next.id, "", 10))), ErrorKind::not_found);
-  EXPECT_EQ(run(store().purge(from_millis(2001))).value(), 1);
+  EXPECT_EQ(run(store().purge(from_millis(2001))).value().size(), 1U);
   EXPECT_EQ(failure(run(store().audit(person("ann"), next.id, "", 10))), ErrorKind::not_found);
 }
 

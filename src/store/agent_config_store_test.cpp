@@ -200,7 +200,7 @@ TEST_P(AgentConfigStoreTest, PurgesWhatWasRemovedBeforeWithItsVersions) {
   ASSERT_TRUE(run(store().remove(person("ann"), old.id, std::nullopt, from_millis(2000))));
   ASSERT_TRUE(run(store().remove(person("ann"), fresh.id, std::nullopt, from_millis(3000))));
 
-  EXPECT_EQ(run(store().purge(from_millis(3000))).value(), 1);
+  EXPECT_EQ(run(store().purge(from_millis(3000))).value(), std::vector{old.id});
 
   EXPECT_TRUE(run(store().find(person("ann"), live.id)));
   EXPECT_TRUE(run(store().create(make("old", "bob"))));  // Its id and its versions are free again.

@@ -133,8 +133,8 @@ class IdempotencyKeys::Hold {
 IdempotencyKeys::IdempotencyKeys(asio::any_io_executor executor, IdempotencyStore& store)
     : store_(store), background_(std::move(executor)) {}
 
-net::Handler IdempotencyKeys::once(OnceHandler make, OnceHandler made) {
-  const auto guarded = std::make_shared<const Guarded>(std::move(make), std::move(made));
+net::Handler IdempotencyKeys::once(OnceHandler make, OnceHandler made, KeptOf kept) {
+  const auto guarded = std::make_shared<const Guarded>(std::move(make), std::move(made), kept);
   return [this, guarded](net::Request& request) {
     if (request.headers.has("Idempotency-Key")) return answer(guarded, request);
     return guarded->make(request, Once{.seed = make_ulid(), .since = now()});
@@ -177,7 +177,7 @@ IdempotencyKeys::Answer IdempotencyKeys::answer(std::shared_ptr<const Guarded> r
       outcome.reset();
   }
   if (!outcome) outcome.emplace(co_await route->make(request, once));
-  auto settled = co_await settle(key, request, *std::move(outcome));
+  auto settled = co_await settle(*route, key, request, *std::move(outcome));
   hold.settled();
   co_return settled;
 }
@@ -206,13 +206,13 @@ IdempotencyKeys::Answer IdempotencyKeys::again(const Guarded& route, net::Reques
 }
 
 // What cannot be written leaves the key in flight: until the next start, or for a day.
-IdempotencyKeys::Answer IdempotencyKeys::settle(UserKey key, const net::Request& request,
-                                                Result<net::Response> outcome) {
+IdempotencyKeys::Answer IdempotencyKeys::settle(const Guarded& route, UserKey key,
+                                                const net::Request& request, Result<net::Response> outcome) {
   std::optional<KeptAnswer> answer;
   const int status = outcome ? outcome->status : net::status_of(outcome.error().kind());
   if (!outcome)
     answer = kept(net::error_response(outcome.error(), request.request_id));
-  else if (!outcome->stream)
+  else if (!outcome->stream && route.kept == KeptOf::answers)
     answer = kept(*outcome);
   const auto written =
       is_passing(status) ? co_await store_.forget(key) : co_await store_.keep(key, std::move(answer));

@@ -32,6 +32,10 @@ struct Once {
   }
 };
 
+// What is kept of the answers of a route: all of it, or errors alone, where an answer shows what may be
+// stored nowhere else (a secret). Then `made` answers every further request.
+enum class KeptOf { answers, errors };
+
 using OnceHandler = std::function<Task<Result<net::Response>>(net::Request&, Once)>;
 
 // The first request with a key is executed; further ones of the same user with the same key are answered as
@@ -42,8 +46,7 @@ using OnceHandler = std::function<Task<Result<net::Response>>(net::Request&, Onc
 //   - its answer was 429 or 5xx: that is not kept, and the next one is executed;
 //   - the process died in the middle, or the caller left: what it made is looked for, and where there is
 //     nothing the request is executed again.
-// A request without a key costs nothing. An answer that shows something once only (a new secret) must not be
-// kept: such a route is not wrapped.
+// A request without a key costs nothing.
 //
 // Lives on one event loop, that of the router.
 class IdempotencyKeys {
@@ -54,7 +57,7 @@ class IdempotencyKeys {
   // made; its not_found says that that one did not come so far. Without it a request that was cut off is
   // executed again, so it must be harmless twice, and `make` must not answer with a stream, which cannot be
   // kept.
-  net::Handler once(OnceHandler make, OnceHandler made = {});
+  net::Handler once(OnceHandler make, OnceHandler made = {}, KeptOf kept = KeptOf::answers);
 
   // What was in flight when the process before this one ended is cut off. Serve nothing before it returned.
   Task<Result<void>> start();
@@ -64,6 +67,7 @@ class IdempotencyKeys {
   struct Guarded {
     OnceHandler make;
     OnceHandler made;
+    KeptOf kept = KeptOf::answers;
   };
   class Hold;
   using Answer = Task<Result<net::Response>>;
@@ -72,7 +76,8 @@ class IdempotencyKeys {
   Answer meanwhile(const Guarded& route, net::Request& request, Once once, std::string key);
   Answer again(const Guarded& route, net::Request& request, Once once, std::string key);
   // Keeps what is to be kept of it.
-  Answer settle(UserKey key, const net::Request& request, Result<net::Response> outcome);
+  Answer settle(const Guarded& route, UserKey key, const net::Request& request,
+                Result<net::Response> outcome);
   Task<void> purge_old();
   Task<void> give_up(UserKey key);
 

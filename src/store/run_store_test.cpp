@@ -183,6 +183,57 @@ TEST_P(RunStoreTest, KeepsHowFarARunningRunIs) {
   EXPECT_EQ(run(store().continuation(turn.id)).value(), std::nullopt);
 }
 
+TEST_P(RunStoreTest, KeepsWhatAQueuedRunNeedsUntilItBegins) {
+  store::Run turn{.id = RunId("run_q"), .session_id = session_.id, .owner_id = session_.owner_id};
+  const QueueEntry entry{json::object{{"env", "cloud_pool"}}, 7, std::nullopt};
+  ASSERT_TRUE(run(store().create(turn, entry)));
+
+  const auto kept = run(store().queue_entry(turn.id)).value();
+
+  ASSERT_TRUE(kept);
+  EXPECT_EQ(kept->order, entry.order);
+  EXPECT_EQ(kept->place, 7);
+  EXPECT_FALSE(kept->speaks_to);
+  ASSERT_TRUE(run(store().mark_running(turn.id, from_millis(1))));
+  EXPECT_FALSE(run(store().queue_entry(turn.id)).value());
+  EXPECT_EQ(failure(run(store().mark_running(turn.id, from_millis(1)))), ErrorKind::conflict);
+}
+
+TEST_P(RunStoreTest, AQueueIsInTheOrderOfItsPlaces) {
+  for (const auto& [id, place] : {std::pair("b", 2), std::pair("a", 3), std::pair("c", 1)}) {
+    store::Run turn{.id = RunId(std::string("run_") + id),
+                    .session_id = session_.id,
+                    .owner_id = session_.owner_id,
+                    .created_at = from_millis(100 - place)};
+    ASSERT_TRUE(run(store().create(turn, QueueEntry{{}, place, std::nullopt})));
+  }
+  const auto begun = created("begun", 500);
+  ASSERT_TRUE(run(store().mark_running(begun.id, from_millis(500))));
+  const auto order = [&] {
+    std::string ids;
+    for (const auto& one : run(store().unfinished()).value()) ids += one.id.value().substr(3);
+    return ids;
+  };
+  EXPECT_EQ(order(), "_begun_c_b_a");
+
+  ASSERT_TRUE(run(store().put_in_place({{RunId("run_a"), 4}, {RunId("run_c"), 5}, {begun.id, 1}})));
+
+  EXPECT_EQ(order(), "_begun_b_a_c");
+}
+
+TEST_P(RunStoreTest, AQueuedRunSpeaksToAnotherUntilItBegins) {
+  store::Run turn{.id = RunId("run_q"), .session_id = session_.id, .owner_id = session_.owner_id};
+  ASSERT_TRUE(run(store().create(turn, QueueEntry{})));
+
+  ASSERT_TRUE(run(store().speak_to(turn.id, RunId("run_other"))));
+  EXPECT_EQ(run(store().queue_entry(turn.id)).value()->speaks_to, RunId("run_other"));
+  ASSERT_TRUE(run(store().speak_to(turn.id, std::nullopt)));
+  EXPECT_FALSE(run(store().queue_entry(turn.id)).value()->speaks_to);
+  ASSERT_TRUE(run(store().finish(ended(turn), {}, {})));
+  EXPECT_FALSE(run(store().queue_entry(turn.id)).value());
+  EXPECT_EQ(failure(run(store().speak_to(turn.id, RunId("run_other")))), ErrorKind::conflict);
+}
+
 TEST_P(RunStoreTest, AMessageThatIsNoUtf8StaysReadable) {
   const auto turn = created("a");
   const std::vector<SessionMessage> messages{{turn.id, from_millis(1), {{"content", "cut \xe2\x82"}}}};

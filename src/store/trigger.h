@@ -28,6 +28,8 @@ BOOST_DESCRIBE_ENUM(TriggerType, schedule, webhook, pattern, threshold)
 struct Trigger {
   TriggerId id;
   UserId owner_id;  // In whose name its runs are started. It belongs to that user alone.
+  // The owner's organizations when the owner made or last changed it: its runs see what these share.
+  std::optional<std::vector<OrgId>> org_ids;
   AgentId agent_config_id;
   std::string name;
   TriggerType type = TriggerType::schedule;
@@ -46,9 +48,9 @@ struct Trigger {
   Timestamp updated_at;
 };
 BOOST_DESCRIBE_STRUCT(Trigger, (),
-                      (id, owner_id, agent_config_id, name, type, rule, prompt, session_id, cooldown_s,
-                       enabled, disabled_reason, next_due_at, not_before, last_fired_at, fire_count, failures,
-                       created_at, updated_at))
+                      (id, owner_id, org_ids, agent_config_id, name, type, rule, prompt, session_id,
+                       cooldown_s, enabled, disabled_reason, next_due_at, not_before, last_fired_at,
+                       fire_count, failures, created_at, updated_at))
 
 enum class FiringCause { schedule, webhook, event, test };
 BOOST_DESCRIBE_ENUM(FiringCause, schedule, webhook, event, test)

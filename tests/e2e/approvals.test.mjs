@@ -152,6 +152,53 @@ describe('in a sandbox', { skip: noSandbox }, () => {
     assert.equal((await ada.decide(seen.at(-1), { decision: 'approve' })).status, 409);
   });
 
+  test('a plan is reviewed before it is followed and at its checkpoints, also over a crash', async () => {
+    const planner = await createAgent(ada.api, {
+      mode: 'COLLABORATIVE',
+      tools: ['create_plan', 'update_plan'],
+      approvals: [{ match: 'update_plan', every: 2 }],
+    });
+    const done = (...ids) => `update_plan with ${JSON.stringify({ steps: ids.map((id) => ({ id, status: 'done' })) })}`;
+    const plan = { title: 'Bake', steps: ['mix', 'heat', 'eat', 'rest'].map((title) => ({ title })) };
+    const calls = [`create_plan with ${JSON.stringify(plan)}`, done('1'), done('2'), done('3'), done('4')];
+    const message = calls.map((call, i) => `${i + 1}. Call the tool ${call}`).join('\n');
+
+    const shown = await ada.ask(message, { agent_config_id: planner.id });
+    assert.equal(shown.at(-1).metadata.kind, 'review');
+    assert.equal(shown.at(-1).metadata.tool, 'create_plan');
+    assert.deepEqual(shown.at(-1).metadata.args, plan);
+    const follow = async (seen) => (await ada.api.events(seen[0].run_id, { lastId: seen.at(-1).id })).takeUntil(isQuestion);
+    const onwards = follow(shown);
+    await ada.decide(shown.at(-1), { decision: 'approve' });
+    const first = await onwards;
+    assert.equal(results(first).length, 2, 'the plan and its first step');
+    assert.equal(first.at(-1).metadata.kind, 'review');
+    assert.match(first.at(-1).content, /checkpoint/);
+    assert.deepEqual(first.at(-1).metadata.args.steps, [{ id: '2', status: 'done' }]);
+
+    await platform.kill();
+    await restart();
+    const rest = follow(first);
+    await ada.decide(first.at(-1), { decision: 'approve' });
+    const second = await rest;
+    assert.equal(results(second).length, 2, 'the steps 2 and 3');
+    await ada.decide(second.at(-1), { decision: 'deny', text: 'leave it there' });
+    const events = await ada.rest([...shown, ...first, ...second]);
+    assert.match(results(events).at(-1).content, /leave it there/);
+  });
+
+  test('a rule that could not hold is refused', async () => {
+    for (const [rule, field] of [
+      [{ match: 'bash_execute', every: 2 }, '/approvals/0/every'],
+      [{ match: 'update_plan', every: -1 }, '/approvals/0/every'],
+      [{ match: 'bash_execute', on_timeout: 'default' }, '/approvals/0/on_timeout'],
+    ]) {
+      const refused = await ada.api.post('/api/v1/agents/configs', { name: 'x', approvals: [rule] });
+      assert.equal(refused.status, 422, refused.text);
+      assert.equal(refused.json.error.param, field);
+    }
+  });
+
   test('what is always allowed is not asked about again, and only that', async () => {
     const own = await createAgent(ada.api, asking);
     const first = await ada.ask('Run the command `echo one`', { agent_config_id: own.id });

@@ -74,6 +74,10 @@ test('agents and their versions', { skip }, async () => {
   await good(ada.get(`${path}/${id}/versions/1`));
   await good(ada.post(`${path}/${id}/rollback`, { version: 1 }, { 'Idempotency-Key': 'contract' }));
   await good(ada.get(`${path}/${id}/audit?limit=1`));
+  await good(ada.get(`${path}/${id}/memories?query=cat&limit=1`));
+  await good(ada.get(`${path}/${id}/memories?limit=0`), 422);
+  await good(ada.delete(`${path}/${id}/memories?key=a`));
+  await good(ada.delete(`${path}/${id}/memories`));
   await good(ada.delete(`${path}/${id}`));
   await good(ada.get(`${path}/${id}`), 404);
 });
@@ -234,6 +238,7 @@ test('models in both dialects', { skip }, async () => {
   }
   await good(ada.get('/api/v1/models/resolve?model=builtin/demo'));
   await good(ada.get('/api/v1/models/resolve?model=openai/gpt'), 424);
+  await good(ada.get('/api/v1/models/resolve?priced=true&model=builtin/demo'));
   await good(ada.post('/api/v1/invoke', openai));
   await good(ada.post('/api/v1/invoke', { messages }));
   await good(ada.post('/api/v1/invoke', { input_data: 'What is 2+2?', task: 'chat', service_type: 'text' }));

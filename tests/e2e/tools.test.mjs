@@ -1,4 +1,4 @@
-// The tools that reach beyond one call: background shells, a plan, memory and the web, in a real sandbox.
+// The tools that reach beyond one call: background shells, a plan and the web, in a real sandbox.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
@@ -166,23 +166,6 @@ test('a plan is kept between turns, and every change shows all of it', { skip },
   assert.match(refused.content, /create_plan replaces it/);
 });
 
-test('what is remembered in one turn is found in the next', { skip }, async () => {
-  const { call, answer } = await conversation(['memory_store', 'memory_search', 'write_file']);
-  await answer('memory_store', { content: 'The cat is called Minka.', key: 'cat', tags: ['pets'] });
-  await answer('memory_store', { content: 'The server is deployed on Mondays.' });
-
-  const { results: found, memories } = await answer('memory_search', { query: 'who are the cats?' });
-  assert.equal(memories, 2);
-  assert.deepEqual(
-    found.filter(({ key }) => key === 'cat').map(({ content, tags }) => [content, tags]),
-    [['The cat is called Minka.', ['pets']]],
-  );
-  await answer('memory_search', { query: '" OR NEAR( *' });
-  await call('write_file', { file_path: '.isa/memory.db', content: 'no database' });
-  assert.match((await call('memory_search', { query: 'cat' })).content, /sets it aside/);
-  assert.match((await answer('memory_store', { content: 'new' })).note, /memory\.db\.damaged/);
-});
-
 test('web_search asks the provider with a key that no sandbox sees', { skip }, async () => {
   const { answer, call } = await conversation(['web_search', 'bash_execute']);
   const found = await answer('web_search', { query: 'tea & cake', count: 2, freshness: 'month' });
@@ -239,7 +222,7 @@ test('searches, pages and refusals are on record, for their owner', { skip }, as
 });
 
 test('where there is no sandbox, the tools that need one are named and refused', { skip }, async () => {
-  const tools = ['web_search', 'web_crawl', 'create_plan', 'memory_store', 'bash_output', 'get_current_time'];
+  const tools = ['web_search', 'web_crawl', 'create_plan', 'bash_output', 'get_current_time'];
   const { say } = await conversation(tools, { env: 'cloud_shared' });
   const events = await say('Call the tool web_search with `{"query":"x"}`');
   assert.deepEqual(systemEvent(events, 'tools.unavailable').metadata.tools, tools.slice(0, -1));

@@ -1,6 +1,7 @@
 #include "agent/approvals/questions.h"
 
 #include "sdk/approval_pattern.h"
+#include "sdk/tools/memory.h"
 #include "sdk/tools/typed_tool.h"
 
 #include <algorithm>
@@ -16,6 +17,7 @@ constexpr std::int64_t kTimeoutDefault = 1800;  // Seconds.
 constexpr std::int64_t kTimeoutMax = 7 * 24 * 3600;
 constexpr std::size_t kQuestionMax = 4000;  // Bytes.
 constexpr std::size_t kOptionsMax = 20;
+constexpr std::int64_t kCheckpointEvery = 3;  // Finished steps of a plan, where no rule says otherwise.
 
 struct AskHuman {
   std::string question;
@@ -74,6 +76,8 @@ void fill_approval(const Asker& asker, const sdk::PendingCall& call, Approval& t
   if (is_plan) to.kind = ApprovalKind::review;
   to.question =
       is_plan ? "The agent shows its plan for review." : fmt::format("May the agent call {}?", call.subject);
+  if (call.reason == sdk::PendingReason::checkpoint)
+    to.question = "The agent has come to a checkpoint of its plan, and shows what is done. May it go on?";
   to.options = {"approve", "edit", "deny"};
   auto timeout = std::chrono::seconds(kTimeoutDefault);
   const auto rule = std::ranges::find_if(asker.rules, [&](const store::ApprovalRule& r) {
@@ -139,6 +143,28 @@ std::string denied_text(const Approval& decided) {
 
 }  // namespace
 
+void add_approvals(store::Mode mode, const std::vector<store::ApprovalRule>& rules, sdk::AgentSpec& agent) {
+  bool is_plan_ruled = false;
+  for (const auto& rule : rules) {
+    is_plan_ruled = is_plan_ruled || rule.match == "update_plan";
+    if (rule.every)
+      agent.checkpoint_every = *rule.every;
+    else
+      agent.approvals.push_back(rule.match);
+  }
+  if (mode == store::Mode::REACTIVE) agent.checkpoint_every = 0;  // It asks nobody, and goes on.
+  if (mode != store::Mode::COLLABORATIVE) return;
+  agent.approvals.emplace_back("create_plan");
+  if (!is_plan_ruled) agent.checkpoint_every = kCheckpointEvery;
+}
+
+void allow(sdk::AgentSpec& agent, const std::vector<store::Allowance>& allowances,
+           const std::optional<AgentId>& agent_id) {
+  if (agent.approvals.empty() && agent.checkpoint_every == 0) return;
+  for (const auto& one : allowances)
+    if (one.agent_config_id == agent_id) agent.always_allowed.push_back(one.pattern);
+}
+
 namespace {
 
 // The platform tools that put a question to a person. Those of them that are among `allowed`, as a model is
@@ -182,16 +208,6 @@ void offer_questions(sdk::AgentSpec& agent) {
   }
 }
 
-void add_approvals(sdk::AgentSpec& agent, store::Mode mode, const std::vector<store::ApprovalRule>& rules,
-                   const std::vector<store::Allowance>& allowances, const std::optional<AgentId>& agent_id) {
-  for (const auto& rule : rules) agent.approvals.push_back(rule.match);
-  // A plan is shown before it is followed.
-  if (mode == store::Mode::COLLABORATIVE) agent.approvals.emplace_back("create_plan");
-  if (agent.approvals.empty()) return;
-  for (const auto& one : allowances)
-    if (one.agent_config_id == agent_id) agent.always_allowed.push_back(one.pattern);
-}
-
 Asker asker_of(const RunOrder& order, const CallOrigin* origin) {
   Asker asker{.run = order.id,
               .session = order.session.id,
@@ -225,6 +241,12 @@ Inquiry inquiry_of(const Asker& asker, sdk::PendingCall call, Timestamp at) {
     return inquiry;
   }
   const bool is_clients = std::ranges::find(asker.client_tools, pending.tool) != asker.client_tools.end();
+  // What an agent remembers is asked of nobody: where it runs it is answered (agent/memory/).
+  if (!is_clients && pending.reason == sdk::PendingReason::platform_tool &&
+      sdk::is_memory_tool(pending.tool)) {
+    inquiry.answer = sdk::CallAnswer{.tool_use_id = pending.tool_use_id, .run = true};
+    return inquiry;
+  }
   if (asker.mode == store::Mode::REACTIVE && !is_clients) {
     inquiry.answer = refusal(pending,
                              "This needs a person's decision, and this agent (mode REACTIVE) asks nobody. "
@@ -235,7 +257,7 @@ Inquiry inquiry_of(const Asker& asker, sdk::PendingCall call, Timestamp at) {
   Result<void> filled = ok();
   if (is_clients)
     fill_client_tool(pending, question);
-  else if (pending.reason == sdk::PendingReason::approval)
+  else if (pending.reason == sdk::PendingReason::approval || pending.reason == sdk::PendingReason::checkpoint)
     fill_approval(asker, pending, question);
   else if (pending.tool == "ask_human")
     filled = fill_question(pending, question);

@@ -8,9 +8,12 @@ namespace isa::agent {
 
 // Those of the agent's tools that put a question to a person become the platform's to run.
 void offer_questions(sdk::AgentSpec& agent);
-// The rules say which calls wait, and in mode COLLABORATIVE a plan does; `allowances` which of them need not.
-void add_approvals(sdk::AgentSpec& agent, store::Mode mode, const std::vector<store::ApprovalRule>& rules,
-                   const std::vector<store::Allowance>& allowances, const std::optional<AgentId>& agent_id);
+// Which calls of `agent` wait for a person: what its config's rules name and, in mode COLLABORATIVE, its
+// plan, before it is followed and at checkpoints.
+void add_approvals(store::Mode mode, const std::vector<store::ApprovalRule>& rules, sdk::AgentSpec& agent);
+// Those of them that need not wait any more, by what its owner said of `agent_id`.
+void allow(sdk::AgentSpec& agent, const std::vector<store::Allowance>& allowances,
+           const std::optional<AgentId>& agent_id);
 
 // Whose calls they are, and what that agent asks about.
 struct Asker {

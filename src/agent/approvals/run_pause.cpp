@@ -91,7 +91,7 @@ Task<Result<std::vector<Approval>>> RunPause::ask(LiveRun& run, const std::vecto
   std::vector<Approval> questions;
   for (const auto& inquiry : inquiries)
     if (inquiry.question) questions.push_back(*inquiry.question);
-  auto continuation = write_continuation(run.order, run.record, pending);
+  auto continuation = write_continuation(run, pending);
   ISA_CO_TRYV(co_await runs_.suspend(run.id, std::move(continuation), questions));
   co_return questions;
 }

@@ -145,9 +145,12 @@ Task<Result<net::OpenResponse>> PooledExecutor::send(const pool::Acquired& at, c
                         .agent = turn.agent,
                         .history = sdk::to_json(turn.history),
                         .trace = turn.trace};
-  if (turn.resumption)
+  if (turn.resumption) {
     chat.resumption = sdk::RuntimeResumption{sdk::to_json(turn.resumption->new_messages),
-                                             turn.resumption->answers, turn.resumption->progress};
+                                             turn.resumption->answers, turn.resumption->progress, {}};
+    // A sandbox of an older version does not know the field.
+    if (!turn.resumption->said.empty()) chat.resumption->said = turn.resumption->said;
+  }
   if (!turn.skills.skills.empty()) {
     ISA_CO_TRY(chat.skills, co_await packed_skills(skills_, turn.skills, with_skill_files));
   }

@@ -15,6 +15,13 @@ Error no_skill(std::string_view name) {
       .with_code("skill_not_found");
 }
 
+Error unknown(std::size_t position, std::string_view name, std::string_view more = {}) {
+  const auto pointer = fmt::format("/skills/{}", position);
+  return validation_error("{}: unknown skill '{}'; GET /api/v1/agents/skills lists those that exist{}",
+                          pointer, name, more)
+      .with_param(pointer);
+}
+
 std::int64_t bytes_of(const Skill& skill) {
   std::int64_t bytes = 0;
   for (const auto& file : skill.files) bytes += file.size;
@@ -45,6 +52,14 @@ Result<Skill> skill_of(std::string_view folder, const std::vector<PackedFile>& f
     skill.files.push_back({file.path, static_cast<std::int64_t>(file.content.size()), file.is_executable});
   std::ranges::sort(skill.files, {}, &store::SkillFileInfo::path);
   return skill;
+}
+
+Identity skills_scope(const Identity& who, const store::AgentConfig& agent) {
+  const bool is_shared = agent.visibility == store::Visibility::org && agent.org_id;
+  if (!is_shared && who.user == agent.owner_id) return who;
+  Identity owner{.user = agent.owner_id};
+  if (is_shared) owner.orgs.push_back({*agent.org_id, "member"});
+  return owner;
 }
 
 std::vector<sdk::SkillSummary> summaries_of(const std::vector<Skill>& skills) {
@@ -89,12 +104,35 @@ Task<Result<void>> SkillLibrary::check_exist(Identity who, std::vector<std::stri
     const auto found = co_await find(who, names[i]);
     if (found) continue;
     if (found.error().kind() != ErrorKind::not_found) co_return Failure(found.error());
-    const auto pointer = fmt::format("/skills/{}", i);
-    co_return validation_error("{}: unknown skill '{}'; GET /api/v1/agents/skills lists those that exist",
-                               pointer, names[i])
-        .with_param(pointer);
+    co_return unknown(i, names[i]);
   }
   co_return ok();
+}
+
+Task<Result<void>> SkillLibrary::check_agent(Identity who, store::AgentConfig agent,
+                                             std::vector<std::string> trusted) const {
+  const bool is_shared = agent.visibility == store::Visibility::org;
+  const std::string_view more =
+      is_shared ? "; a shared agent has its owner's own, those of its organization and the built-in ones"
+                : "";
+  const auto scope = skills_scope(who, agent);
+  for (std::size_t i = 0; i < agent.skills.size(); ++i) {
+    const auto& name = agent.skills[i];
+    auto found = co_await find(scope, name);
+    if (!found && found.error().kind() != ErrorKind::not_found) co_return Failure(found.error());
+    if (!found) co_return unknown(i, name, more);
+    if (who.user == agent.owner_id || std::ranges::find(trusted, name) != trusted.end()) continue;
+    ISA_CO_TRY(const bool is_allowed, co_await may_give(who, *std::move(found)));
+    if (!is_allowed) co_return unknown(i, name, more);
+  }
+  co_return ok();
+}
+
+Task<Result<bool>> SkillLibrary::may_give(Identity who, Skill skill) const {
+  if (is_built_in(skill)) co_return true;
+  const auto seen = co_await stored_.find(std::move(who), skill.id);
+  if (!seen && seen.error().kind() != ErrorKind::not_found) co_return Failure(seen.error());
+  co_return seen.has_value();
 }
 
 Task<Result<TurnSkills>> SkillLibrary::of_turn(Identity who, std::vector<std::string> names,

@@ -46,10 +46,16 @@ struct TurnSkills {
   std::vector<Missing> missing;
 };
 
+// Where the names of an agent's skills are looked up. One that is shared with an organization works alike for
+// everybody there: its skills are its owner's own, those of that organization, and the built-in ones, whoever
+// chats. A private one has whatever its owner may use.
+Identity skills_scope(const Identity& who, const store::AgentConfig& agent);
+
 std::vector<sdk::SkillSummary> summaries_of(const std::vector<store::Skill>& skills);
 
-// A name means the caller's own skill, else one that is shared with an organization of the caller, else a
-// built-in one. Without a user (a caller of a public route) only the built-in ones are there.
+// A name means the skill of whoever asks (of an agent: skills_scope()), else one that is shared with an
+// organization of the caller, else a built-in one. Without a user (a caller of a public route) only the
+// built-in ones are there.
 class SkillLibrary {
  public:
   SkillLibrary(std::vector<BuiltInSkill> built_in, store::SkillStore& stored)
@@ -63,8 +69,12 @@ class SkillLibrary {
 
   // validation_error that names the first one that does not exist; /skills/<n> is its param.
   Task<Result<void>> check_exist(Identity who, std::vector<std::string> names) const;
+  // The same for the skills of an agent as `who` would leave it. Who is not its owner cannot give it, and so
+  // everybody who uses it, a skill that he does not see himself; `trusted` are those that it has already.
+  Task<Result<void>> check_agent(Identity who, store::AgentConfig agent,
+                                 std::vector<std::string> trusted) const;
   // Of an agent, for a turn: what is missing, or beyond what one agent may have together
-  // (sdk::kSkillBytesMax), is left out. Among the caller's organizations `first` comes first.
+  // (sdk::kSkillBytesMax), is left out. Among the organizations of `who` `first` comes first.
   Task<Result<TurnSkills>> of_turn(Identity who, std::vector<std::string> names,
                                    std::optional<OrgId> first) const;
 
@@ -76,6 +86,7 @@ class SkillLibrary {
 
  private:
   const BuiltInSkill* built_in(std::string_view name) const;
+  Task<Result<bool>> may_give(Identity who, store::Skill skill) const;
   Task<Result<store::Skill>> find_changeable(Identity who, std::string name) const;
 
   std::vector<BuiltInSkill> built_in_;

@@ -35,6 +35,13 @@ void read_terminal(const sdk::Event& event, sdk::team::MemberAnswer& answer) {
   auto subtype = string_in("subtype");
   answer.subtype = subtype.empty() ? "success" : std::move(subtype);
   answer.text = event.content.value_or("");
+  if (answer.text.empty()) answer.text = string_in("problem");
+}
+
+std::optional<Usd> cost_between(const sdk::Usage& before, const sdk::Usage& now) {
+  if (!now.cost_usd || (!before.cost_usd && !before.is_nothing())) return std::nullopt;
+  const auto had = before.cost_usd.value_or(Usd());
+  return Usd::of_nanos(now.cost_usd->nanos() - had.nanos());  // Never below 0.
 }
 
 // What `now` has more than `before`. Of a sandbox that counts backwards: nothing.
@@ -45,7 +52,8 @@ sdk::Usage more_than(const sdk::Usage& before, const sdk::Usage& now) {
           .cached_input_tokens = more(before.cached_input_tokens, now.cached_input_tokens),
           .cache_write_tokens = more(before.cache_write_tokens, now.cache_write_tokens),
           .reasoning_tokens = more(before.reasoning_tokens, now.reasoning_tokens),
-          .estimated = now.estimated};
+          .estimated = now.estimated,
+          .cost_usd = cost_between(before, now)};
 }
 
 struct Decided {
@@ -156,8 +164,10 @@ class MemberTurns::Entry {
 Task<Result<sdk::team::MemberAnswer>> MemberTurns::run(std::string member, sdk::team::MemberTurn turn,
                                                        sdk::EventSink sink) {
   sdk::team::MemberAnswer answer;
-  if (!turn.resumed && is_out_of_tokens()) {  // What was approved is run all the same.
+  auto met = sdk::budget_met(team_turn_.team->budget(), record_.usage.value_or(sdk::Usage{}));
+  if (met && !turn.resumed) {  // What was approved is run all the same.
     answer.subtype = "error_budget";
+    answer.text = std::move(met->problem);
     co_return answer;
   }
   const auto tools = std::move(turn.tools);
@@ -172,6 +182,7 @@ Task<Result<sdk::team::MemberAnswer>> MemberTurns::run(std::string member, sdk::
   };
   TurnExecutor& executor = *places_.at(placed.env);
   auto counted = stopped ? stopped->progress.usage : sdk::Usage{};
+  std::vector<sdk::Event> warnings;
   for (;;) {
     if (stopped) {
       const bool needs_people = std::ranges::any_of(
@@ -189,6 +200,7 @@ Task<Result<sdk::team::MemberAnswer>> MemberTurns::run(std::string member, sdk::
         co_return answer;
       }
       placed.resumption = sdk::Resumption{std::move(said), std::move(decided.answers), stopped->progress};
+      if (team_turn_.unheard) placed.resumption->said = team_turn_.unheard();
       stopped.reset();
     }
     TurnRecord part;
@@ -197,26 +209,25 @@ Task<Result<sdk::team::MemberAnswer>> MemberTurns::run(std::string member, sdk::
     auto ran = co_await executor.run(std::move(next), keep, part);
     if (part.usage) {
       const auto used = more_than(std::exchange(counted, *part.usage), *part.usage);
-      count(used);
       answer.usage += used;
+      for (const auto& warning : count(used)) warnings.push_back(warning);
     }
     if (!ran) co_return std::move(ran).error();
     auto said = std::move(part.new_messages).value_or(std::vector<sdk::Message>());
+    for (auto& warning : std::exchange(warnings, {})) {
+      ISA_CO_TRYV(co_await sink(std::move(warning)));
+    }
     if (part.pending.empty()) {
       answer.new_messages = std::move(said);
       co_return answer;
     }
     stopped.emplace(std::move(said), std::move(part.pending), part.progress);
     stopped->progress.usage = counted;
+    stopped->progress.unheard.clear();  // team_turn_.unheard knows better.
   }
 }
 
 Task<Result<void>> MemberTurns::steer(std::string message) {
-  if (team_turn_.team->spec.runs_as_dag())
-    co_return conflict(
-        "several tasks of this team may be under way, and the message would not know which it is for; wait "
-        "for the run's end, or cancel it")
-        .with_code("turn_not_running");
   if (active_.empty())
     co_return conflict("no agent of this team is working just now; try again in a moment")
         .with_code("turn_not_running");
@@ -249,14 +260,11 @@ Result<Turn> MemberTurns::place(const std::string& member, sdk::team::MemberTurn
   return placed;
 }
 
-void MemberTurns::count(const sdk::Usage& usage) {
+std::vector<sdk::Event> MemberTurns::count(const sdk::Usage& usage) {
   if (!record_.usage) record_.usage.emplace();
+  const auto before = *record_.usage;
   *record_.usage += usage;
-}
-
-bool MemberTurns::is_out_of_tokens() const {
-  const auto& max = team_turn_.team->max_tokens;
-  return max && record_.usage && record_.usage->input_tokens + record_.usage->output_tokens >= *max;
+  return sdk::budget_warnings(team_turn_.team->budget(), before, *record_.usage);
 }
 
 }  // namespace isa::agent

@@ -24,8 +24,8 @@ class MemberTurns : public sdk::team::MemberRunner {
 
   Task<Result<sdk::team::MemberAnswer>> run(std::string member, sdk::team::MemberTurn turn,
                                             sdk::EventSink sink) override;
-  // Says something to the one member whose turn is under way. conflict with code turn_not_running when there
-  // is none, or more than one may be.
+  // Says something to the member whose turn is under way. conflict with code turn_not_running when there is
+  // none.
   Task<Result<void>> steer(std::string message);
 
  private:
@@ -35,8 +35,8 @@ class MemberTurns : public sdk::team::MemberRunner {
   };
   class Entry;
   Result<Turn> place(const std::string& member, sdk::team::MemberTurn& turn) const;
-  void count(const sdk::Usage& usage);
-  bool is_out_of_tokens() const;
+  // The warnings that the team's budget gives for it.
+  std::vector<sdk::Event> count(const sdk::Usage& usage);
 
   const std::map<store::ExecutionEnv, TurnExecutor*>& places_;
   const Turn& team_turn_;

@@ -143,6 +143,24 @@ TEST_F(MemberTurnsTest, TheTokensOfAllMembersTogetherHaveALimit) {
   EXPECT_EQ(record.usage->input_tokens, 120);
 }
 
+TEST_F(MemberTurnsTest, TheMoneyOfAllMembersTogetherHasALimitAndIsWarnedOfOnce) {
+  team(R"([{"name":"a"}])");
+  auto plan = std::make_shared<TeamPlan>(*team_turn.team);
+  plan->max_tokens.reset();
+  plan->max_usd = Usd::of_nanos(100);
+  team_turn.team = plan;
+  place.usage.input_tokens = 60;
+  place.usage.cost_usd = Usd::of_nanos(45);
+  place.events = {{sdk::EventType::result, "x", {{"subtype", "success"}}}};
+  for (int i = 0; i < 3; ++i) (void)turn_of("a");
+  const auto last = turn_of("a");
+  EXPECT_EQ(last->subtype, "error_budget");
+  EXPECT_EQ(last->text, "limits.max_usd is 0.0000001, and 0.000000135 USD were spent");
+  EXPECT_EQ(place.turns.size(), 3U);
+  ASSERT_EQ(shown.size(), 1U);
+  EXPECT_EQ(shown[0].metadata.at("event").as_string(), "budget.warn");
+}
+
 TEST_F(MemberTurnsTest, ATurnGoesOnWithTheAnswersOfTheTeamsTools) {
   team(R"([{"name":"a"}])");
   using enum sdk::PendingReason;

@@ -30,7 +30,7 @@ SwarmRoutes::Answer SwarmRoutes::dag(net::Request& request, store::Once once) {
 SwarmRoutes::Answer SwarmRoutes::whole(net::Request& request, const store::Once& once, SwarmRoute route) {
   ISA_CO_TRY(const auto run, co_await begin(request, once, route));
   ISA_CO_TRYV(co_await engine_.accepted(run));
-  if (!co_await engine_.ended_or_waiting(run)) co_return waiting_answer(*run);
+  if (!co_await engine_.ended_or_waiting(run)) co_return unfinished_answer(*run);
   co_return answer(run->id, run->order.session.id, *run->ending);
 }
 
@@ -44,7 +44,7 @@ SwarmRoutes::Answer SwarmRoutes::made(net::Request& request, store::Once once) {
   const auto id = once.new_id<RunId>();
   if (const auto live = engine_.registry().find(id)) {
     ISA_CO_TRYV(co_await engine_.accepted(live));
-    if (!co_await engine_.ended_or_waiting(live)) co_return waiting_answer(*live);
+    if (!co_await engine_.ended_or_waiting(live)) co_return unfinished_answer(*live);
     co_return answer(id, live->order.session.id, *live->ending);
   }
   ISA_CO_TRY(const auto run, co_await runs_.find(request.identity, id));

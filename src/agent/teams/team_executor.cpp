@@ -3,6 +3,7 @@
 #include "agent/approvals/questions.h"
 #include "agent/teams/member_turns.h"
 #include "agent/teams/team_state.h"
+#include "agent/turn_recorder.h"
 #include "sdk/team/dag.h"
 #include "sdk/team/swarm.h"
 
@@ -47,18 +48,16 @@ sdk::Event result_of(const TeamOutcome& outcome) {
 }  // namespace
 
 // A run of a team that is under way here, and can be spoken to.
-struct TeamExecutor::Live {
-  Live(std::map<RunId, Live*>& among, const RunId& run, MemberTurns& turns, TeamState& of)
-      : all(among), id(run), members(turns), state(of) {
-    all[id] = this;
-  }
+class TeamExecutor::Live {
+ public:
+  Live(std::map<RunId, MemberTurns*>& all, const RunId& run, MemberTurns& members)
+      : all_(all), place_(all.insert_or_assign(run, &members).first) {}
   Live(const Live&) = delete;
-  ~Live() { all.erase(id); }
+  ~Live() { all_.erase(place_); }
 
-  std::map<RunId, Live*>& all;
-  RunId id;
-  MemberTurns& members;
-  TeamState& state;
+ private:
+  std::map<RunId, MemberTurns*>& all_;
+  std::map<RunId, MemberTurns*>::iterator place_;
 };
 
 Task<Result<void>> TeamExecutor::run(Turn turn, sdk::EventSink sink, TurnRecord& record) {
@@ -76,10 +75,14 @@ Task<Result<void>> TeamExecutor::run(Turn turn, sdk::EventSink sink, TurnRecord&
     state.cut_off();
   }
   MemberTurns members(places_, turn, record);
-  const Live live(live_, turn.run, members, state);
+  const Live live(live_, turn.run, members);
   sdk::team::SaveState save;
   if (turn.keep) save = [&] { return turn.keep(state.write()); };
-  auto team = run_team(plan->spec, std::move(request), members, state, sink, std::move(save));
+  sdk::EventSink keep = [&](sdk::Event event) {
+    if (is_steered(event)) state.steered.push_back(*event.content);  // It belongs to the conversation.
+    return sink(std::move(event));
+  };
+  auto team = run_team(plan->spec, std::move(request), members, state, std::move(keep), std::move(save));
   ISA_CO_TRY(const auto outcome, co_await std::move(team));
   if (outcome.is_waiting) {
     suspend(turn, state, record);
@@ -95,14 +98,10 @@ Task<Result<void>> TeamExecutor::run(Turn turn, sdk::EventSink sink, TurnRecord&
 }
 
 Task<Result<void>> TeamExecutor::steer(SessionId, RunId run, std::string message) {
-  const auto none = [] { return conflict("no turn of this run is under way").with_code("turn_not_running"); };
   const auto found = live_.find(run);
-  if (found == live_.end()) co_return none();
-  ISA_CO_TRYV(co_await found->second->members.steer(message));
-  // It was heard, and belongs to the conversation. The team may have ended meanwhile.
-  if (const auto still = live_.find(run); still != live_.end())
-    still->second->state.steered.push_back(std::move(message));
-  co_return ok();
+  if (found == live_.end())
+    co_return conflict("no turn of this run is under way").with_code("turn_not_running");
+  co_return co_await found->second->steer(std::move(message));
 }
 
 Task<void> TeamExecutor::forget(SessionId session) {

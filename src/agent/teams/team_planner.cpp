@@ -25,6 +25,18 @@ Result<void> check_task_tools(const sdk::team::TeamSpec& spec) {
   return ok();
 }
 
+SkillsName name_of(const Identity& identity) {
+  SkillsName name{identity.user, {}};
+  for (const auto& membership : identity.orgs) name.orgs.push_back(membership.org);
+  return name;
+}
+
+Identity identity_of(const SkillsName& name) {
+  Identity identity{.user = name.user};
+  for (const auto& org : name.orgs) identity.orgs.push_back({org, "member"});
+  return identity;
+}
+
 store::Mode mode_of(sdk::team::MemberMode mode) {
   switch (mode) {
     case sdk::team::MemberMode::REACTIVE: return store::Mode::REACTIVE;
@@ -40,7 +52,8 @@ std::vector<store::ApprovalRule> rules_of(const sdk::team::Member& member) {
     return member.mode == sdk::team::MemberMode::COLLABORATIVE ? risky_calls()
                                                                : std::vector<store::ApprovalRule>();
   std::vector<store::ApprovalRule> rules;
-  for (const auto& one : *member.approvals) rules.push_back({.match = one.match, .timeout_s = one.timeout_s});
+  for (const auto& one : *member.approvals)
+    rules.push_back({.match = one.match, .timeout_s = one.timeout_s, .every = one.every});
   return rules;
 }
 
@@ -61,13 +74,14 @@ Task<Result<WantedTeam>> TeamPlanner::find(Identity who, TeamId id,
   co_return wanted;
 }
 
-Task<Result<std::shared_ptr<TeamPlan>>> TeamPlanner::plan(Identity who, WantedTeam wanted,
-                                                          store::ExecutionEnv env,
-                                                          std::optional<AgentId> agent) {
+Task<Result<std::shared_ptr<const TeamPlan>>> TeamPlanner::plan(Identity who, WantedTeam wanted,
+                                                                store::ExecutionEnv env) {
   auto plan = std::make_shared<TeamPlan>();
   plan->spec = std::move(wanted.spec);
   plan->id = std::move(wanted.id);
   plan->version = wanted.version;
+  plan->max_tokens = wanted.budget.max_tokens;
+  plan->max_usd = wanted.budget.max_usd;
   std::set<std::string> models;
   for (auto& member : plan->spec.members) {
     auto& where = plan->places[member.name];
@@ -78,9 +92,12 @@ Task<Result<std::shared_ptr<TeamPlan>>> TeamPlanner::plan(Identity who, WantedTe
   }
   ISA_CO_TRYV(check_task_tools(plan->spec));
   for (const auto& model : models) ISA_CO_TRYV(co_await model_.check(model));
-  ISA_CO_TRYV(co_await add_questions(who, *plan, agent));
+  for (const auto& member : plan->spec.members)
+    if (wanted.budget.max_usd || member.agent.limits.max_usd)
+      ISA_CO_TRYV(co_await check_max_usd(model_, plan->places[member.name].env, member.agent.model));
+  ISA_CO_TRYV(co_await add_questions(who, *plan, wanted.agent));
   ISA_CO_TRYV(co_await add_skills(std::move(who), *plan));
-  co_return plan;
+  co_return std::shared_ptr<const TeamPlan>(std::move(plan));
 }
 
 Task<Result<void>> TeamPlanner::add_questions(const Identity& who, TeamPlan& plan,
@@ -89,8 +106,8 @@ Task<Result<void>> TeamPlanner::add_questions(const Identity& who, TeamPlan& pla
   for (auto& member : plan.spec.members) {
     const auto& where = plan.places.at(member.name);
     offer_questions(member.agent);
-    add_approvals(member.agent, where.mode, where.approval_rules, allowances,
-                  where.agent_id ? where.agent_id : agent);
+    add_approvals(where.mode, where.approval_rules, member.agent);
+    allow(member.agent, allowances, where.agent_id ? where.agent_id : agent);
   }
   co_return ok();
 }
@@ -100,7 +117,9 @@ Task<Result<void>> TeamPlanner::add_skills(Identity who, TeamPlan& plan) {
     const auto& where = plan.places.at(member.name);
     // A custom agent brings its own.
     if (member.skills.empty() || where.env == store::ExecutionEnv::deployment) continue;
-    ISA_CO_TRY(plan.skills[member.name], co_await skills_.of_turn(who, member.skills, where.org));
+    auto scope = where.skills_of ? identity_of(*where.skills_of) : who;
+    ISA_CO_TRY(plan.skills[member.name],
+               co_await skills_.of_turn(std::move(scope), member.skills, where.org));
   }
   co_return ok();
 }
@@ -127,6 +146,7 @@ Task<Result<void>> TeamPlanner::place(const Identity& who, sdk::team::Member& me
   member.skills = config->skills;
   if (member.description.empty()) member.description = config->description;
   place = {config->env, config->id, config->egress, config->org_id, config->mode, config->approvals};
+  place.skills_of = name_of(skills_scope(who, *config));
   ISA_CO_TRYV(add_mcp_servers(*config, member.agent, place.egress));
   co_return ok();
 }

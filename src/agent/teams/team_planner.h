@@ -15,6 +15,8 @@ struct WantedTeam {
   sdk::team::TeamSpec spec;
   std::optional<TeamId> id = std::nullopt;
   std::optional<std::int64_t> version = std::nullopt;
+  std::optional<AgentId> agent = std::nullopt;  // That is this team, if one is,
+  sdk::Budget budget = {};                      // and what all members together may use up.
 };
 
 // Makes teams ready to run for whoever asks.
@@ -34,11 +36,10 @@ class TeamPlanner {
   Task<Result<WantedTeam>> find(Identity who, TeamId id, std::optional<std::string> entry_agent_override);
 
   // Looks up the members that are agent configs, under the identity of `who`, and the skills of all, and asks
-  // whether every model can answer. Members that are defined in the spec run in `env`, and ask people by the
-  // rules of `agent` (the agent that is the team, if one is) what they need not ask any more.
-  // validation_error for a member whose config does not exist, or that cannot be a member.
-  Task<Result<std::shared_ptr<TeamPlan>>> plan(Identity who, WantedTeam wanted, store::ExecutionEnv env,
-                                               std::optional<AgentId> agent);
+  // whether every model can answer, and has a price where it needs one. Members that are defined in the spec
+  // run in `env`. validation_error for a member whose config does not exist, or that cannot be a member.
+  Task<Result<std::shared_ptr<const TeamPlan>>> plan(Identity who, WantedTeam wanted,
+                                                     store::ExecutionEnv env);
   // The skills of a plan that was read back.
   Task<Result<void>> add_skills(Identity who, TeamPlan& plan);
 

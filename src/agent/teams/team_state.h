@@ -32,7 +32,7 @@ struct TeamState {
   sdk::team::SharedState shared;
   std::optional<sdk::team::DagState> dag;      // Of a team that runs as one;
   std::optional<sdk::team::SwarmState> swarm;  // of any other.
-  std::vector<std::string> steered;            // What the user said to it meanwhile.
+  std::vector<std::string> steered;            // What it heard of the user meanwhile.
   bool is_asked = false;                       // Those that wait are waited for: their questions are stored.
 };
 

@@ -1,7 +1,10 @@
 #include "agent/teams/team_state.h"
 
 #include "agent/run_continuation.h"
+#include "base/testing.h"
+#include "store/file_event_log.h"
 
+#include <boost/asio/io_context.hpp>
 #include <gtest/gtest.h>
 
 namespace isa::agent {
@@ -95,7 +98,11 @@ TEST(TeamStateTest, AWaitingTeamIsStoredWithItsPlanAndWhoseCallsWait) {
   plan->version = 3;
   RunOrder order;
   order.team = plan;
-  TurnRecord record;
+  const isa::testing::TempFolder folder;
+  const auto log = store::open_file_event_log({.folder = folder.path()}).value();
+  asio::io_context loop;
+  LiveRun live(loop.get_executor(), *log, order, {});
+  auto& record = live.record;
   record.usage = sdk::Usage{.input_tokens = 7};
   record.origins = {{"a", "x"}};
   auto state = TeamState::begin(plan->spec, "go").value();
@@ -103,7 +110,7 @@ TEST(TeamStateTest, AWaitingTeamIsStoredWithItsPlanAndWhoseCallsWait) {
   record.team_state = state.write();
   const auto pending = waits_for("call_1").pending;
 
-  const auto written = json::parse(json::serialize(write_continuation(order, record, pending))).value();
+  const auto written = json::parse(json::serialize(write_continuation(live, pending))).value();
   store::Run run{.id = order.id, .owner_id = UserId("ann")};
   const auto read = read_continuation(written.get_object(), run, {});
 

@@ -4,6 +4,10 @@
 #include "agent/triggers/webhook_signature.h"
 #include "base/log.h"
 #include "base/offload.h"
+#include "base/sha256.h"
+#include "store/scope.h"
+
+#include <algorithm>
 
 namespace isa::agent {
 namespace {
@@ -24,6 +28,36 @@ json::value document_of(const std::string& body) {
 
 Cause new_cause(store::FiringCause why) {
   return {store::FiringId::make(), RunId::make(), SessionId::make(), why, {}, {}};
+}
+
+// What a trigger's memory has of the events that came with a seed, beside what its rule remembers.
+constexpr std::string_view kSeeds = "seeds";
+constexpr std::size_t kSeedsKept = 16;
+
+json::array seeds_in(const json::object& memo) {
+  const auto* seeds = memo.if_contains(kSeeds);
+  return seeds && seeds->is_array() ? seeds->get_array() : json::array();
+}
+
+json::object without_seeds(json::object memo) {
+  memo.erase(kSeeds);
+  return memo;
+}
+
+json::object with_seed(json::object memo, json::array seeds, const std::optional<std::string>& seed) {
+  if (seed) seeds.emplace_back(*seed);
+  if (seeds.size() > kSeedsKept) seeds.erase(seeds.begin());
+  if (!seeds.empty()) memo[kSeeds] = std::move(seeds);
+  return memo;
+}
+
+// The firing that an event with this seed makes of this trigger, whichever attempt makes it.
+store::FiringId firing_of(const std::string& seed, const store::TriggerId& trigger) {
+  constexpr std::string_view kAlphabet = "0123456789abcdefghjkmnpqrstvwxyz";
+  auto id = "fire_" + seed.substr(0, 10);  // When it was; the rest of a ULID is random.
+  for (const char byte : sha256(seed + trigger.value()).substr(0, 16))
+    id += kAlphabet[static_cast<unsigned char>(byte) & 31];
+  return store::FiringId(std::move(id));
 }
 
 }  // namespace
@@ -48,11 +82,12 @@ Task<Result<std::vector<EventIntake::Listener>>> EventIntake::concerned(UserId u
   co_return co_await offload<std::vector<Listener>>(rules_, std::move(filter));
 }
 
-Task<Result<std::vector<EventVerdict>>> EventIntake::event(UserId user, Event event) {
+Task<Result<std::vector<EventVerdict>>> EventIntake::event(UserId user, Event event,
+                                                           std::optional<std::string> seed) {
   ISA_CO_TRY(const auto about, co_await concerned(std::move(user), event));
   std::vector<EventVerdict> verdicts;
   for (const auto& listener : about) {
-    auto verdict = co_await hear(listener, event);
+    auto verdict = co_await hear(listener, event, seed);
     if (!verdict && verdict.error().kind() == ErrorKind::not_found) continue;  // Deleted meanwhile.
     if (!verdict) co_return Failure(std::move(verdict).error());
     verdicts.push_back(*std::move(verdict));
@@ -60,31 +95,59 @@ Task<Result<std::vector<EventVerdict>>> EventIntake::event(UserId user, Event ev
   co_return verdicts;
 }
 
-Task<Result<EventVerdict>> EventIntake::hear(const Listener& listener, const Event& event) {
+Task<Result<EventVerdict>> EventIntake::hear(const Listener& listener, const Event& event,
+                                             const std::optional<std::string>& seed) {
   auto why_not = std::make_shared<std::string>("it was changed meanwhile");  // What the decision found out.
   auto cause = new_cause(store::FiringCause::event);
   cause.payload = payload_of(event);
-  store::TriggerDecision decide = [at = now(), policy = policy_, then = listener, event, cause, why_not](
-                                      const store::Trigger& trigger, const json::object& memo,
-                                      std::int64_t open) -> Result<std::optional<store::TriggerStep>> {
+  if (seed) {
+    cause.firing = firing_of(*seed, listener.trigger.id);
+    cause.once = "event:" + *seed;
+  }
+  store::TriggerDecision decide = [at = now(), policy = policy_, then = listener, event, cause, seed,
+                                   why_not](const store::Trigger& trigger, const json::object& memo,
+                                            std::int64_t open) -> Result<std::optional<store::TriggerStep>> {
     if (trigger.rule != then.trigger.rule || !trigger.enabled) return std::nullopt;
+    const auto seeds = seeds_in(memo);
+    if (seed && std::ranges::find(seeds, json::value(*seed)) != seeds.end()) {
+      *why_not = "it has seen this event already";
+      return std::nullopt;
+    }
+    const auto before = without_seeds(memo);
     const auto hold = hold_of(trigger, open, at, policy);
-    auto seen = see(then.rule, memo, event, at, hold.has_value());
+    auto seen = see(then.rule, before, event, at, hold.has_value());
     *why_not = seen.is_met && hold ? std::string(hold->code()) : seen.why_not;
-    if (seen.is_met && !hold) return fired(trigger, std::move(seen.memo), cause, at);
-    if (seen.memo == memo) return std::nullopt;
-    return store::TriggerStep{trigger, std::move(seen.memo), {}, {}};
+    const bool is_changed = seen.memo != before;
+    auto next = with_seed(std::move(seen.memo), seeds, seed);
+    if (seen.is_met && !hold) return fired(trigger, std::move(next), cause, at);
+    if (!is_changed) return std::nullopt;
+    return store::TriggerStep{trigger, std::move(next), {}, {}};
   };
-  ISA_CO_TRY(auto firing, co_await triggers_.step(listener.trigger.id, std::move(decide)));
-  EventVerdict verdict{listener.trigger.id, firing.has_value(), {}, {}, {}};
-  if (!firing) {
+  auto firing = co_await triggers_.step(listener.trigger.id, std::move(decide));
+  // It has fired for it already, so long ago that its memory has lost it.
+  const bool is_again = !firing && seed && firing.error().kind() == ErrorKind::conflict;
+  if (!firing && !is_again) co_return Failure(std::move(firing).error());
+  EventVerdict verdict{listener.trigger.id, false, {}, {}, {}};
+  if (is_again || !*firing) {
     verdict.why_not = *why_not;
+    if (seed) ISA_CO_TRYV(co_await tell_first(cause.firing, verdict));
     co_return verdict;
   }
-  verdict.firing_id = firing->id;
-  verdict.run_id = firing->run_id;
-  runner_.launch(*std::move(firing));
+  verdict.fired = true;
+  verdict.firing_id = (*firing)->id;
+  verdict.run_id = (*firing)->run_id;
+  runner_.launch(**std::move(firing));
   co_return verdict;
+}
+
+// What became of the event when it came for the first time, if it fired the trigger.
+Task<Result<void>> EventIntake::tell_first(const store::FiringId& id, EventVerdict& verdict) {
+  const Identity platform{.user = UserId(std::string(store::kPlatformUser)), .orgs = {}, .is_internal = true};
+  const auto firing = co_await triggers_.find_firing(platform, id);
+  if (!firing && firing.error().kind() == ErrorKind::not_found) co_return ok();
+  if (!firing) co_return Failure(firing.error());
+  verdict = {verdict.trigger_id, true, firing->id, firing->run_id, {}};
+  co_return ok();
 }
 
 // Valid calls of one webhook have a bucket of their own, so that nobody without its secret can empty it.

@@ -28,8 +28,9 @@ class EventIntake {
   EventIntake(store::TriggerStore& triggers, FiringRunner& runner, const Sealer& sealer, TriggerPolicy policy)
       : triggers_(triggers), runner_(runner), sealer_(sealer), policy_(policy) {}
 
-  // Of every enabled pattern and threshold of that user which is about such an event.
-  Task<Result<std::vector<EventVerdict>>> event(UserId user, Event event);
+  // Of every enabled pattern and threshold of that user which is about such an event. Of two events with one
+  // `seed` a trigger sees the first: so a request may be repeated that was cut off in the middle.
+  Task<Result<std::vector<EventVerdict>>> event(UserId user, Event event, std::optional<std::string> seed);
   // unauthorized when there is no such webhook as well as when the signature is not its own: nobody learns
   // which there are. conflict with code webhook_replayed when that signature was taken before, or
   // trigger_disabled; rate_limit_exceeded while it rests or when too many come.
@@ -38,7 +39,9 @@ class EventIntake {
  private:
   struct Listener;
   Task<Result<std::vector<Listener>>> concerned(UserId user, const Event& event);
-  Task<Result<EventVerdict>> hear(const Listener& listener, const Event& event);
+  Task<Result<EventVerdict>> hear(const Listener& listener, const Event& event,
+                                  const std::optional<std::string>& seed);
+  Task<Result<void>> tell_first(const store::FiringId& firing, EventVerdict& verdict);
   Task<Result<store::Trigger>> authenticate(store::TriggerId id, const std::string& signature,
                                             const std::string& body);
   Result<void> take_turn(const store::TriggerId& id, bool is_known);

@@ -31,8 +31,16 @@ Identity platform() {
 
 }  // namespace
 
-Task<Result<void>> FiringRunner::check_agent(UserId owner, AgentId id) {
-  const auto agent = co_await parts_.configs.find(owner_of(std::move(owner)), id);
+Identity FiringRunner::owner_of(const store::Trigger& trigger) {
+  Identity owner{.user = trigger.owner_id};
+  for (const auto& org : trigger.org_ids.value_or(std::vector<OrgId>()))
+    owner.orgs.push_back({org, "member"});
+  return owner;
+}
+
+Task<Result<void>> FiringRunner::check_agent(const store::Trigger& trigger) {
+  const auto& id = trigger.agent_config_id;
+  const auto agent = co_await parts_.configs.find(owner_of(trigger), id);
   if (!agent && agent.error().kind() == ErrorKind::not_found)
     co_return not_found("agent '{}' does not exist", id.value());
   if (!agent) co_return Failure(agent.error());
@@ -93,7 +101,7 @@ Task<std::optional<FiringRunner::Outcome>> FiringRunner::end_of(std::shared_ptr<
 
 Task<std::optional<FiringRunner::Outcome>> FiringRunner::outcome(const store::Trigger& trigger,
                                                                  const store::Firing& firing) {
-  const auto agent = co_await check_agent(trigger.owner_id, trigger.agent_config_id);
+  const auto agent = co_await check_agent(trigger);
   if (!agent) {
     const auto kind = agent.error().kind();
     const bool is_final = kind == ErrorKind::not_found || kind == ErrorKind::validation_error;
@@ -115,8 +123,8 @@ Task<Result<std::shared_ptr<LiveRun>>> FiringRunner::begin(const store::Trigger&
   options.session_id = firing.session_id;
   options.metadata.emplace();
   (*options.metadata)["trigger"] = trigger_metadata(trigger, firing);
-  ISA_CO_TRY(auto order, co_await parts_.planner.plan(owner_of(trigger.owner_id), std::move(options),
-                                                      prompt_of(trigger, firing)));
+  ISA_CO_TRY(auto order,
+             co_await parts_.planner.plan(owner_of(trigger), std::move(options), prompt_of(trigger, firing)));
   if (order.is_new_session && !trigger.session_id) order.session.title = trigger.name;
   order.id = firing.run_id;
   order.trace = TraceContext::make();

@@ -32,11 +32,11 @@ class FiringRunner {
   // Those under way stay open in the store; recover() of the next start looks at them.
   Task<void> stop();
 
-  // In whose name a user's triggers run, as it stands now. An auth service that knows memberships will be
-  // asked here; so far a trigger reaches what its owner reaches without any organization.
-  static Identity owner_of(UserId user) { return Identity{.user = std::move(user)}; }
+  // In whose name a trigger runs: its owner's, with the organizations that are stored with it, as a plain
+  // member of them. Who left one since still reaches what it shares until the trigger is changed.
+  static Identity owner_of(const store::Trigger& trigger);
   // not_found; validation_error when the agent's mode is not PROACTIVE.
-  Task<Result<void>> check_agent(UserId owner, AgentId agent);
+  Task<Result<void>> check_agent(const store::Trigger& trigger);
 
  private:
   struct Outcome {

@@ -16,6 +16,15 @@ store::TriggerId id_in(const net::Request& request) {
   return store::TriggerId(request.param("id"));
 }
 
+net::Response with_secret(const Triggers::Made& made) {
+  auto answer = json::write(made.trigger);
+  if (made.trigger.type == store::TriggerType::webhook) {
+    answer.get_object()["secret"] = made.secret;
+    answer.get_object()["path"] = "/api/v1/agents/hooks/" + made.trigger.id.value();
+  }
+  return net::Response::json(200, answer);
+}
+
 }  // namespace
 
 TriggerRoutes::Answer TriggerRoutes::list(net::Request& request) {
@@ -24,15 +33,16 @@ TriggerRoutes::Answer TriggerRoutes::list(net::Request& request) {
   co_return net::Response::json(200, std::move(body));
 }
 
-TriggerRoutes::Answer TriggerRoutes::create(net::Request& request) {
+TriggerRoutes::Answer TriggerRoutes::create(net::Request& request, store::Once once) {
   ISA_CO_TRY(auto body, json::parse_as<CreateTrigger>(request.body));
-  ISA_CO_TRY(const auto made, co_await triggers_.create(request.identity.user, std::move(body)));
-  auto answer = json::write(made.trigger);
-  if (made.trigger.type == store::TriggerType::webhook) {
-    answer.get_object()["secret"] = made.secret;
-    answer.get_object()["path"] = "/api/v1/agents/hooks/" + made.trigger.id.value();
-  }
-  co_return net::Response::json(200, answer);
+  ISA_CO_TRY(const auto made,
+             co_await triggers_.create(request.identity, once.new_id<store::TriggerId>(), std::move(body)));
+  co_return with_secret(made);
+}
+
+TriggerRoutes::Answer TriggerRoutes::made(net::Request& request, store::Once once) {
+  ISA_CO_TRY(const auto made, co_await triggers_.made(request.identity, once.new_id<store::TriggerId>()));
+  co_return with_secret(made);
 }
 
 TriggerRoutes::Answer TriggerRoutes::get(net::Request& request) {
@@ -76,9 +86,11 @@ TriggerRoutes::Answer TriggerRoutes::firings(net::Request& request) {
   co_return net::Response::json(200, page_body("firings", page));
 }
 
-TriggerRoutes::Answer TriggerRoutes::event(net::Request& request) {
+TriggerRoutes::Answer TriggerRoutes::event(net::Request& request, store::Once once) {
   ISA_CO_TRY(auto event, parse_event(request.body));
-  ISA_CO_TRY(const auto verdicts, co_await triggers_.intake().event(request.identity.user, std::move(event)));
+  auto seed = once.has_key ? std::optional(once.seed) : std::nullopt;
+  ISA_CO_TRY(const auto verdicts,
+             co_await triggers_.intake().event(request.identity.user, std::move(event), std::move(seed)));
   json::object body{{"triggers", json::write(verdicts)}};
   co_return net::Response::json(200, std::move(body));
 }

@@ -13,14 +13,16 @@ class TriggerRoutes {
 
   using Answer = Task<Result<net::Response>>;
   Answer list(net::Request& request);
-  Answer create(net::Request& request);
+  Answer create(net::Request& request, store::Once once);
+  Answer made(net::Request& request,
+              store::Once once);  // By an earlier create with the same Idempotency-Key.
   Answer get(net::Request& request);
   Answer patch(net::Request& request);
   Answer remove(net::Request& request);
   Answer fire(net::Request& request, store::Once once);
   Answer fired_already(net::Request& request, store::Once once);
   Answer firings(net::Request& request);
-  Answer event(net::Request& request);
+  Answer event(net::Request& request, store::Once once);
   Answer hook(net::Request& request);
 
  private:

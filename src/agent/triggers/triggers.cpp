@@ -13,6 +13,12 @@ TriggerPolicy policy_of(const AgentServiceConfig& config) {
   return policy;
 }
 
+std::vector<OrgId> orgs_of(const Identity& who) {
+  std::vector<OrgId> orgs;
+  for (const auto& membership : who.orgs) orgs.push_back(membership.org);
+  return orgs;
+}
+
 }  // namespace
 
 Triggers::Triggers(asio::any_io_executor executor, Parts parts, const AgentServiceConfig& config)
@@ -37,9 +43,9 @@ Task<void> Triggers::stop() {
   co_await runner_.stop();
 }
 
-Task<Result<void>> Triggers::check_session(UserId owner, const store::Trigger& trigger) {
+Task<Result<void>> Triggers::check_session(const store::Trigger& trigger) {
   if (!trigger.session_id) co_return ok();
-  const auto found = co_await parts_.sessions.find(FiringRunner::owner_of(owner), *trigger.session_id);
+  const auto found = co_await parts_.sessions.find(FiringRunner::owner_of(trigger), *trigger.session_id);
   if (!found && found.error().kind() == ErrorKind::not_found) co_return ok();  // The first run makes it.
   if (!found) co_return Failure(found.error());
   if (found->agent_config_id == trigger.agent_config_id) co_return ok();
@@ -48,13 +54,15 @@ Task<Result<void>> Triggers::check_session(UserId owner, const store::Trigger& t
       .with_param("/session_id");
 }
 
-Task<Result<Triggers::Made>> Triggers::create(UserId owner, CreateTrigger body) {
+Task<Result<Triggers::Made>> Triggers::create(const Identity& owner, store::TriggerId id,
+                                              CreateTrigger body) {
   Made made;
-  ISA_CO_TRY(made.trigger, create_trigger(store::TriggerId::make(), body, owner, now()));
-  const auto agent = co_await runner_.check_agent(owner, made.trigger.agent_config_id);
+  ISA_CO_TRY(made.trigger, create_trigger(std::move(id), body, owner.user, now()));
+  made.trigger.org_ids = orgs_of(owner);
+  const auto agent = co_await runner_.check_agent(made.trigger);
   const bool only_mode = !agent && agent.error().kind() == ErrorKind::validation_error;
   if (!agent && (made.trigger.enabled || !only_mode)) co_return Failure(agent.error());
-  ISA_CO_TRYV(co_await check_session(owner, made.trigger));
+  ISA_CO_TRYV(co_await check_session(made.trigger));
   std::string sealed;
   if (made.trigger.type == store::TriggerType::webhook) {
     made.secret = make_webhook_secret();
@@ -65,15 +73,28 @@ Task<Result<Triggers::Made>> Triggers::create(UserId owner, CreateTrigger body) 
   co_return made;
 }
 
+Task<Result<Triggers::Made>> Triggers::made(Identity who, store::TriggerId id) {
+  Made made;
+  ISA_CO_TRY(made.trigger, co_await parts_.triggers.find(std::move(who), id));
+  if (made.trigger.type != store::TriggerType::webhook) co_return made;
+  ISA_CO_TRY(const auto stored, co_await parts_.triggers.webhook(id));
+  ISA_CO_TRY(made.secret, parts_.sealer.open(stored.second));
+  co_return made;
+}
+
 Task<Result<store::Trigger>> Triggers::patch(Identity who, store::TriggerId id, PatchTrigger body) {
   ISA_CO_TRY(const auto current, co_await parts_.triggers.find(who, id));
-  ISA_CO_TRY(const auto wanted, patch_trigger(current, body, now()));
-  if (wanted.enabled) ISA_CO_TRYV(co_await runner_.check_agent(current.owner_id, current.agent_config_id));
-  ISA_CO_TRYV(co_await check_session(current.owner_id, wanted));
-  store::TriggerDecision decide = [body = std::move(body), at = now()](
+  // Only its owner lends it memberships.
+  const auto orgs = who.user == current.owner_id ? std::optional(orgs_of(who)) : current.org_ids;
+  ISA_CO_TRY(auto wanted, patch_trigger(current, body, now()));
+  wanted.org_ids = orgs;
+  if (wanted.enabled) ISA_CO_TRYV(co_await runner_.check_agent(wanted));
+  ISA_CO_TRYV(co_await check_session(wanted));
+  store::TriggerDecision decide = [body = std::move(body), orgs, at = now()](
                                       const store::Trigger& trigger, const json::object& memo,
                                       std::int64_t) -> Result<std::optional<store::TriggerStep>> {
     ISA_TRY(auto next, patch_trigger(trigger, body, at));
+    next.org_ids = orgs;
     const bool is_same_rule = next.rule == trigger.rule;
     return store::TriggerStep{std::move(next), is_same_rule ? memo : json::object(), {}, {}};
   };
@@ -89,7 +110,7 @@ Task<Result<void>> Triggers::remove(Identity who, store::TriggerId id) {
 Task<Result<store::Firing>> Triggers::fire(Identity who, store::TriggerId id, store::FiringId firing,
                                            RunId run, json::object payload) {
   ISA_CO_TRY(const auto trigger, co_await parts_.triggers.find(std::move(who), id));
-  ISA_CO_TRYV(co_await runner_.check_agent(trigger.owner_id, trigger.agent_config_id));
+  ISA_CO_TRYV(co_await runner_.check_agent(trigger));
   Cause cause{std::move(firing), std::move(run), SessionId::make(), store::FiringCause::test, {}, {}};
   cause.payload = bounded_payload("test", std::move(payload));
   store::TriggerDecision decide = [cause, at = now(), policy = policy_](

@@ -30,10 +30,12 @@ class Triggers {
 
   struct Made {
     store::Trigger trigger;
-    std::string secret;  // Of a webhook: shown now and never again.
+    std::string secret;  // Of a webhook: shown to whoever made it, and never again.
   };
   // validation_error when the agent's mode is not PROACTIVE and the trigger is to be enabled.
-  Task<Result<Made>> create(UserId owner, CreateTrigger body);
+  Task<Result<Made>> create(const Identity& owner, store::TriggerId id, CreateTrigger body);
+  // What create() has made, for whoever did not get its answer: with the secret, which is opened again.
+  Task<Result<Made>> made(Identity who, store::TriggerId id);
   Task<Result<store::Trigger>> patch(Identity who, store::TriggerId id, PatchTrigger body);
   Task<Result<void>> remove(Identity who, store::TriggerId id);
   // A test run, now, whatever its rule and cooldown say; also of a disabled one.
@@ -44,7 +46,7 @@ class Triggers {
   EventIntake& intake() { return intake_; }
 
  private:
-  Task<Result<void>> check_session(UserId owner, const store::Trigger& trigger);
+  Task<Result<void>> check_session(const store::Trigger& trigger);
 
   Parts parts_;
   TriggerPolicy policy_;

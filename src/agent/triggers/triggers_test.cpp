@@ -401,5 +401,33 @@ TEST(Triggers, ATriggerThatIsDeletedWhileItsRunGoesLeavesTheRunAlone) {
   });
 }
 
+TEST(Triggers, ATriggerReachesWhatItsOwnersOrganizationsShare) {
+  with_platform([](Platform& p) -> Task<void> {
+    const std::vector<Membership> acme{{OrgId("acme"), "admin"}};
+    Call share{net::Method::post, "/api/v1/agents/configs",
+               R"({"name":"a","env":"cloud_shared","mode":"PROACTIVE","visibility":"org"})", "bob"};
+    share.orgs = acme;
+    const auto agent = text_at(co_await p.ask(share), "/id");
+    const auto fields = fmt::format(
+        R"({{"name":"t","agent_config_id":"{}","prompt":"Look.","type":"pattern","rule":{{"event":"e"}}}})",
+        agent);
+    Call create{net::Method::post, kTriggers, fields};
+    EXPECT_EQ((co_await p.send(create)).status, 404);
+    create.orgs = acme;
+    const auto made = co_await p.ask(create);
+    EXPECT_EQ(json::serialize(made.at("org_ids")), R"(["acme"])");
+
+    std::ignore = co_await p.post("/api/v1/agents/events", R"({"type":"e","data":{}})");
+    const auto id = text_at(made, "/id");
+    EXPECT_EQ(text_at((co_await ended_firings(p, id, 1)).at(0), "/state"), "succeeded");
+
+    // Those of its last change count.
+    Call patch{net::Method::patch, fmt::format("{}/{}", kTriggers, id), R"({"cooldown_s":0})"};
+    EXPECT_EQ((co_await p.send(patch)).status, 404);
+    patch.body = R"({"enabled":false})";
+    EXPECT_EQ(json::serialize((co_await p.ask(patch)).at("org_ids")), "[]");
+  });
+}
+
 }  // namespace
 }  // namespace isa::agent

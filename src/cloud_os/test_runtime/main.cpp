@@ -110,7 +110,7 @@ int main(int argc, char** argv) {
   signal(SIGPIPE, SIG_IGN);
   if (!isa::testing::take_listener(argc, argv, kListenFd)) return 1;
   if (const auto* seconds = std::getenv("TEST_RUNTIME_SLEEPS_S"))
-    sleep(static_cast<unsigned>(std::atoi(seconds)));
+    sleep(static_cast<unsigned>(std::atoi(seconds)));  // Long enough that nobody waits for it.
   std::printf("test runtime: up\n");
   std::fflush(stdout);
   for (;;) {

@@ -50,23 +50,24 @@ class AnthropicDialect final : public Dialect {
     return std::make_unique<AnthropicWriter>(request.chat.model, std::move(request_id));
   }
 
-  json::object model_list(const std::vector<std::string>& ids) const override {
+  json::object model_list(const std::vector<ListedModel>& models) const override {
     json::array data;
-    for (const auto& id : ids) data.push_back(model_entry(id));
+    for (const auto& model : models) data.push_back(model_entry(model));
     json::object to;
     to["data"] = std::move(data);
     to["has_more"] = false;
-    to["first_id"] = ids.empty() ? json::value() : json::value(ids.front());
-    to["last_id"] = ids.empty() ? json::value() : json::value(ids.back());
+    to["first_id"] = models.empty() ? json::value() : json::value(models.front().id);
+    to["last_id"] = models.empty() ? json::value() : json::value(models.back().id);
     return to;
   }
 
-  json::object model_entry(const std::string& id) const override {
+  json::object model_entry(const ListedModel& model) const override {
     json::object to;
     to["type"] = "model";
-    to["id"] = id;
-    to["display_name"] = id;
+    to["id"] = model.id;
+    to["display_name"] = model.id;
     to["created_at"] = "1970-01-01T00:00:00Z";  // Not known: the field is required.
+    if (model.price) to["pricing"] = to_json(*model.price);
     return to;
   }
 };

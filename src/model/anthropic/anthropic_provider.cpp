@@ -12,24 +12,30 @@ class AnthropicStream final : public ChatStream {
   explicit AnthropicStream(std::unique_ptr<net::BodyStream> body) : events_(std::move(body)) {}
 
   Task<Result<bool>> next(std::vector<ChatDelta>& out) override {
-    verbatim_.clear();
+    event_.reset();
     if (reader_.is_done()) co_return false;
     auto event = co_await events_.next();
     if (event && *event) {
       ISA_CO_TRYV(reader_.feed((*event)->data, out));
-      verbatim_ = net::format_sse(**event);
+      event_ = **std::move(event);
       co_return !reader_.is_done();
     }
     if (!event) co_return Failure(std::move(event).error());
     co_return upstream_error("the provider's answer broke off before its end; try again");
   }
   const ChatResult& summary() const override { return reader_.summary(); }
-  std::string_view verbatim() const override { return verbatim_; }
+  std::string verbatim(const std::optional<Price>& price) const override {
+    if (!event_) return {};
+    if (!price || !event_->data.contains("message_delta")) return net::format_sse(*event_);
+    auto event = *event_;
+    event.data = with_cost(event.data, cost_of(*price, reader_.summary().usage));
+    return net::format_sse(event);
+  }
 
  private:
   net::SseReader events_;
   EventReader reader_;
-  std::string verbatim_;
+  std::optional<net::SseEvent> event_;  // What the last next() read.
 };
 
 class AnthropicProvider final : public Provider {

@@ -70,7 +70,18 @@ json::object to_usage(const sdk::Usage& usage) {
   to["cache_read_input_tokens"] = usage.cached_input_tokens;
   to["output_tokens"] = usage.output_tokens;
   if (usage.estimated) to["estimated"] = true;
+  if (usage.cost_usd) to["cost"] = usage.cost_usd->number();
   return to;
+}
+
+std::string with_cost(std::string_view data, Usd cost) {
+  auto document = json::parse(data);
+  auto* event = document ? document->if_object() : nullptr;
+  const auto* type = event ? event->if_contains("type") : nullptr;
+  auto* usage = event ? event->if_contains("usage") : nullptr;
+  if (!type || *type != "message_delta" || !usage || !usage->is_object()) return std::string(data);
+  usage->get_object()["cost"] = cost.number();
+  return json::serialize(*document);
 }
 
 json::object to_response(const ChatResult& result) {

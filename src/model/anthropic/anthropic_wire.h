@@ -84,5 +84,8 @@ int status_of(const Error& error);
 
 std::string_view to_stop_reason(sdk::FinishReason reason);
 json::object to_usage(const sdk::Usage& usage);
+// The data of an event of a provider with the cost in its usage, when it is a message_delta that has one;
+// else as it was.
+std::string with_cost(std::string_view data, Usd cost);
 
 }  // namespace isa::model::anthropic

@@ -3,7 +3,6 @@
 #include "base/log.h"
 #include "base/signal.h"
 #include "base/task_group.h"
-#include "net/event_loop.h"
 #include "sdk/team/bounded.h"
 #include "sdk/team/prompts.h"
 
@@ -89,16 +88,16 @@ Task<Result<TeamOutcome>> DagRun::run() {
   } catch (...) {
     failure = std::current_exception();
   }
-  // After a cancellation every co_await throws, also where schedule() had just returned; the tasks must have
-  // ended before this object goes away.
+  // Once this is cancelled, which may have been without a throw so far, every co_await throws; but the tasks
+  // must have ended before this object goes away.
+  co_await asio::this_coro::throw_if_cancelled(false);
+  co_await running_.stop();
+  co_await asio::this_coro::throw_if_cancelled(true);
   const auto cancellation = co_await asio::this_coro::cancellation_state;
   const bool is_cancelled = cancellation.cancelled() != asio::cancellation_type::none;
-  co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
-  co_await running_.stop();
   const bool is_waiting = !failure && !is_cancelled && !sink_error_ && !bug_ && !state_.waiting().empty();
   if (!is_waiting) state_.cancel_rest("the run ended before it was completed");
   if (failure) std::rethrow_exception(failure);
-  if (is_cancelled) throw boost::system::system_error(asio::error::operation_aborted);
   if (sink_error_) co_return Failure(*sink_error_);
   if (bug_) co_return Failure(*bug_);
   co_return outcome();
@@ -374,11 +373,9 @@ TeamOutcome DagRun::outcome() const {
 
 Task<Result<TeamOutcome>> run_dag(const TeamSpec& team, TeamRequest request, MemberRunner& runner,
                                   SharedState& shared, DagState& state, EventSink sink, SaveState save) {
-  // On a thread of execution of its own, whose cancellation it may switch off while its tasks end.
-  auto executor = co_await asio::this_coro::executor;
-  DagRun run(team, std::move(request), runner, shared, state, std::move(sink), std::move(save), executor);
-  auto whole = run.run();
-  co_return co_await net::call_on(std::move(executor), std::move(whole));
+  DagRun run(team, std::move(request), runner, shared, state, std::move(sink), std::move(save),
+             co_await asio::this_coro::executor);
+  co_return co_await run.run();
 }
 
 }  // namespace isa::sdk::team

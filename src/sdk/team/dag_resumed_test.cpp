@@ -1,5 +1,4 @@
 // Tasks that wait for people, and tasks that a crash cut off.
-#include "base/task_group.h"
 #include "sdk/team/test_dag.h"
 
 namespace isa::sdk::team {
@@ -172,30 +171,6 @@ TEST_F(ResumedDag, AStateOfOtherTasksOrWithoutTheTurnsThatWaitIsNotResumed) {
   const auto of_a = state->write();
   tasks(R"([{"id":"other"}])");
   EXPECT_FALSE(DagState::resume(team.tasks, of_a));
-}
-
-// The sink refuses in the very moment in which the run is cancelled: schedule() returns, and does not throw.
-TEST_F(ResumedDag, ACancellationThatMeetsARefusingSinkLeavesNothingRunning) {
-  tasks(R"([{"id":"a"},{"id":"b"}])");
-  model.scripts["a"] = model.scripts["b"] = {Say{{"1", "2", "3"}}};
-  const auto whole = [this](TaskGroup& group) -> Task<void> {
-    EventSink refusing = [&group](Event event) -> Task<Result<void>> {
-      if (event.type != EventType::text) co_return ok();
-      group.cancel();
-      co_return cancelled("nobody listens");
-    };
-    std::ignore = co_await run_dag(team, request, runner, shared, *state, refusing);
-  };
-  const auto begin = [&]() -> Task<void> {
-    TaskGroup group(co_await asio::this_coro::executor);
-    group.spawn("dag", whole(group));
-    co_await group.join();
-  };
-
-  run(begin());
-
-  EXPECT_EQ(states(), "a=cancelled b=cancelled");
-  EXPECT_EQ(model.running, 0);
 }
 
 }  // namespace

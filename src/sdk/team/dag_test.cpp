@@ -159,6 +159,31 @@ TEST_F(Dag, AListenerThatIsGoneEndsTheRun) {
   EXPECT_EQ(states(), "a=cancelled b=cancelled");
 }
 
+TEST_F(Dag, AListenerThatIsGoneAsTheRunIsCancelledLeavesNoTaskUnderWay) {
+  tasks(R"([{"id":"a"},{"id":"b"}])");
+  model.scripts["a"] = {Say{{"text"}}};
+  model.scripts["b"] = {Say{.pieces = {}, .hangs = true}};
+  const auto cancellation = std::make_shared<asio::cancellation_signal>();
+  EventSink deaf = [&](Event event) -> Task<Result<void>> {
+    if (event.type != EventType::text) co_return ok();
+    cancellation->emit(asio::cancellation_type::terminal);
+    co_return cancelled("nobody listens");
+  };
+  const auto whole = [&]() -> Task<void> {
+    std::ignore = co_await run_dag(team, request, runner, shared, *state, deaf);
+  };
+  const auto cancel = [&]() -> Task<void> {
+    TaskGroup group(co_await asio::this_coro::executor);
+    group.spawn("dag", whole(), cancellation);
+    co_await group.join();
+  };
+
+  run(cancel());  // A task that still ran would end the program.
+
+  EXPECT_EQ(states(), "a=cancelled b=cancelled");
+  EXPECT_EQ(model.running, 0);
+}
+
 TEST_F(Dag, AStepThatTheTableDoesNotAllowIsABug) {
   tasks(R"([{"id":"a"}])");
   auto& task = state->at("a");

@@ -16,6 +16,7 @@ constexpr std::size_t kDescriptionMax = 4'000;  // Bytes of what others are told
 constexpr std::int64_t kSecondsMax = 24L * 3'600;
 constexpr std::int64_t kRetriesMax = 5;
 constexpr std::size_t kApprovalsMax = 100;
+constexpr std::int64_t kCheckpointEveryMax = 100;
 constexpr std::int64_t kApprovalSecondsMax = 30L * 24 * 3'600;
 
 struct MemberFields {
@@ -113,6 +114,10 @@ Result<void> check_approvals(const std::string& at, const std::vector<MemberAppr
     if (auto checked = check_approval_pattern(approvals[i].match); !checked)
       return broken(entry + "/match", checked.error().message());
     ISA_TRYV(check_range(entry + "/timeout_s", approvals[i].timeout_s, 1, kApprovalSecondsMax));
+    if (!approvals[i].every) continue;
+    if (approvals[i].match != "update_plan")
+      return broken(entry + "/every", "goes with the match 'update_plan' only");
+    ISA_TRYV(check_range(entry + "/every", *approvals[i].every, 0, kCheckpointEveryMax));
   }
   return ok();
 }
@@ -158,6 +163,7 @@ Result<Member> read_member(const std::string& at, MemberFields from) {
   ISA_TRYV(check_text(at + "/model_id", member.agent.model, kTitleMax));
   ISA_TRYV(check_range(at + "/limits/max_turns", member.agent.limits.max_turns, 1, 10'000));
   ISA_TRYV(check_range(at + "/limits/max_seconds", member.agent.limits.max_seconds, 1, kSecondsMax));
+  if (member.agent.limits.max_usd == Usd()) return broken(at + "/limits/max_usd", "must be more than 0");
   return member;
 }
 

@@ -35,11 +35,14 @@ struct MemberApproval {
   using json_defaults = void;
   std::string match;              // A pattern of sdk/approval_pattern.h.
   std::int64_t timeout_s = 1800;  // Then it counts as denied.
+  // Of update_plan: a checkpoint each time that so many more steps are finished; 0: none.
+  std::optional<std::int64_t> every = std::nullopt;
 };
-BOOST_DESCRIBE_STRUCT(MemberApproval, (), (match, timeout_s))
+BOOST_DESCRIBE_STRUCT(MemberApproval, (), (match, timeout_s, every))
 
 // An agent of a team: defined here, or an agent config by its id, which whoever runs the team looks up.
 struct Member {
+  using json_defaults = void;
   std::string name;
   std::string description;  // What the other members are told of it.
   std::optional<AgentId> agent_config_id;
@@ -53,6 +56,7 @@ BOOST_DESCRIBE_STRUCT(Member, (),
                       (name, description, agent_config_id, agent, skills, mode, approvals, sandbox))
 
 struct TaskSpec {
+  using json_defaults = void;
   std::string id;
   std::string title;
   std::string description;
@@ -64,7 +68,9 @@ struct TaskSpec {
 };
 BOOST_DESCRIBE_STRUCT(TaskSpec, (), (id, title, description, agent, depends_on, tools, timeout_s, retries))
 
+// As JSON it is what the platform keeps for itself; a routing_spec is read by read_team().
 struct TeamSpec {
+  using json_defaults = void;
   std::vector<Member> members;
   std::vector<TaskSpec> tasks;
   Routing routing = Routing::dag;

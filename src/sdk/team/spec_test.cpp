@@ -34,6 +34,16 @@ TEST(TeamSpec, ReadsTheNamesOfTheOriginalToo) {
   EXPECT_EQ(team->tasks[1].id, "task_2");
 }
 
+TEST(TeamSpec, AMemberMayHaveALimitOfMoneyOfItsOwn) {
+  const auto limited = [](std::string_view usd) {
+    return fmt::format(R"({{"agents":[{{"name":"a","limits":{{"max_usd":{}}}}}]}})", usd);
+  };
+  EXPECT_EQ(read(limited("0.25"))->members[0].agent.limits.max_usd, Usd::of_number(0.25));
+  EXPECT_EQ(wrong(limited("0")), "/agents/0/limits/max_usd: must be more than 0");
+  EXPECT_NE(wrong(limited("-1")), "nothing");
+  EXPECT_NE(wrong(limited("\"much\"")), "nothing");
+}
+
 TEST(TeamSpec, AMemberAsksByItsModeAndRulesAndAsksNobodyByDefault) {
   const auto team = read(R"x({"agents":[{"name":"a"},{"name":"b","mode":"collaborative"},
       {"name":"c","mode":"PROACTIVE","approvals":[{"match":"bash_execute(rm *)","timeout_s":5},{"match":"x"}]}]})x");

@@ -1,6 +1,7 @@
 #include "base/utf8.h"
 #include "sdk/tools/families.h"
 #include "sdk/tools/file_content.h"
+#include "sdk/tools/memory.h"
 #include "sdk/tools/memory_book.h"
 
 #include <algorithm>
@@ -148,36 +149,64 @@ Result<ToolOutput> search(const Workspace& workspace, const SearchArguments& fro
   return ToolOutput{.text = json::serialize(answer)};
 }
 
-}  // namespace
-
-void add_memory_tools(Tools& to, const std::shared_ptr<FileWork>& work) {
-  using Store = FileTool<StoreArguments>;
-  using Search = FileTool<SearchArguments>;
-  to.push_back(std::make_shared<Store>(
-      make_tool_spec(
-          "memory_store",
-          "Remembers a text for later turns. With the key of an earlier one it replaces that; an empty "
-          "content forgets it.",
-          R"({
+ToolSpec store_spec() {
+  return make_tool_spec(
+      "memory_store",
+      "Remembers a text for later turns. With the key of an earlier one it replaces that; an empty "
+      "content forgets it.",
+      R"({
         "type": "object", "additionalProperties": false, "required": ["content"],
         "properties": {
           "content": {"type": "string", "description": "At most 16 kB"},
           "tags": {"type": "array", "maxItems": 16, "items": {"type": "string", "maxLength": 64}},
-          "key": {"type": "string", "maxLength": 128, "description": "A name of its own; one is made by default"}}})"),
-      Store::Access::writes, store, work));
-  to.push_back(std::make_shared<Search>(
-      make_tool_spec(
-          "memory_search",
-          "Finds what was remembered, best match first. Long texts are shown as a passage; ask by key for "
-          "all of one.",
-          R"({
+          "key": {"type": "string", "maxLength": 128, "description": "A name of its own; one is made by default"}}})");
+}
+
+ToolSpec search_spec() {
+  return make_tool_spec(
+      "memory_search",
+      "Finds what was remembered, best match first. Long texts are shown as a passage; ask by key for "
+      "all of one.",
+      R"({
         "type": "object", "additionalProperties": false,
         "properties": {
           "query": {"type": "string", "description": "Words, any of which may match; empty: the newest memories"},
           "limit": {"type": "integer", "minimum": 1, "maximum": 50, "default": 10},
           "tags": {"type": "array", "items": {"type": "string"}, "description": "Only those with all of these tags"},
-          "key": {"type": "string", "description": "Only that one, in full"}}})"),
-      Search::Access::reads, search, work));
+          "key": {"type": "string", "description": "Only that one, in full"}}})");
+}
+
+template <class Arguments>
+ToolOutput run_with(Result<ToolOutput> (*function)(const Workspace&, const Arguments&, Deadline),
+                    const Workspace& workspace, const json::object& arguments, Deadline deadline) {
+  const auto read = json::read<Arguments>(json::value(arguments));
+  if (!read) return tool_failure(read.error());
+  auto output = function(workspace, *read, deadline);
+  return output ? *std::move(output) : tool_failure(output.error());
+}
+
+}  // namespace
+
+void add_memory_tools(Tools& to, const std::shared_ptr<FileWork>& work) {
+  using Store = FileTool<StoreArguments>;
+  using Search = FileTool<SearchArguments>;
+  to.push_back(std::make_shared<Store>(store_spec(), Store::Access::writes, store, work));
+  to.push_back(std::make_shared<Search>(search_spec(), Search::Access::reads, search, work));
+}
+
+std::vector<ToolSpec> memory_tool_specs() {
+  return {store_spec(), search_spec()};
+}
+
+bool is_memory_tool(std::string_view name) {
+  return name == "memory_store" || name == "memory_search";
+}
+
+ToolOutput run_memory_tool(const Workspace& workspace, std::string_view tool, const json::object& arguments,
+                           Deadline deadline) {
+  if (tool == "memory_store") return run_with(store, workspace, arguments, deadline);
+  if (tool == "memory_search") return run_with(search, workspace, arguments, deadline);
+  return tool_failure(not_found("{} is no tool of the memory", tool));
 }
 
 }  // namespace isa::sdk

@@ -21,7 +21,7 @@ Result<void> check_plan(const Plan& plan) {
   for (std::size_t i = 0; i < plan.steps.size(); ++i) {
     const auto& step = plan.steps[i];
     const auto at = fmt::format("/steps/{}", i);
-    ISA_TRYV(check_text(step.id, 20, at + "/id"));
+    ISA_TRYV(check_text(step.id, kPlanIdMax, at + "/id"));
     ISA_TRYV(check_text(step.title, kPlanTitleMax, at + "/title"));
     if (step.note && step.note->size() > kPlanNoteMax)
       return validation_error("{}/note: at most {} bytes", at, kPlanNoteMax).with_param(at + "/note");

@@ -28,6 +28,7 @@ struct Plan {
 };
 BOOST_DESCRIBE_STRUCT(Plan, (), (title, steps))
 
+inline constexpr std::size_t kPlanIdMax = 20;  // Bytes.
 inline constexpr std::size_t kPlanStepsMax = 100;
 inline constexpr std::size_t kPlanTitleMax = 500;       // Bytes; of the plan and of each step.
 inline constexpr std::size_t kPlanNoteMax = 2000;       // Bytes.

@@ -115,9 +115,15 @@ class Configs final : public AgentConfigStore {
         });
   }
 
-  Task<Result<std::int64_t>> purge(Timestamp before) override {
-    return engine_.write<std::int64_t>([before](Database& db) {
-      return change(db, "DELETE FROM agent_configs WHERE deleted_at IS NOT NULL AND deleted_at < ?1", before);
+  Task<Result<std::vector<AgentId>>> purge(Timestamp before) override {
+    return engine_.write<std::vector<AgentId>>([before](Database& db) -> Result<std::vector<AgentId>> {
+      ISA_TRY(
+          auto ids,
+          find_all(db, take_one<AgentId>,
+                   "SELECT id FROM agent_configs WHERE deleted_at IS NOT NULL AND deleted_at < ?1", before));
+      ISA_TRYV(
+          change(db, "DELETE FROM agent_configs WHERE deleted_at IS NOT NULL AND deleted_at < ?1", before));
+      return ids;
     });
   }
 

@@ -326,6 +326,16 @@ CREATE TABLE skill_files (
 ) STRICT, WITHOUT ROWID;
 )sql";
 
+// Of runs that wait in their session's queue; the document is their order.
+constexpr const char* kQueue = R"sql(
+CREATE TABLE run_queue (
+  run_id TEXT PRIMARY KEY NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+  place INTEGER NOT NULL,
+  speaks_to TEXT,
+  document TEXT NOT NULL
+) STRICT;
+)sql";
+
 // Of teams from before there were versions, the one that they have.
 constexpr const char* kTeamVersions = R"sql(
 CREATE TABLE team_spec_versions (
@@ -341,9 +351,9 @@ ALTER TABLE runs ADD COLUMN team_version INTEGER;
 )sql";
 
 // Version n is the n-th entry. Entries are never changed once released: a change is a new entry.
-constexpr std::array kVersions{kAgents,          kSessions,    kPool,   kAudit,       kIdempotencyKeys,
-                               kDeletedSessions, kSharedPools, kBroker, kApprovals,   kTeams,
-                               kTriggers,        kForks,       kSkills, kTeamVersions};
+constexpr std::array kVersions{kAgents,          kSessions,    kPool,   kAudit,     kIdempotencyKeys,
+                               kDeletedSessions, kSharedPools, kBroker, kApprovals, kTeams,
+                               kTriggers,        kForks,       kSkills, kQueue,     kTeamVersions};
 
 Result<std::int64_t> integer(Database& db, std::string_view sql) {
   ISA_TRY(const auto value, find_one(db, take_one<std::int64_t>, sql));

@@ -34,7 +34,13 @@ Result<std::optional<RunState>> state_of(Database& db, const RunId& id) {
   return find_one(db, take_one<RunState>, "SELECT state FROM runs WHERE id = ?1", id);
 }
 
-Result<void> insert_run(Database& db, const Run& r) {
+Result<QueueEntry> read_entry(const Row& row) {
+  QueueEntry entry;
+  ISA_TRYV(take_all(row, 0, entry.order, entry.place, entry.speaks_to));
+  return entry;
+}
+
+Result<void> insert_run(Database& db, const Run& r, const std::optional<QueueEntry>& entry) {
   ISA_TRY(const auto session,
           find_one(db, take_one<SessionId>, "SELECT id FROM sessions WHERE id = ?1", r.session_id));
   if (!session) return not_found("session {} does not exist", r.session_id.value());
@@ -46,7 +52,9 @@ Result<void> insert_run(Database& db, const Run& r) {
                                    r.agent_version, r.team_id, r.team_version, r.state, r.message, r.response,
                                    r.error_code, r.usage, r.created_at, r.started_at, r.ended_at));
   if (added == 0) return conflict("the run id {} is taken", r.id.value());
-  return ok();
+  if (!entry) return ok();
+  return run(db, "INSERT INTO run_queue (run_id, place, speaks_to, document) VALUES (?1, ?2, ?3, ?4)", r.id,
+             entry->place, entry->speaks_to, entry->order);
 }
 
 Result<void> add_messages(Database& db, const SessionId& session,
@@ -73,6 +81,7 @@ Result<void> end_run(Database& db, const Run& r, const Blob& events,
                    r.id, r.state, r.response, r.error_code, r.usage, r.started_at, r.ended_at));
   if (!session) return no_such(r.id);
   ISA_TRYV(run(db, "DELETE FROM run_continuations WHERE run_id = ?1", r.id));
+  ISA_TRYV(run(db, "DELETE FROM run_queue WHERE run_id = ?1", r.id));
   ISA_TRYV(run(
       db, "UPDATE approvals SET state = 'cancelled', decided_at = ?2 WHERE run_id = ?1 AND state = 'pending'",
       r.id, r.ended_at));
@@ -108,8 +117,10 @@ class Runs final : public RunStore {
  public:
   explicit Runs(Engine& engine) : engine_(engine) {}
 
-  Task<Result<void>> create(Run run) override {
-    return engine_.write<void>([run = std::move(run)](Database& db) { return insert_run(db, run); });
+  Task<Result<void>> create(Run run, std::optional<QueueEntry> entry) override {
+    return engine_.write<void>([run = std::move(run), entry = std::move(entry)](Database& db) {
+      return insert_run(db, run, entry);
+    });
   }
 
   Task<Result<Run>> find(Identity scope, RunId id) override {
@@ -139,7 +150,7 @@ class Runs final : public RunStore {
       if (*state != RunState::queued)
         return conflict("run {} cannot start: it is {} already", id.value(), json::name_of(*state));
       ISA_TRYV(run(db, "UPDATE runs SET state = 'running', started_at = ?2 WHERE id = ?1", id, at));
-      return ok();
+      return run(db, "DELETE FROM run_queue WHERE run_id = ?1", id);
     });
   }
 
@@ -148,6 +159,29 @@ class Runs final : public RunStore {
         [id = std::move(id), message = std::move(message)](Database& db) -> Result<void> {
           ISA_TRYV(step(db, id, RunState::queued, RunState::queued));
           return run(db, "UPDATE runs SET message = ?2 WHERE id = ?1", id, message);
+        });
+  }
+
+  Task<Result<std::optional<QueueEntry>>> queue_entry(RunId id) override {
+    return engine_.read<std::optional<QueueEntry>>([id = std::move(id)](Database& db) {
+      return find_one(db, read_entry, "SELECT document, place, speaks_to FROM run_queue WHERE run_id = ?1",
+                      id);
+    });
+  }
+
+  Task<Result<void>> put_in_place(std::vector<std::pair<RunId, std::int64_t>> places) override {
+    return engine_.write<void>([places = std::move(places)](Database& db) -> Result<void> {
+      for (const auto& [id, place] : places)
+        ISA_TRYV(run(db, "UPDATE run_queue SET place = ?2 WHERE run_id = ?1", id, place));
+      return ok();
+    });
+  }
+
+  Task<Result<void>> speak_to(RunId id, std::optional<RunId> hearer) override {
+    return engine_.write<void>(
+        [id = std::move(id), hearer = std::move(hearer)](Database& db) -> Result<void> {
+          ISA_TRYV(step(db, id, RunState::queued, RunState::queued));
+          return run(db, "UPDATE run_queue SET speaks_to = ?2 WHERE run_id = ?1", id, hearer);
         });
   }
 
@@ -199,8 +233,9 @@ class Runs final : public RunStore {
   Task<Result<std::vector<Run>>> unfinished() override {
     return engine_.read<std::vector<Run>>([](Database& db) {
       return find_all(db, read_run,
-                      fmt::format("SELECT {} FROM runs WHERE state IN ('queued', 'running', 'waiting') "
-                                  "ORDER BY created_at, id",
+                      fmt::format("SELECT {} FROM runs LEFT JOIN run_queue ON run_queue.run_id = runs.id "
+                                  "WHERE state IN ('queued', 'running', 'waiting') "
+                                  "ORDER BY state = 'queued', coalesce(place, 0), created_at, id",
                                   kColumns));
     });
   }

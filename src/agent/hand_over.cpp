@@ -1,0 +1,162 @@
+#include "agent/hand_over.h"
+
+#include "base/log.h"
+
+#include <algorithm>
+
+namespace isa::agent {
+namespace {
+
+Error not_listening(const LiveRun& run) {
+  return conflict("run {} is {}: only one that is under way hears more", run.id.value(),
+                  json::name_of(run.row.state))
+      .with_code("turn_not_running");
+}
+
+bool is_under_way(const LiveRun& run) {
+  return !run.ending && run.stop == StopReason::none &&
+         (run.is_waiting() || run.row.state == store::RunState::running);
+}
+
+// It is its own again. Who wanted to end it meanwhile does so now.
+void free(LiveRun& queued) {
+  queued.speech->is_handed = false;
+  if (queued.stop_later != StopReason::none)
+    queued.request_stop(std::exchange(queued.stop_later, StopReason::none));
+}
+
+}  // namespace
+
+RunOrder order_after(const LiveRun& run, std::string message) {
+  auto order = run.order;
+  order.id = RunId::make();
+  order.trace = TraceContext::make();
+  order.is_new_session = false;
+  order.message = std::move(message);
+  order.metadata.clear();  // It was of that one request.
+  return order;
+}
+
+Result<void> HandOver::check_hears(const LiveRun& run) const {
+  if (run.order.team && run.order.team->spec.runs_as_dag())
+    return conflict(
+               "run {} is a team's with tasks: several of them may be under way, and the message would not "
+               "know which it is for; wait for the run's end, or cancel it",
+               run.id.value())
+        .with_code("turn_not_running");
+  if (!places_.contains(run.order.env) || !is_under_way(run)) return not_listening(run);
+  return ok();
+}
+
+TurnExecutor& HandOver::place_of(const LiveRun& run) const {
+  return run.order.team ? teams_ : *places_.at(run.order.env);
+}
+
+Task<Result<void>> HandOver::say(LiveRun& run, std::string message) {
+  ISA_CO_TRYV(check_hears(run));
+  if (run.is_waiting()) co_return not_listening(run);
+  const auto number = ++words_;
+  run.unheard.push_back({number, message, true});
+  auto taken = co_await place_of(run).steer(run.order.session.id, run.id, std::move(message));
+  const auto word = std::ranges::find(run.unheard, number, &Word::number);
+  if (word == run.unheard.end()) co_return ok();  // It was heard before the place had answered.
+  word->is_offered = false;
+  if (taken && !run.ending) co_return taken;
+  run.unheard.erase(word);
+  co_return taken ? not_listening(run) : taken;
+}
+
+Task<Result<void>> HandOver::give(LiveRun& queued, LiveRun& to) {
+  ISA_CO_TRYV(check_hears(to));
+  if (queued.is_handed()) co_return ok();
+  queued.speech = Speech{.to = to.id};
+  if (auto kept = co_await runs_.speak_to(queued.id, to.id); !kept) {
+    if (!queued.is_handed()) queued.speech.reset();
+    co_return kept;
+  }
+  if (!queued.speech) co_return not_listening(to);  // It is over.
+  // Or it has gone on, and taken the message along.
+  if (queued.is_handed() || to.is_waiting()) co_return ok();
+  co_return co_await offer(queued, to);
+}
+
+Task<Result<void>> HandOver::offer(LiveRun& queued, LiveRun& to) {
+  Result<void> taken = not_listening(to);
+  if (is_under_way(to) && queued.stop == StopReason::none) {
+    queued.speech->is_offered = queued.speech->is_handed = true;
+    taken = co_await place_of(to).steer(to.order.session.id, to.id, queued.order.message);
+    if (!queued.speech) co_return taken;  // `to` is over.
+    queued.speech->is_offered = false;
+    if (taken && !to.is_waiting()) co_return taken;
+    free(queued);
+    if (to.is_waiting()) co_return ok();  // It was suspended meanwhile: it hears it when it goes on.
+  }
+  queued.speech.reset();
+  if (const auto undone = co_await runs_.speak_to(queued.id, std::nullopt); !undone)
+    log::warn("run.still_speaks", {{"run_id", queued.id.value()}, {"detail", undone.error().message()}});
+  co_return taken;
+}
+
+std::vector<std::string> HandOver::said_to(const LiveRun& run) {
+  std::vector<std::string> said;
+  for (const auto& word : run.unheard)
+    if (!word.is_offered) said.push_back(word.text);
+  for (const auto& queued : speakers_to(run)) {
+    if (queued->speech->is_offered || queued->stop != StopReason::none) continue;
+    queued->speech->is_handed = true;
+    said.push_back(queued->order.message);
+  }
+  return said;
+}
+
+void HandOver::take_back(const LiveRun& run) {
+  for (const auto& queued : speakers_to(run))
+    if (!queued->speech->is_offered && !queued->speech->is_heard) free(*queued);
+}
+
+Task<Result<void>> HandOver::hear(LiveRun& run, sdk::Event event) {
+  event.metadata.erase("queued_run_id");  // The platform's own word.
+  const auto queued = run.recorder.terminal() ? nullptr : heard_one(run, *event.content);
+  if (queued) event.metadata["queued_run_id"] = queued->id.value();
+  ISA_CO_TRYV(co_await run.recorder.take(std::move(event)));
+  if (!queued) co_return ok();
+  queued->speech->is_heard = true;
+  ISA_CO_TRYV(co_await run.stream.written());
+  queued->request_stop(StopReason::steered);
+  while (!queued->ending) co_await queued->changed.wait();
+  co_return ok();
+}
+
+void HandOver::release(const LiveRun& run) {
+  for (const auto& queued : speakers_to(run)) {
+    // The run ended between hearing it and saying so to it.
+    if (queued->speech->is_heard)
+      queued->request_stop(StopReason::steered);
+    else
+      free(*queued);
+    queued->speech.reset();
+  }
+}
+
+// In the order of the queue.
+std::vector<std::shared_ptr<LiveRun>> HandOver::speakers_to(const LiveRun& run) const {
+  auto all = registry_.of_session(run.order.session.id);
+  std::erase_if(all, [&](const auto& one) {
+    return !one->speech || one->speech->to != run.id || one->row.state != store::RunState::queued;
+  });
+  return all;
+}
+
+// Whose message it was; a word that was said to the run itself is no longer unheard.
+std::shared_ptr<LiveRun> HandOver::heard_one(LiveRun& run, const std::string& said) const {
+  const auto word = std::ranges::find(run.unheard, said, &Word::text);
+  if (word != run.unheard.end()) {
+    run.unheard.erase(word);
+    return nullptr;
+  }
+  for (const auto& queued : speakers_to(run))
+    if (queued->is_handed() && !queued->speech->is_heard && queued->order.message == said) return queued;
+  return nullptr;
+}
+
+}  // namespace isa::agent
