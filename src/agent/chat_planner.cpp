@@ -55,14 +55,25 @@ Result<void> check_no_override(const ChatOptions& options) {
 
 }  // namespace
 
+std::optional<Usd> max_usd_of(const store::RunLimits& limits) {
+  return limits.max_usd ? Usd::of_number(*limits.max_usd) : std::nullopt;
+}
+
+Task<Result<void>> check_max_usd(model::ModelClient& model, store::ExecutionEnv env, std::string model_id) {
+  if (env != store::ExecutionEnv::deployment) co_return co_await model.check_price(std::move(model_id));
+  co_return failed_dependency(
+      "limits.max_usd cannot hold for a custom agent, which asks models of its own choice; remove the "
+      "limit or use another env")
+      .with_code("model_price_unknown");
+}
+
 sdk::AgentSpec spec_of(const store::AgentConfig& config) {
   const auto& limits = config.limits;
-  const auto max_usd = limits.max_usd ? Usd::of_number(*limits.max_usd) : std::nullopt;
   return {config.name,
           config.model_id,
           config.system_prompt,
           config.tools,
-          {limits.max_turns, limits.max_seconds, limits.max_tokens, max_usd}};
+          {limits.max_turns, limits.max_seconds, limits.max_tokens, max_usd_of(limits)}};
 }
 
 Result<void> add_mcp_servers(const store::AgentConfig& config, sdk::AgentSpec& agent,
@@ -103,6 +114,7 @@ Task<Result<RunOrder>> ChatPlanner::plan(Identity who, ChatOptions options, std:
     ISA_CO_TRYV(override_spec(order.agent, options, !found.agent));
     // A custom agent brings its own choice of model.
     if (order.env != store::ExecutionEnv::deployment) ISA_CO_TRYV(co_await model_.check(order.agent.model));
+    if (order.agent.limits.max_usd) ISA_CO_TRYV(co_await check_max_usd(model_, order.env, order.agent.model));
     // ... and its own skills.
     if (order.env != store::ExecutionEnv::deployment && found.agent) {
       ISA_CO_TRY(order.skills,
@@ -110,7 +122,6 @@ Task<Result<RunOrder>> ChatPlanner::plan(Identity who, ChatOptions options, std:
       order.agent.skills = summaries_of(order.skills.skills);
     }
   }
-  ISA_CO_TRYV(co_await check_prices(order));
   order.identity = std::move(who);
   ISA_CO_TRYV(co_await add_questions(order));
   for (auto& tool : options.client_tools.value_or(std::vector<sdk::ToolSpec>())) {
@@ -124,17 +135,11 @@ Task<Result<RunOrder>> ChatPlanner::plan(Identity who, ChatOptions options, std:
 
 // What the agent asks people about, and what its owner has allowed it for good.
 Task<Result<void>> ChatPlanner::add_questions(RunOrder& order) {
-  order.agent.platform_tools = question_tools(order.agent.tools);
-  std::erase_if(order.agent.tools, [&](const std::string& name) {
-    return std::ranges::any_of(order.agent.platform_tools,
-                               [&](const auto& spec) { return spec.name == name; });
-  });
+  offer_questions(order.agent);
   add_approvals(order.mode, order.approval_rules, order.agent);
   if (order.agent.approvals.empty() && order.agent.checkpoint_every == 0) co_return ok();
   ISA_CO_TRY(const auto allowances, co_await approvals_.allowances(order.identity));
-  for (const auto& one : allowances)
-    if (one.agent_config_id == order.session.agent_config_id)
-      order.agent.always_allowed.push_back(one.pattern);
+  allow(order.agent, allowances, order.session.agent_config_id);
   co_return ok();
 }
 
@@ -151,35 +156,12 @@ Task<Result<RunOrder>> ChatPlanner::plan_team(Identity who, TeamOptions options,
       found.session ? *std::move(found.session) : new_session(who, options.session_id, nullptr, message);
   order.env = options.env;
   order.agent.name = "team";
-  order.agent.limits.max_seconds = options.spec.max_seconds;
-  ISA_CO_TRY(order.team, co_await teams_.plan(who, std::move(options.spec), options.env));
+  order.agent.limits.max_seconds = options.team.spec.max_seconds;
+  ISA_CO_TRY(order.team, co_await teams_.plan(who, std::move(options.team), options.env));
   order.identity = std::move(who);
   order.message = std::move(message);
   order.metadata = std::move(options.metadata);
-  ISA_CO_TRYV(co_await check_prices(order));
   co_return order;
-}
-
-// A limit of money holds for a model whose price is known; a custom agent asks models of its own choice.
-Task<Result<void>> ChatPlanner::check_price(store::ExecutionEnv env, std::string model_id) {
-  if (env != store::ExecutionEnv::deployment) co_return co_await model_.check_price(std::move(model_id));
-  co_return failed_dependency(
-      "limits.max_usd cannot hold for a custom agent, which asks models of its own choice; remove the limit "
-      "or "
-      "use another env")
-      .with_code("model_price_unknown");
-}
-
-Task<Result<void>> ChatPlanner::check_prices(const RunOrder& order) {
-  const auto& limit = order.agent.limits.max_usd;
-  if (!order.team) {
-    if (limit) co_return co_await check_price(order.env, order.agent.model);
-    co_return ok();
-  }
-  for (const auto& member : order.team->spec.members)
-    if (limit || member.agent.limits.max_usd)
-      ISA_CO_TRYV(co_await check_price(order.team->places.at(member.name).env, member.agent.model));
-  co_return ok();
 }
 
 Task<Result<std::shared_ptr<const TeamPlan>>> ChatPlanner::team_of(const Identity& who,
@@ -198,11 +180,10 @@ Task<Result<std::shared_ptr<const TeamPlan>>> ChatPlanner::team_of(const Identit
         .with_code("team_not_found");
   ISA_CO_TRYV(check_no_override(options));
   TeamId team(std::string(id->get_string()));
-  ISA_CO_TRY(auto spec, co_await teams_.find(who, std::move(team), options.entry_agent_override));
-  ISA_CO_TRY(const auto plan, co_await teams_.plan(who, std::move(spec), env));
-  auto limited = std::make_shared<TeamPlan>(*plan);
-  limited->max_tokens = agent->limits.max_tokens;
-  co_return limited;
+  ISA_CO_TRY(auto wanted, co_await teams_.find(who, std::move(team), options.entry_agent_override));
+  wanted.agent = agent->id;
+  wanted.budget = {agent->limits.max_tokens, max_usd_of(agent->limits)};
+  co_return co_await teams_.plan(who, std::move(wanted), env);
 }
 
 store::Session ChatPlanner::new_session(const Identity& owner, std::optional<SessionId> id,

@@ -9,6 +9,9 @@
 
 namespace isa::agent {
 
+std::optional<Usd> max_usd_of(const store::RunLimits& limits);
+// Whether a limit of money can hold for an agent in `env` with that model: model_price_unknown otherwise.
+Task<Result<void>> check_max_usd(model::ModelClient& model, store::ExecutionEnv env, std::string model_id);
 // What the loop is told of an agent.
 sdk::AgentSpec spec_of(const store::AgentConfig& config);
 // Its MCP servers. Whoever names a server's address means it to be reached: it counts as allowed, with its
@@ -16,9 +19,9 @@ sdk::AgentSpec spec_of(const store::AgentConfig& config);
 Result<void> add_mcp_servers(const store::AgentConfig& config, sdk::AgentSpec& agent,
                              std::vector<std::string>& egress);
 
-// A team that a request brings itself.
+// A team that a request brings itself, or names.
 struct TeamOptions {
-  sdk::team::TeamSpec spec;
+  WantedTeam team;
   std::optional<SessionId> session_id;
   store::ExecutionEnv env = store::ExecutionEnv::cloud_shared;
   json::object metadata;
@@ -64,9 +67,6 @@ class ChatPlanner {
                                                         const ChatOptions& options, store::ExecutionEnv env);
 
   Task<Result<void>> add_questions(RunOrder& order);
-  // Where there is a limit of money: model_price_unknown when a model that it is for has no price.
-  Task<Result<void>> check_prices(const RunOrder& order);
-  Task<Result<void>> check_price(store::ExecutionEnv env, std::string model_id);
 
   store::AgentConfigStore& configs_;
   store::SessionStore& sessions_;

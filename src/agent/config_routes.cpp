@@ -4,8 +4,6 @@
 #include "agent/paging.h"
 #include "agent/teams/team_rules.h"
 
-#include <charconv>
-
 namespace isa::agent {
 namespace {
 
@@ -19,14 +17,6 @@ BOOST_DESCRIBE_STRUCT(Rollback, (), (version))
 
 Error no_agent(const AgentId& id) {
   return not_found("agent '{}' does not exist", id.value());
-}
-
-Result<std::int64_t> version_in(std::string_view text) {
-  std::int64_t number = 0;
-  const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (ec != std::errc() || end != text.data() + text.size())
-    return not_found("there is no version '{}'", text);
-  return number;
 }
 
 Result<void> check_version(const store::AgentConfig& config, std::optional<std::int64_t> expected) {

@@ -73,13 +73,11 @@ void inherit(AgentConfig& to, const store::AgentTemplate& from, const std::strin
   to.metadata = from.metadata;
 }
 
-// What a COLLABORATIVE agent asks about unless its maker says otherwise; in the config, where its owner sees
-// it.
+}  // namespace
+
 std::vector<store::ApprovalRule> risky_calls() {
   return {{.match = "bash_execute"}, {.match = "mcp:*"}};
 }
-
-}  // namespace
 
 Result<std::optional<TemplateId>> wanted_template(const CreateAgent& body) {
   const auto source =

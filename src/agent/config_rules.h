@@ -43,6 +43,10 @@ Result<store::AgentConfig> create_config(AgentId id, const CreateAgent& body,
                                          const store::AgentTemplate* from, const Identity& owner,
                                          const std::string& default_model, Timestamp at);
 
+// What a COLLABORATIVE agent asks about unless its maker says otherwise; in the config, where its owner sees
+// it.
+std::vector<store::ApprovalRule> risky_calls();
+
 // The next version of `current`.
 Result<store::AgentConfig> patch_config(store::AgentConfig current, const AgentFields& body,
                                         const Identity& who, const std::string& default_model, Timestamp at);

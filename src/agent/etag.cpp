@@ -21,6 +21,14 @@ Result<std::optional<std::int64_t>> if_match(const net::Request& request) {
   return version;
 }
 
+Result<std::int64_t> version_in(std::string_view text) {
+  std::int64_t number = 0;
+  const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (ec != std::errc() || end != text.data() + text.size())
+    return not_found("there is no version '{}'", text);
+  return number;
+}
+
 net::Response versioned(const json::value& body, std::int64_t version) {
   auto response = net::Response::json(200, body);
   response.headers.set("ETag", etag_of(version));

@@ -38,11 +38,18 @@ RunOrder order_after(const LiveRun& run, std::string message) {
 }
 
 Result<void> HandOver::check_hears(const LiveRun& run) const {
-  if (run.order.team)
-    return conflict("run {} is a team's: its members cannot be spoken to while they work", run.id.value())
+  if (run.order.team && run.order.team->spec.runs_as_dag())
+    return conflict(
+               "run {} is a team's with tasks: several of them may be under way, and the message would not "
+               "know which it is for; wait for the run's end, or cancel it",
+               run.id.value())
         .with_code("turn_not_running");
   if (!places_.contains(run.order.env) || !is_under_way(run)) return not_listening(run);
   return ok();
+}
+
+TurnExecutor& HandOver::place_of(const LiveRun& run) const {
+  return run.order.team ? teams_ : *places_.at(run.order.env);
 }
 
 Task<Result<void>> HandOver::say(LiveRun& run, std::string message) {
@@ -50,7 +57,7 @@ Task<Result<void>> HandOver::say(LiveRun& run, std::string message) {
   if (run.is_waiting()) co_return not_listening(run);
   const auto number = ++words_;
   run.unheard.push_back({number, message, true});
-  auto taken = co_await places_.at(run.order.env)->steer(run.order.session.id, run.id, std::move(message));
+  auto taken = co_await place_of(run).steer(run.order.session.id, run.id, std::move(message));
   const auto word = std::ranges::find(run.unheard, number, &Word::number);
   if (word == run.unheard.end()) co_return ok();  // It was heard before the place had answered.
   word->is_offered = false;
@@ -77,7 +84,7 @@ Task<Result<void>> HandOver::offer(LiveRun& queued, LiveRun& to) {
   Result<void> taken = not_listening(to);
   if (is_under_way(to) && queued.stop == StopReason::none) {
     queued.speech->is_offered = queued.speech->is_handed = true;
-    taken = co_await places_.at(to.order.env)->steer(to.order.session.id, to.id, queued.order.message);
+    taken = co_await place_of(to).steer(to.order.session.id, to.id, queued.order.message);
     if (!queued.speech) co_return taken;  // `to` is over.
     queued.speech->is_offered = false;
     if (queued.speech->is_heard) co_return ok();

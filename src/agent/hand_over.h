@@ -20,10 +20,12 @@ RunOrder order_after(const LiveRun& run, std::string message);
 // A run that waits for a person hears what is kept for it when it goes on. Lives on the service's event loop.
 class HandOver {
  public:
-  HandOver(RunRegistry& registry, store::RunStore& runs, std::map<store::ExecutionEnv, TurnExecutor*> places)
-      : registry_(registry), runs_(runs), places_(std::move(places)) {}
+  HandOver(RunRegistry& registry, store::RunStore& runs, std::map<store::ExecutionEnv, TurnExecutor*> places,
+           TurnExecutor& teams)
+      : registry_(registry), runs_(runs), places_(std::move(places)), teams_(teams) {}
 
-  // conflict (turn_not_running) for a run that never hears anything: a team, or one that has not begun.
+  // conflict (turn_not_running) for a run that never hears anything: a team with tasks, or one that has
+  // not begun.
   Result<void> check_hears(const LiveRun& run) const;
   // To a run whose turn is under way; it hears it before its next model call. conflict with code
   // turn_not_running when it does not listen (any more).
@@ -43,11 +45,13 @@ class HandOver {
  private:
   std::vector<std::shared_ptr<LiveRun>> speakers_to(const LiveRun& run) const;
   Task<Result<void>> offer(LiveRun& queued, LiveRun& to);
+  TurnExecutor& place_of(const LiveRun& run) const;
   std::shared_ptr<LiveRun> heard_one(LiveRun& run, const std::string& said) const;
 
   RunRegistry& registry_;
   store::RunStore& runs_;
   std::map<store::ExecutionEnv, TurnExecutor*> places_;
+  TurnExecutor& teams_;
   std::int64_t words_ = 0;
 };
 

@@ -91,7 +91,7 @@ struct LiveRun {
   TurnRecord record;
   std::set<ApprovalId> asked;          // Questions that the stream holds.
   Deadline::Clock::duration worked{};  // In this process, without the time in which it waited.
-  bool is_revived = false;             // It waited for people when the platform was started.
+  bool is_revived = false;             // It had begun when the platform was started.
   std::int64_t place = 0;              // In its session's queue: smaller comes first.
   std::optional<Speech> speech;        // While it waits there.
   std::vector<Word> unheard;           // In the order in which it was said.

@@ -1,6 +1,7 @@
 #include "agent/recovery.h"
 
 #include "agent/open_calls.h"
+#include "agent/run_continuation.h"
 #include "agent/run_ending.h"
 #include "agent/turn_recorder.h"
 #include "base/log.h"
@@ -145,7 +146,7 @@ class Recovery {
     spoken_.insert(remains.spoken.begin(), remains.spoken.end());
     auto stop = StopReason::platform;
     if (!remains.terminal) {
-      ISA_CO_TRY(auto waiting, co_await waiting_of(run));
+      ISA_CO_TRY(auto waiting, co_await waiting_of(run, remains.has_start));
       if (waiting && waiting->speaks_to) {
         ISA_CO_TRY(const bool is_heard, co_await has_heard(*waiting->speaks_to, run.id));
         if (is_heard) stop = StopReason::steered;
@@ -163,12 +164,14 @@ class Recovery {
   RecoveryReport report;
 
  private:
-  // Nothing of a run that has begun, or of which the store does not know how to go on.
-  Task<Result<std::optional<WaitingRun>>> waiting_of(const store::Run& run) {
+  // Nothing of a run that was cut off for good, or of which the store does not know how to go on.
+  Task<Result<std::optional<WaitingRun>>> waiting_of(const store::Run& run, bool has_start) {
     std::optional<WaitingRun> waiting;
-    if (run.state == store::RunState::waiting) {
+    if (run.state == store::RunState::waiting || run.state == store::RunState::running) {
       ISA_CO_TRY(auto document, co_await runs_.continuation(run.id));
-      if (document) waiting = WaitingRun{.row = run, .document = *std::move(document), .events = {}};
+      const bool goes_on =
+          document && (run.state == store::RunState::waiting || (has_start && survives_a_crash(*document)));
+      if (goes_on) waiting = WaitingRun{.row = run, .document = *std::move(document), .events = {}};
     } else if (run.state == store::RunState::queued) {
       ISA_CO_TRY(auto entry, co_await runs_.queue_entry(run.id));
       if (entry)

@@ -6,7 +6,8 @@
 
 namespace isa::agent {
 
-// A run that waits, for a person or (queued) in its session's queue, and what clients have seen of it.
+// A run that goes on: it waits, for a person or (queued) in its session's queue, or it is a team whose tasks
+// a crash cut off. And what clients have seen of it.
 struct WaitingRun {
   store::Run row;
   json::object document;                   // run_continuation.h: of a queued run its order.
@@ -18,16 +19,18 @@ struct WaitingRun {
 struct RecoveryReport {
   std::size_t ended = 0;     // Runs that were cut off and have an end now.
   std::size_t released = 0;  // Runs that the log still held although the store had them.
-  // They were not cut off: a restart does not end them. Of one session in the order in which they go on.
+  // Those that wait were not cut off, and teams with tasks go on all the same: a restart ends neither. Of one
+  // session in the order in which they go on.
   std::vector<WaitingRun> waiting = {};
 };
 
 // Gives every run that a crash cut off its end, before anything is served: an error event with code
 // `interrupted` and a session_end, with the next seqs after those that clients may have seen. A run whose
 // last events made it to the log keeps the end that they say; one that had not begun waits on, unless another
-// has heard its message (hand_over.h): it ends as steered. May be cut off itself and run again.
+// has heard its message (hand_over.h): it ends as steered; one that survives_a_crash() (run_continuation.h)
+// goes on. May be cut off itself and run again.
 Task<Result<RecoveryReport>> recover_runs(store::RunStore& runs, store::EventLog& log);
-// The same for one of those that wait, when it cannot go on.
+// The same for one of those that go on, when it cannot.
 Task<Result<void>> give_up(store::RunStore& runs, store::EventLog& log, WaitingRun run);
 
 }  // namespace isa::agent

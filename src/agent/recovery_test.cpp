@@ -3,15 +3,10 @@
 #include "agent/recovery.h"
 
 #include "agent/run_continuation.h"
+#include "agent/test_crash.h"
 #include "agent/test_platform.h"
 
 #include <gtest/gtest.h>
-
-#include <csignal>
-#include <functional>
-
-#include <sys/wait.h>
-#include <unistd.h>
 
 namespace isa::agent {
 namespace {
@@ -19,24 +14,11 @@ namespace {
 using net::Method;
 using testing::Platform;
 using testing::Reader;
+using testing::run_and_kill;
+using testing::Seen;
+using testing::tell;
 using testing::TempFolder;
 using testing::types_of;
-
-// A pipe through which the doomed process says what its client has seen.
-struct Pipe {
-  Pipe() {
-    if (::pipe(ends) != 0) std::abort();
-  }
-  ~Pipe() {
-    ::close(ends[0]);
-    ::close(ends[1]);
-  }
-  int ends[2];
-};
-
-void tell(int to, std::string_view text) {
-  if (::write(to, text.data(), text.size()) != static_cast<ssize_t>(text.size())) std::abort();
-}
 
 Task<void> follow(const net::Response& response, Reader& reader) {
   co_await response.stream(reader);
@@ -56,30 +38,6 @@ Task<void> doomed(std::filesystem::path folder, std::size_t pieces, int report) 
   co_await reader.wait_for_events(2 + pieces);
   tell(report, std::string(response.headers.get("X-Run-Id")) + "\n" + reader.text + '\0');
   co_await sleep_until(Deadline::never());
-}
-
-struct Seen {
-  std::string run;
-  std::string stream;
-};
-
-// `life` is what the process does until it is killed, once it has written to the pipe.
-Seen run_and_kill(const std::function<Task<void>(int report)>& life) {
-  const Pipe pipe;
-  const auto child = ::fork();
-  if (child == 0) {
-    isa::testing::run(life(pipe.ends[1]));
-    ::_exit(4);
-  }
-  std::string text;
-  char c = 0;
-  while (::read(pipe.ends[0], &c, 1) == 1 && c != '\0') text += c;
-  ::kill(child, SIGKILL);
-  int status = 0;
-  ::waitpid(child, &status, 0);
-  EXPECT_TRUE(WIFSIGNALED(status));
-  const auto newline = text.find('\n');
-  return {text.substr(0, newline), text.substr(newline + 1)};
 }
 
 Task<void> check_recovered(std::filesystem::path folder, Seen seen, std::size_t pieces) {

@@ -1,5 +1,7 @@
 #include "agent/run_continuation.h"
 
+#include "agent/teams/team_state.h"
+
 namespace isa::agent {
 namespace {
 
@@ -38,8 +40,12 @@ struct Document : OrderDocument {
   sdk::TurnProgress progress;
   std::vector<sdk::PendingCall> pending;
   std::vector<std::string> unheard;
+  // Of a team alone.
+  std::optional<json::object> team_state;
+  std::vector<CallOrigin> origins;
 };
-BOOST_DESCRIBE_STRUCT(Document, (OrderDocument), (new_messages, progress, pending, unheard))
+BOOST_DESCRIBE_STRUCT(Document, (OrderDocument),
+                      (new_messages, progress, pending, unheard, team_state, origins))
 
 Name name_of(const Identity& identity) {
   Name name{identity.user, {}};
@@ -119,6 +125,11 @@ json::object write_continuation(const LiveRun& run, const std::vector<sdk::Pendi
   document.progress = run.record.progress;
   document.pending = pending;
   for (const auto& word : run.unheard) document.unheard.push_back(word.text);
+  if (run.order.team) {
+    document.team_state = run.record.team_state;
+    document.origins = run.record.origins;
+    document.progress.usage = run.record.usage.value_or(sdk::Usage{});
+  }
   return std::move(json::write(document).get_object());
 }
 
@@ -136,7 +147,14 @@ Result<Continuation> read_continuation(const json::object& document, const store
   to.record.progress = from.progress;
   to.record.pending = std::move(from.pending);
   to.unheard = std::move(from.unheard);
+  to.record.team_state = std::move(from.team_state);
+  to.record.origins = std::move(from.origins);
   return to;
+}
+
+bool survives_a_crash(const json::object& document) {
+  const auto* state = document.if_contains("team_state");
+  return state && state->is_object() && has_tasks(state->get_object());
 }
 
 }  // namespace isa::agent

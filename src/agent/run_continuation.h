@@ -1,5 +1,6 @@
-// What the store keeps of a run that waits, in its session's queue or for a person, so that another process
-// can go on with it. Nothing in it is secret: it is what the request said, and what the agent's config says.
+// What the store keeps of a run that waits, in its session's queue or for a person, and of a team whose tasks
+// are under way, so that another process can go on with it. Nothing in it is secret: it is what the request
+// said, and what the agent's config says.
 #pragma once
 
 #include "agent/live_run.h"
@@ -21,5 +22,9 @@ json::object write_continuation(const LiveRun& run, const std::vector<sdk::Pendi
 Result<Continuation> read_order(const json::object& document, const store::Run& run, store::Session session);
 Result<Continuation> read_continuation(const json::object& document, const store::Run& run,
                                        store::Session session);
+
+// Whether what was running when it was written can be told from what was done, so that the run goes on after
+// a crash: the tasks of a team. Anything else that a crash cuts off has ended.
+bool survives_a_crash(const json::object& document);
 
 }  // namespace isa::agent

@@ -1,5 +1,6 @@
 #include "agent/run_engine.h"
 
+#include "agent/teams/team_state.h"
 #include "base/log.h"
 
 #include <boost/system/system_error.hpp>
@@ -23,6 +24,10 @@ sdk::Event session_start(const LiveRun& run) {
       session.agent_config_id ? json::value(session.agent_config_id->value()) : nullptr;
   event.metadata["agent_version"] = session.agent_version ? json::value(*session.agent_version) : nullptr;
   event.metadata["resumed"] = !run.order.is_new_session;
+  if (run.order.team && run.order.team->id) {
+    event.metadata["multi_agent_id"] = run.order.team->id->value();
+    event.metadata["multi_agent_version"] = run.order.team->version.value_or(1);
+  }
   if (!run.order.metadata.empty()) event.metadata["metadata"] = run.order.metadata;
   return event;
 }
@@ -63,7 +68,7 @@ RunEngine::RunEngine(asio::any_io_executor executor, Parts parts, AgentServiceCo
       config_(std::move(config)),
       pause_(parts_.runs, parts_.approvals),
       registry_(executor),
-      hand_over_(registry_, parts_.runs, parts_.executors),
+      hand_over_(registry_, parts_.runs, parts_.executors, parts_.teams),
       runs_(executor) {}
 
 Result<std::shared_ptr<LiveRun>> RunEngine::start(RunOrder order) {
@@ -95,7 +100,7 @@ void RunEngine::revive(WaitingRun waiting, Continuation from) {
   run->accepted = ok();
   run->place = waiting.place;
   if (waiting.speaks_to && registry_.find(*waiting.speaks_to)) run->speech = Speech{.to = *waiting.speaks_to};
-  run->is_revived = run->is_waiting();
+  run->is_revived = run->row.state != store::RunState::queued;
   if (run->is_revived) run->recorder.restore(waiting.events);
   run->asked = asked_in(waiting.events);
   run->stream.restore(std::move(waiting.events));
@@ -200,6 +205,8 @@ Task<Result<void>> RunEngine::create_rows(LiveRun& run) {
                        .owner_id = order.identity.user,
                        .agent_config_id = order.session.agent_config_id,
                        .agent_version = order.session.agent_version,
+                       .team_id = order.team ? order.team->id : std::nullopt,
+                       .team_version = order.team ? order.team->version : std::nullopt,
                        .message = order.message,
                        .created_at = now()};
   // A run that waits for nobody begins with its row: one commit instead of two before its first event.
@@ -270,8 +277,16 @@ Task<Result<void>> RunEngine::execute(LiveRun& run) {
     co_return not_implemented("this platform cannot run agents with env {}", json::name_of(run.order.env));
   TurnExecutor& place = run.order.team ? parts_.teams : *found->second;
   ISA_CO_TRY(const auto turn, co_await turn_of(run));
-  bool is_stored = run.is_revived;
-  if (!is_stored) ISA_CO_TRYV(co_await execute_part(place, run, turn));
+  bool is_stored = run.is_waiting();
+  if (!is_stored) {
+    auto first = turn;
+    if (run.is_revived) {
+      ISA_CO_TRYV(co_await cut_off_calls(run));
+      first.team_state = run.record.team_state;
+      run.record.pending.clear();
+    }
+    ISA_CO_TRYV(co_await execute_part(place, run, std::move(first)));
+  }
   for (int parts = 1; !run.record.pending.empty() && !run.recorder.terminal(); ++parts) {
     if (parts > kPartsMax || run.record.pending.size() > kPendingMax)
       co_return upstream_error(
@@ -286,6 +301,8 @@ Task<Result<void>> RunEngine::execute(LiveRun& run) {
     next.resumption = sdk::Resumption{run.record.new_messages.value_or(std::vector<sdk::Message>()),
                                       *std::move(answers), run.record.progress};
     next.resumption->progress.unheard = hand_over_.said_to(run);
+    next.team_state = run.record.team_state;
+    next.origins = std::exchange(run.record.origins, {});
     ISA_CO_TRYV(co_await execute_part(place, run, std::move(next)));
   }
   co_return ok();
@@ -307,6 +324,8 @@ Task<Result<Turn>> RunEngine::turn_of(LiveRun& run) {
             order.egress};
   turn.team = order.team;
   turn.skills = order.skills;
+  if (turn.team)
+    turn.keep = [this, &run](json::object team_state) { return keep(run, std::move(team_state)); };
   turn.unheard = [this, &run] { return hand_over_.said_to(run); };
   for (const auto& one : past) {
     ISA_CO_TRY(auto message, sdk::message_from_json(one.message));
@@ -328,6 +347,24 @@ Task<Result<void>> RunEngine::execute_part(TurnExecutor& place, LiveRun& run, Tu
                              fmt::format("the agent did not finish within its limit of {} s", seconds));
   run.worked += Deadline::Clock::now() - begin;
   co_return done;
+}
+
+// What of a turn was under way when the platform died has no result any more.
+Task<Result<void>> RunEngine::cut_off_calls(LiveRun& run) {
+  if (!run.order.team || !run.record.team_state) co_return ok();
+  const auto waiting = calls_yet_to_ask(run.order.team->spec, *run.record.team_state);
+  auto events = run.recorder.open_calls().cut_off();
+  for (auto& event : events) {
+    if (waiting.contains(std::string(event.metadata.at("tool_use_id").as_string()))) continue;
+    ISA_CO_TRYV(co_await run.recorder.take(std::move(event)));
+  }
+  co_return ok();
+}
+
+Task<Result<void>> RunEngine::keep(LiveRun& run, json::object team_state) {
+  run.record.team_state = std::move(team_state);
+  auto continuation = write_continuation(run, {});
+  co_return co_await parts_.runs.checkpoint(run.id, std::move(continuation));
 }
 
 Task<void> RunEngine::finish(LiveRun& run) {

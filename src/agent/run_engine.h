@@ -40,7 +40,8 @@ class RunEngine {
   // Begins at once. service_unavailable when the platform stops or is full, rate_limit_exceeded when too many
   // runs of the session wait already.
   Result<std::shared_ptr<LiveRun>> start(RunOrder order);
-  // Goes on with a run that waited when the platform was started. Runs of one session in their order.
+  // Goes on with a run that waited when the platform was started, or with a team whose tasks a crash cut off.
+  // Runs of one session in their order.
   void revive(WaitingRun waiting, Continuation from);
   // Waits until the run is in the store: from then on it survives a crash, and may be spoken of.
   Task<Result<void>> accepted(std::shared_ptr<LiveRun> run);
@@ -71,6 +72,8 @@ class RunEngine {
   Task<Result<void>> execute(LiveRun& run);
   Task<Result<Turn>> turn_of(LiveRun& run);
   Task<Result<void>> execute_part(TurnExecutor& place, LiveRun& run, Turn turn);
+  Task<Result<void>> cut_off_calls(LiveRun& run);
+  Task<Result<void>> keep(LiveRun& run, json::object team_state);
   Task<void> let_go(LiveRun& run);
   void say_by_itself(LiveRun& run);
   Task<void> finish(LiveRun& run);

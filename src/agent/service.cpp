@@ -45,7 +45,7 @@ struct Service::Impl {
         team_executor(places),
         engine(executor, {parts.sessions, parts.runs, parts.approvals, parts.log, places, team_executor},
                config),
-        team_planner(parts.teams, parts.configs, parts.model, config.default_model),
+        team_planner(parts.teams, parts.configs, parts.approvals, skills, parts.model, config.default_model),
         planner(parts.configs, parts.sessions, parts.approvals, skills, parts.model, team_planner,
                 config.default_model),
         triggers(executor,
@@ -85,7 +85,7 @@ struct Service::Impl {
   Task<Result<void>> revive(WaitingRun waiting) {
     const Identity owner{.user = waiting.row.owner_id};
     ISA_CO_TRY(auto session, co_await parts.sessions.find(owner, waiting.row.session_id));
-    const bool has_begun = waiting.row.state == store::RunState::waiting;
+    const bool has_begun = waiting.row.state != store::RunState::queued;
     auto from = has_begun ? read_continuation(waiting.document, waiting.row, std::move(session))
                           : read_order(waiting.document, waiting.row, std::move(session));
     if (!from) {
@@ -97,6 +97,11 @@ struct Service::Impl {
     ISA_CO_TRY(order.skills,
                co_await skills.of_turn(std::move(order.skills.scope), std::move(from->skills), order.org));
     if (!has_begun) order.agent.skills = summaries_of(order.skills.skills);
+    if (order.team) {
+      auto team = std::make_shared<TeamPlan>(*order.team);
+      ISA_CO_TRYV(co_await team_planner.add_skills(order.identity, *team));
+      order.team = std::move(team);
+    }
     engine.revive(std::move(waiting), *std::move(from));
     co_return ok();
   }

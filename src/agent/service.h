@@ -37,7 +37,7 @@ class Service {
     store::EventLog& log;
     store::IdempotencyStore& keys;
     store::TriggerStore& triggers;
-    const Sealer& sealer;  // Of the secrets of webhooks.
+    const Sealer& sealer;       // Of the secrets of webhooks.
     std::string memory_folder;  // What agents remember; made where it is missing.
     pool::PoolClient& pool;
     model::ModelClient& model;

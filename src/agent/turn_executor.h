@@ -33,6 +33,11 @@ struct Turn {
   // What was said to the turn and it has not heard, for the progress of a place that goes on by itself. It
   // knows more than the turn does: what was changed or taken back since.
   std::function<std::vector<std::string>()> unheard = nullptr;
+  // Of a team: how far it was when its turn was suspended or cut off, whose calls the resumption's answers
+  // speak of, one by one, and what stores how far it is (may be null).
+  std::optional<json::object> team_state = std::nullopt;
+  std::vector<CallOrigin> origins = {};
+  std::function<Task<Result<void>>(json::object team_state)> keep = nullptr;
 };
 
 // What is left when the turn is over. Nothing where the place could not say (a custom agent, a lost sandbox).
@@ -41,6 +46,8 @@ struct TurnRecord {
   std::optional<sdk::Usage> usage;
   std::vector<sdk::PendingCall> pending;  // Not empty: the turn is suspended, and sent no terminal event.
   sdk::TurnProgress progress;
+  std::vector<CallOrigin> origins;         // Of a team: whose the pending calls are, one by one,
+  std::optional<json::object> team_state;  // and how far it is.
 };
 
 // A place where turns run: this process, or a sandbox.

@@ -16,6 +16,7 @@ void TurnRecorder::restore(const std::vector<store::LoggedEvent>& events) {
     if (event->type == sdk::EventType::text && event->content) text_ += *event->content;
     if (is_steered(*event)) heard_.push_back(*event->content);
     open_calls_.see(*event);
+    open_tasks_.see(*event);
   }
 }
 

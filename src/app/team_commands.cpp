@@ -103,6 +103,10 @@ Result<void> print(const sdk::Event& event) {
     std::fprintf(stderr, "%s: %s%s\n", text_of(event.metadata, "task_id").c_str(),
                  text_of(event.metadata, "state").c_str(), reason.empty() ? "" : (" - " + reason).c_str());
   }
+  if (event.type == sdk::EventType::hil_request)
+    std::fprintf(stderr, "? %s: %s\n  isa approvals approve|deny %s\n",
+                 text_of(event.metadata, "agent").c_str(), event.content.value_or("").c_str(),
+                 text_of(event.metadata, "request_id").c_str());
   if (event.type == sdk::EventType::error)
     return upstream_error("the run ended with an error: {}", event.content.value_or("unknown"));
   if (event.type != sdk::EventType::result) return ok();

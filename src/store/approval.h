@@ -21,7 +21,8 @@ struct Approval {
   SessionId session_id;
   UserId owner_id;
   std::optional<AgentId> agent_config_id;
-  std::string agent;  // Its name, for the inbox; of a team, the member's.
+  std::string agent;                   // Its name, for the inbox; of a team, the member's,
+  std::optional<std::string> task_id;  // and of a team with tasks the one that it works on.
   std::string tool_use_id;
   std::string tool;
   std::string subject;  // What patterns match (sdk/approval_pattern.h).
@@ -40,9 +41,9 @@ struct Approval {
   std::optional<Timestamp> decided_at;
 };
 BOOST_DESCRIBE_STRUCT(Approval, (),
-                      (request_id, run_id, session_id, owner_id, agent_config_id, agent, tool_use_id, tool,
-                       subject, args, kind, question, options, default_text, on_timeout, state, edited_args,
-                       text, decided_by, created_at, expires_at, decided_at))
+                      (request_id, run_id, session_id, owner_id, agent_config_id, agent, task_id, tool_use_id,
+                       tool, subject, args, kind, question, options, default_text, on_timeout, state,
+                       edited_args, text, decided_by, created_at, expires_at, decided_at))
 
 struct ApprovalDecision {
   ApprovalState state = ApprovalState::denied;  // approved, denied or edited; expired from the platform.

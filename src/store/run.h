@@ -20,6 +20,8 @@ struct Run {
   UserId owner_id;
   std::optional<AgentId> agent_config_id;
   std::optional<std::int64_t> agent_version;
+  std::optional<TeamId> team_id;  // Of a team that is kept, and the version of it that ran.
+  std::optional<std::int64_t> team_version;
   RunState state = RunState::queued;
   std::string message;                    // What the user said.
   std::optional<std::string> response;    // The whole answer, when it succeeded.
@@ -30,8 +32,8 @@ struct Run {
   std::optional<Timestamp> ended_at;
 };
 BOOST_DESCRIBE_STRUCT(Run, (),
-                      (id, session_id, owner_id, agent_config_id, agent_version, state, message, response,
-                       error_code, usage, created_at, started_at, ended_at))
+                      (id, session_id, owner_id, agent_config_id, agent_version, team_id, team_version, state,
+                       message, response, error_code, usage, created_at, started_at, ended_at))
 
 // What any process needs to begin a run that waits in its session's queue.
 struct QueueEntry {
@@ -63,6 +65,9 @@ class RunStore {
                                      std::vector<Approval> questions) = 0;
   // It goes on: whatever is done from here on was begun once. conflict unless it is waiting.
   virtual Task<Result<void>> resume(RunId id) = 0;
+  // How far a run is that goes on: what continuation() answers from now on. conflict unless it is running.
+  virtual Task<Result<void>> checkpoint(RunId id, json::object continuation) = 0;
+  // The last that suspend() or checkpoint() was given.
   virtual Task<Result<std::optional<json::object>>> continuation(RunId id) = 0;
   // The end of a run in one transaction: its row, all its events, and what the turn added to the session's
   // history; questions that nobody answered are cancelled. Idempotent: a run that has ended already keeps its

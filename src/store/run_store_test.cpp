@@ -47,6 +47,8 @@ TEST_P(RunStoreTest, FindsEveryFieldOfWhatWasCreated) {
                         .owner_id = UserId("ann"),
                         .agent_config_id = AgentId("agent_a"),
                         .agent_version = 3,
+                        .team_id = TeamId("multi_a"),
+                        .team_version = 2,
                         .state = RunState::failed,
                         .message = "hi",
                         .response = "part",
@@ -165,6 +167,20 @@ TEST_P(RunStoreTest, NamesTheRunsThatACrashCutOff) {
   ASSERT_EQ(unfinished.size(), 2U);
   EXPECT_EQ(unfinished[0].id, RunId("run_running"));
   EXPECT_EQ(unfinished[1].id, RunId("run_queued"));
+}
+
+TEST_P(RunStoreTest, KeepsHowFarARunningRunIs) {
+  const auto turn = created("a");
+  EXPECT_EQ(failure(run(store().checkpoint(turn.id, {{"at", 0}}))), ErrorKind::conflict);
+  ASSERT_TRUE(run(store().mark_running(turn.id, from_millis(1))));
+  ASSERT_TRUE(run(store().checkpoint(turn.id, {{"at", 1}})));
+  ASSERT_TRUE(run(store().checkpoint(turn.id, {{"at", 2}})));
+  EXPECT_EQ(run(store().continuation(turn.id)).value(), (json::object{{"at", 2}}));
+  ASSERT_TRUE(run(store().suspend(turn.id, {{"at", 3}}, {})));
+  EXPECT_EQ(failure(run(store().checkpoint(turn.id, {{"at", 4}}))), ErrorKind::conflict);
+  EXPECT_EQ(run(store().continuation(turn.id)).value(), (json::object{{"at", 3}}));
+  ASSERT_TRUE(run(store().finish(ended(turn), {}, {})));
+  EXPECT_EQ(run(store().continuation(turn.id)).value(), std::nullopt);
 }
 
 TEST_P(RunStoreTest, KeepsWhatAQueuedRunNeedsUntilItBegins) {

@@ -38,6 +38,9 @@ class TeamSpecStore {
                                     std::optional<std::int64_t> expected_version) = 0;
   // Newest update first. `cursor` is opaque: empty, or Page::next_cursor.
   virtual Task<Result<Page<TeamSpec>>> list(Identity scope, std::string cursor, std::size_t limit) = 0;
+  // Every version ever saved, newest first; they go with the team.
+  virtual Task<Result<std::vector<TeamSpec>>> versions(Identity scope, TeamId id) = 0;
+  virtual Task<Result<TeamSpec>> find_version(Identity scope, TeamId id, std::int64_t version) = 0;
 };
 
 }  // namespace isa::store

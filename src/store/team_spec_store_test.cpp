@@ -86,6 +86,24 @@ TEST_P(TeamSpecStoreTest, OnlyTheOwnerOrAnAdminOfTheOrgChangesIt) {
   EXPECT_EQ(failure(run(store().update(person("ann"), next))), ErrorKind::conflict);
 }
 
+TEST_P(TeamSpecStoreTest, KeepsEveryVersionAndShowsThemToWhoeverSeesTheTeam) {
+  const auto first = created("a", "ann", OrgId("acme"));
+  auto next = first;
+  next.version = 2;
+  next.name = "changed";
+  ASSERT_TRUE(run(store().update(person("ann"), next)));
+
+  const auto all = run(store().versions(member("bob", "acme"), first.id)).value();
+  ASSERT_EQ(all.size(), 2U);
+  EXPECT_EQ(all[0].name, "changed");
+  EXPECT_EQ(json::write(run(store().find_version(person("ann"), first.id, 1)).value()), json::write(first));
+  EXPECT_EQ(failure(run(store().find_version(person("ann"), first.id, 3))), ErrorKind::not_found);
+  EXPECT_EQ(failure(run(store().versions(person("eve"), first.id))), ErrorKind::not_found);
+  EXPECT_EQ(failure(run(store().find_version(person("eve"), first.id, 1))), ErrorKind::not_found);
+  ASSERT_TRUE(run(store().remove(person("ann"), first.id, {})));
+  EXPECT_EQ(failure(run(store().find_version(person("ann"), first.id, 1))), ErrorKind::not_found);
+}
+
 TEST_P(TeamSpecStoreTest, ARemovedTeamIsGoneAndAnOldVersionRemovesNothing) {
   const auto spec = created("a", "ann");
 

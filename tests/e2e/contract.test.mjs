@@ -102,8 +102,16 @@ test('teams', { skip }, async () => {
   await good(ada.get(`${path}?limit=1`));
   await good(ada.get(`${path}/${id}`));
   await good(ada.patch(`${path}/${id}`, { description: null, entry_agent_id: 'b' }));
+  await good(ada.get(`${path}/${id}/versions`));
+  await good(ada.get(`${path}/${id}/versions/1`));
+  await good(ada.post(`${path}/${id}/rollback`, { version: 1 }, { 'Idempotency-Key': 'contract-team' }));
   await good(ada.post('/api/v1/agents/swarm', { prompt: 'What is 1+1?', agents }));
   await good(ada.post('/api/v1/agents/swarm/dag', { prompt: 'Sum.', multi_agent_id: id }));
+  const asks = { ...agents[0], tools: ['ask_human'], mode: 'COLLABORATIVE', approvals: [{ match: 'bash_execute', timeout_s: 60 }] };
+  const prompt = 'Call the tool ask_human with {"question":"Which?"}';
+  const { run_id: waiting } = await good(ada.post('/api/v1/agents/swarm', { prompt, agents: [asks] }), 202);
+  await good(ada.get(`/api/v1/agents/runs/${waiting}/approvals`));
+  await good(ada.post(`/api/v1/agents/runs/${waiting}/cancel`));
   await streamed('agent', '/api/v1/agents/swarm/stream', { message: 'Sum.', agents, tasks, parallel: false });
   await good(ada.delete(`${path}/${id}`));
   await good(ada.get(`${path}/${id}`), 404);

@@ -71,7 +71,7 @@ Result<void> fill_authorization(const sdk::PendingCall& call, Approval& to) {
 }
 
 // Of a tool call that waits by the agent's rules. The first rule that matches says how long.
-void fill_approval(const RunOrder& order, const sdk::PendingCall& call, Approval& to) {
+void fill_approval(const Asker& asker, const sdk::PendingCall& call, Approval& to) {
   const bool is_plan = call.tool == "create_plan" || call.tool == "update_plan";
   if (is_plan) to.kind = ApprovalKind::review;
   to.question =
@@ -80,10 +80,10 @@ void fill_approval(const RunOrder& order, const sdk::PendingCall& call, Approval
     to.question = "The agent has come to a checkpoint of its plan, and shows what is done. May it go on?";
   to.options = {"approve", "edit", "deny"};
   auto timeout = std::chrono::seconds(kTimeoutDefault);
-  const auto rule = std::ranges::find_if(order.approval_rules, [&](const store::ApprovalRule& r) {
+  const auto rule = std::ranges::find_if(asker.rules, [&](const store::ApprovalRule& r) {
     return sdk::matches_approval_pattern(r.match, call.subject, call.args, sdk::PatternUse::asks);
   });
-  if (rule != order.approval_rules.end()) timeout = std::chrono::seconds(rule->timeout_s);
+  if (rule != asker.rules.end()) timeout = std::chrono::seconds(rule->timeout_s);
   to.expires_at = to.created_at + timeout;
 }
 
@@ -94,14 +94,15 @@ void fill_client_tool(const sdk::PendingCall& call, Approval& to) {
   to.expires_at = to.created_at + std::chrono::seconds(kTimeoutDefault);
 }
 
-Approval blank(const RunOrder& order, const sdk::PendingCall& call, Timestamp at) {
+Approval blank(const Asker& asker, const sdk::PendingCall& call, Timestamp at) {
   Approval question;
   question.request_id = ApprovalId::make();
-  question.run_id = order.id;
-  question.session_id = order.session.id;
-  question.owner_id = order.identity.user;
-  question.agent_config_id = order.session.agent_config_id;
-  question.agent = order.agent.name;
+  question.run_id = asker.run;
+  question.session_id = asker.session;
+  question.owner_id = asker.owner;
+  question.agent_config_id = asker.agent_id;
+  question.agent = asker.agent;
+  question.task_id = asker.task_id;
   question.tool_use_id = call.tool_use_id;
   question.tool = call.tool;
   question.subject = call.subject;
@@ -110,44 +111,20 @@ Approval blank(const RunOrder& order, const sdk::PendingCall& call, Timestamp at
   return question;
 }
 
-Inquiry inquiry_of(const RunOrder& order, sdk::PendingCall call, Timestamp at) {
-  Inquiry inquiry;
-  inquiry.call = std::move(call);
-  const auto& pending = inquiry.call;
-  if (pending.reason == sdk::PendingReason::deferred) {
-    inquiry.answer = sdk::CallAnswer{.tool_use_id = pending.tool_use_id, .run = true};
-    return inquiry;
-  }
-  const bool is_clients = std::ranges::find(order.client_tools, pending.tool) != order.client_tools.end();
-  // What an agent remembers is asked of nobody: where it runs it is answered (agent/memory/).
-  if (!is_clients && pending.reason == sdk::PendingReason::platform_tool &&
-      sdk::is_memory_tool(pending.tool)) {
-    inquiry.answer = sdk::CallAnswer{.tool_use_id = pending.tool_use_id, .run = true};
-    return inquiry;
-  }
-  if (order.mode == store::Mode::REACTIVE && !is_clients) {
-    inquiry.answer = refusal(pending,
-                             "This needs a person's decision, and this agent (mode REACTIVE) asks nobody. "
-                             "Go on without it.");
-    return inquiry;
-  }
-  auto question = blank(order, pending, at);
-  Result<void> filled = ok();
-  if (is_clients)
-    fill_client_tool(pending, question);
-  else if (pending.reason == sdk::PendingReason::approval || pending.reason == sdk::PendingReason::checkpoint)
-    fill_approval(order, pending, question);
-  else if (pending.tool == "ask_human")
-    filled = fill_question(pending, question);
-  else if (pending.tool == "request_authorization")
-    filled = fill_authorization(pending, question);
-  else
-    filled = internal_error("{} cannot be run here", pending.tool);
-  if (filled)
-    inquiry.question = std::move(question);
-  else
-    inquiry.answer = refusal(pending, filled.error().message());
-  return inquiry;
+void be_member(Asker& asker, const TeamPlan& team, const CallOrigin& origin) {
+  const auto place = team.places.find(origin.member);
+  if (place == team.places.end()) return;  // Asks nobody.
+  if (place->second.agent_id) asker.agent_id = place->second.agent_id;
+  asker.agent = origin.member;
+  asker.task_id = origin.task_id;
+  asker.mode = place->second.mode;
+  asker.rules = place->second.approval_rules;
+}
+
+void add_member(sdk::Event& event, const RunOrder& order, const Approval& question) {
+  if (!order.team) return;
+  event.metadata["agent"] = question.agent;
+  if (question.task_id) event.metadata["task_id"] = *question.task_id;
 }
 
 bool is_answered_by_text(const Approval& approval) {
@@ -181,6 +158,17 @@ void add_approvals(store::Mode mode, const std::vector<store::ApprovalRule>& rul
   if (!is_plan_ruled) agent.checkpoint_every = kCheckpointEvery;
 }
 
+void allow(sdk::AgentSpec& agent, const std::vector<store::Allowance>& allowances,
+           const std::optional<AgentId>& agent_id) {
+  if (agent.approvals.empty() && agent.checkpoint_every == 0) return;
+  for (const auto& one : allowances)
+    if (one.agent_config_id == agent_id) agent.always_allowed.push_back(one.pattern);
+}
+
+namespace {
+
+// The platform tools that put a question to a person. Those of them that are among `allowed`, as a model is
+// shown them.
 std::vector<sdk::ToolSpec> question_tools(const std::vector<std::string>& allowed) {
   const std::vector<sdk::ToolSpec> all{
       sdk::make_tool_spec(
@@ -211,10 +199,86 @@ std::vector<sdk::ToolSpec> question_tools(const std::vector<std::string>& allowe
   return offered;
 }
 
+}  // namespace
+
+void offer_questions(sdk::AgentSpec& agent) {
+  for (auto& tool : question_tools(agent.tools)) {
+    std::erase(agent.tools, tool.name);
+    agent.platform_tools.push_back(std::move(tool));
+  }
+}
+
+Asker asker_of(const RunOrder& order, const CallOrigin* origin) {
+  Asker asker{.run = order.id,
+              .session = order.session.id,
+              .owner = order.identity.user,
+              .agent_id = order.session.agent_config_id,
+              .agent = order.agent.name,
+              .task_id = {},
+              .mode = order.team ? store::Mode::REACTIVE : order.mode,
+              .rules = order.approval_rules,
+              .client_tools = order.client_tools};
+  if (order.team && origin) be_member(asker, *order.team, *origin);
+  return asker;
+}
+
+Asker asker_of(const Turn& team_turn, const CallOrigin& origin) {
+  Asker asker;
+  asker.run = team_turn.run;
+  asker.session = team_turn.session;
+  asker.owner = team_turn.user;
+  asker.agent_id = team_turn.agent_id;
+  be_member(asker, *team_turn.team, origin);
+  return asker;
+}
+
+Inquiry inquiry_of(const Asker& asker, sdk::PendingCall call, Timestamp at) {
+  Inquiry inquiry;
+  inquiry.call = std::move(call);
+  const auto& pending = inquiry.call;
+  if (pending.reason == sdk::PendingReason::deferred) {
+    inquiry.answer = sdk::CallAnswer{.tool_use_id = pending.tool_use_id, .run = true};
+    return inquiry;
+  }
+  const bool is_clients = std::ranges::find(asker.client_tools, pending.tool) != asker.client_tools.end();
+  // What an agent remembers is asked of nobody: where it runs it is answered (agent/memory/).
+  if (!is_clients && pending.reason == sdk::PendingReason::platform_tool &&
+      sdk::is_memory_tool(pending.tool)) {
+    inquiry.answer = sdk::CallAnswer{.tool_use_id = pending.tool_use_id, .run = true};
+    return inquiry;
+  }
+  if (asker.mode == store::Mode::REACTIVE && !is_clients) {
+    inquiry.answer = refusal(pending,
+                             "This needs a person's decision, and this agent (mode REACTIVE) asks nobody. "
+                             "Go on without it.");
+    return inquiry;
+  }
+  auto question = blank(asker, pending, at);
+  Result<void> filled = ok();
+  if (is_clients)
+    fill_client_tool(pending, question);
+  else if (pending.reason == sdk::PendingReason::approval || pending.reason == sdk::PendingReason::checkpoint)
+    fill_approval(asker, pending, question);
+  else if (pending.tool == "ask_human")
+    filled = fill_question(pending, question);
+  else if (pending.tool == "request_authorization")
+    filled = fill_authorization(pending, question);
+  else
+    filled = internal_error("{} cannot be run here", pending.tool);
+  if (filled)
+    inquiry.question = std::move(question);
+  else
+    inquiry.answer = refusal(pending, filled.error().message());
+  return inquiry;
+}
+
 std::vector<Inquiry> inquiries_of(const RunOrder& order, std::vector<sdk::PendingCall> pending,
-                                  Timestamp at) {
+                                  const std::vector<CallOrigin>& origins, Timestamp at) {
   std::vector<Inquiry> inquiries;
-  for (auto& call : pending) inquiries.push_back(inquiry_of(order, std::move(call), at));
+  for (std::size_t i = 0; i < pending.size(); ++i) {
+    const auto asker = asker_of(order, i < origins.size() ? &origins[i] : nullptr);
+    inquiries.push_back(inquiry_of(asker, std::move(pending[i]), at));
+  }
   return inquiries;
 }
 
@@ -240,7 +304,7 @@ sdk::CallAnswer answer_of(const Approval& decided) {
   return answer;
 }
 
-sdk::Event hil_request(const Approval& question) {
+sdk::Event hil_request(const RunOrder& order, const Approval& question) {
   sdk::Event event{sdk::EventType::hil_request, question.question, {}};
   event.metadata["request_id"] = question.request_id.value();
   event.metadata["kind"] = json::name_of(question.kind);
@@ -250,10 +314,11 @@ sdk::Event hil_request(const Approval& question) {
   event.metadata["args"] = question.args;
   event.metadata["expires_at"] = json::write(question.expires_at);
   event.metadata["on_timeout"] = json::name_of(question.on_timeout);
+  add_member(event, order, question);
   return event;
 }
 
-sdk::Event hil_decided(const Approval& decided) {
+sdk::Event hil_decided(const RunOrder& order, const Approval& decided) {
   sdk::Event event{sdk::EventType::system, "", {}};
   event.content = fmt::format("{}: {}", decided.subject, json::name_of(decided.state));
   event.metadata["event"] = "hil.decided";
@@ -261,6 +326,7 @@ sdk::Event hil_decided(const Approval& decided) {
   event.metadata["tool_use_id"] = decided.tool_use_id;
   event.metadata["state"] = json::name_of(decided.state);
   if (decided.edited_args) event.metadata["args"] = *decided.edited_args;
+  add_member(event, order, decided);
   return event;
 }
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <map>
+#include <tuple>
 
 namespace isa::agent {
 namespace {
@@ -16,13 +17,23 @@ Identity the_platform() {
   return {.user = UserId(std::string(store::kPlatformUser)), .orgs = {}, .is_internal = true};
 }
 
-// Those of the run's questions that speak of these calls.
-std::vector<Approval> about(std::vector<Approval> questions, const std::vector<sdk::PendingCall>& pending) {
-  std::erase_if(questions, [&](const Approval& question) {
-    return std::ranges::none_of(
-        pending, [&](const sdk::PendingCall& call) { return call.tool_use_id == question.tool_use_id; });
-  });
-  return questions;
+// Members of a team may have calls of the same id.
+using CallKey = std::tuple<std::string, std::string, std::string>;
+
+CallKey key_of(const Approval& question) {
+  return {question.tool_use_id, question.agent, question.task_id.value_or("")};
+}
+
+// Those of the run's questions, oldest first, that speak of these inquiries; of two about one call the later.
+std::vector<Approval> about(const std::vector<Approval>& questions, const std::vector<Inquiry>& inquiries) {
+  std::map<CallKey, Approval> latest;
+  for (const auto& question : questions) latest.insert_or_assign(key_of(question), question);
+  std::vector<Approval> found;
+  for (const auto& inquiry : inquiries) {
+    const auto at = inquiry.question ? latest.find(key_of(*inquiry.question)) : latest.end();
+    if (at != latest.end()) found.push_back(at->second);
+  }
+  return found;
 }
 
 bool is_open(const Approval& question) {
@@ -34,21 +45,21 @@ bool is_open(const Approval& question) {
 Task<Result<std::vector<sdk::CallAnswer>>> RunPause::settle(LiveRun& run,
                                                             std::vector<sdk::PendingCall> pending,
                                                             bool is_stored) {
-  auto inquiries = inquiries_of(run.order, pending, now());
+  auto inquiries = inquiries_of(run.order, pending, run.record.origins, now());
   const bool asks = std::ranges::any_of(inquiries, [](const Inquiry& i) { return i.question.has_value(); });
-  std::map<std::string, sdk::CallAnswer> decided;
+  std::map<CallKey, sdk::CallAnswer> decided;
   if (asks) {
     std::vector<Approval> questions;
     if (is_stored) {
-      ISA_CO_TRY(auto stored, co_await approvals_.of_run(run.id));
-      questions = about(std::move(stored), pending);
+      ISA_CO_TRY(const auto stored, co_await approvals_.of_run(run.id));
+      questions = about(stored, inquiries);
     } else {
       ISA_CO_TRY(questions, co_await ask(run, pending, inquiries));
     }
     run.row.state = store::RunState::waiting;
     for (const auto& question : questions) {
       if (run.asked.contains(question.request_id)) continue;
-      auto event = hil_request(question);
+      auto event = hil_request(run.order, question);
       ISA_CO_TRYV(co_await run.stream.push(std::move(event)));
       run.asked.insert(question.request_id);
     }
@@ -57,14 +68,14 @@ Task<Result<std::vector<sdk::CallAnswer>>> RunPause::settle(LiveRun& run,
     ISA_CO_TRYV(co_await runs_.resume(run.id));
     run.row.state = store::RunState::running;
     for (const auto& question : questions) {
-      auto event = hil_decided(question);
+      auto event = hil_decided(run.order, question);
       ISA_CO_TRYV(co_await run.stream.push(std::move(event)));
-      decided[question.tool_use_id] = answer_of(question);
+      decided[key_of(question)] = answer_of(question);
     }
   }
   std::vector<sdk::CallAnswer> answers;
   for (auto& inquiry : inquiries) {
-    const auto found = decided.find(inquiry.call.tool_use_id);
+    const auto found = inquiry.question ? decided.find(key_of(*inquiry.question)) : decided.end();
     if (found != decided.end())
       answers.push_back(std::move(found->second));
     else if (inquiry.answer)

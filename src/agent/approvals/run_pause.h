@@ -13,8 +13,8 @@ class RunPause {
  public:
   RunPause(store::RunStore& runs, store::ApprovalStore& approvals) : runs_(runs), approvals_(approvals) {}
 
-  // One answer for each pending call, when all are decided. `is_stored`: the run waited already when the
-  // platform was started.
+  // One answer for each pending call (whose they are says run.record.origins), when all are decided.
+  // `is_stored`: the run waited already when the platform was started.
   Task<Result<std::vector<sdk::CallAnswer>>> settle(LiveRun& run, std::vector<sdk::PendingCall> pending,
                                                     bool is_stored);
 

@@ -1,5 +1,6 @@
 #include "agent/teams/member_turns.h"
 
+#include "agent/approvals/questions.h"
 #include "sdk/loop_events.h"
 
 #include <algorithm>
@@ -42,45 +43,57 @@ struct Decided {
   bool ends_turn = false;
 };
 
-// What becomes of the calls that a turn was suspended at: the team's tools are run, in order, until one of
-// them ends the turn.
-Task<Decided> decide(const std::vector<sdk::team::RemoteTool>& tools,
-                     const std::vector<sdk::PendingCall>& pending) {
+constexpr std::string_view kTooLate = "Not run: the turn ended before it.";
+
+const sdk::team::RemoteTool* find_tool(const std::vector<sdk::team::RemoteTool>& tools,
+                                       const sdk::PendingCall& call) {
+  if (call.reason != sdk::PendingReason::platform_tool) return nullptr;
+  const auto found = std::ranges::find_if(tools, [&](const auto& one) { return one.spec.name == call.tool; });
+  return found == tools.end() ? nullptr : &*found;
+}
+
+bool asks(const Asker& asker, const std::vector<sdk::team::RemoteTool>& tools, const sdk::PendingCall& call) {
+  return !find_tool(tools, call) && inquiry_of(asker, call, now()).question.has_value();
+}
+
+// What becomes of the calls that a turn was suspended at, in their order: the team's tools are run, until one
+// of them ends the turn; people have decided on others, and the rest needs no decision.
+Task<Decided> decide(const Asker& asker, const std::vector<sdk::team::RemoteTool>& tools,
+                     const sdk::team::WaitingTurn& turn) {
   Decided decided;
-  for (const auto& call : pending) {
+  bool is_over = false;
+  for (const auto& call : turn.pending) {
     auto& answer = decided.answers.emplace_back();
     answer.tool_use_id = call.tool_use_id;
-    const auto tool =
-        std::ranges::find_if(tools, [&](const auto& one) { return one.spec.name == call.tool; });
-    if (decided.ends_turn) {
-      answer.text = "Not run: the turn ended before it.";
+    const auto given = std::ranges::find(turn.answers, call.tool_use_id, &sdk::CallAnswer::tool_use_id);
+    if (is_over) {
+      answer.text = kTooLate;
       answer.is_error = true;
-    } else if (call.reason == sdk::PendingReason::deferred) {
-      answer.run = true;
-    } else if (call.reason == sdk::PendingReason::platform_tool && tool != tools.end()) {
+    } else if (given != turn.answers.end()) {
+      answer = *given;
+    } else if (const auto* tool = find_tool(tools, call)) {
       auto said = co_await tool->call(call.args);
       answer.text = std::move(said.output.text);
       answer.is_error = said.output.is_error;
-      decided.ends_turn = said.ends_turn;
+      is_over = said.ends_turn;
+    } else if (auto inquiry = inquiry_of(asker, call, now()); inquiry.answer) {
+      answer = *std::move(inquiry.answer);
     } else {
-      // The safe side: there is nobody in a team who could decide.
-      answer.text = fmt::format("{} needs somebody's decision, and a team cannot ask for one; it was not run",
-                                call.tool);
+      // The safe side: nobody has decided.
+      answer.text = fmt::format("{} needs somebody's decision, and there is none; it was not run", call.tool);
       answer.is_error = true;
     }
   }
+  // What stands before the call that ends the turn is still run, with the model asked once more.
+  decided.ends_turn = is_over && std::ranges::none_of(decided.answers, &sdk::CallAnswer::run);
   co_return decided;
 }
 
-// Gives the calls their results without asking the model again. Calls that were put off are not run either.
-Task<Result<void>> end_there(Decided& decided, const std::vector<sdk::PendingCall>& pending,
+// Gives the calls their results without asking the model again.
+Task<Result<void>> end_there(const Decided& decided, const std::vector<sdk::PendingCall>& pending,
                              std::vector<sdk::Message>& said, const sdk::EventSink& sink) {
   for (std::size_t i = 0; i < pending.size(); ++i) {
-    auto& answer = decided.answers[i];
-    if (answer.run) {
-      answer.text = "Not run: the turn ended before it.";
-      answer.is_error = true;
-    }
+    const auto& answer = decided.answers[i];
     if (!said.empty())
       for (auto& part : said.back().parts)
         if (part.id == answer.tool_use_id) {
@@ -118,48 +131,90 @@ Result<SessionId> own_session(const SessionId& session, std::string_view member)
   return SessionId(std::move(id));
 }
 
+// A member's turn among those that are under way.
+class MemberTurns::Entry {
+ public:
+  Entry(std::list<Active>& all, Active active) : all_(all), at_(all.insert(all.end(), std::move(active))) {}
+  Entry(const Entry&) = delete;
+  ~Entry() { all_.erase(at_); }
+
+ private:
+  std::list<Active>& all_;
+  std::list<Active>::iterator at_;
+};
+
 Task<Result<sdk::team::MemberAnswer>> MemberTurns::run(std::string member, sdk::team::MemberTurn turn,
                                                        sdk::EventSink sink) {
   sdk::team::MemberAnswer answer;
-  for (const auto& warning : std::exchange(warnings_, {})) ISA_CO_TRYV(co_await sink(warning));
-  if (auto met = budget_met()) {
+  auto met = sdk::budget_met(team_turn_.team->budget(), record_.usage.value_or(sdk::Usage{}));
+  if (met && !turn.resumed) {  // What was approved is run all the same.
     answer.subtype = "error_budget";
     answer.text = std::move(met->problem);
     co_return answer;
   }
   const auto tools = std::move(turn.tools);
+  auto stopped = std::move(turn.resumed);
   ISA_CO_TRY(auto placed, place(member, turn));
   for (const auto& tool : tools) placed.agent.platform_tools.push_back(tool.spec);
+  const auto asker = asker_of(team_turn_, CallOrigin{member, std::nullopt});
   sdk::EventSink keep = [&](sdk::Event event) -> Task<Result<void>> {
     if (event.is_terminal()) read_terminal(event, answer);
     if (!is_shown(event)) co_return ok();
     co_return co_await sink(std::move(event));
   };
   TurnExecutor& executor = *places_.at(placed.env);
+  auto counted = stopped ? stopped->progress.usage : sdk::Usage{};
+  std::vector<sdk::Event> warnings;
   for (;;) {
+    if (stopped) {
+      const bool needs_people = std::ranges::any_of(
+          stopped->pending, [&](const sdk::PendingCall& call) { return asks(asker, tools, call); });
+      if (needs_people && !stopped->is_decided()) {
+        answer.waiting = std::move(stopped);
+        co_return answer;
+      }
+      auto decided = co_await decide(asker, tools, *stopped);
+      auto& said = stopped->new_messages;
+      if (decided.ends_turn) {
+        ISA_CO_TRYV(co_await end_there(decided, stopped->pending, said, keep));
+        answer.text = said.size() < 2 ? "" : said[said.size() - 2].text();
+        answer.new_messages = std::move(said);
+        co_return answer;
+      }
+      placed.resumption = sdk::Resumption{std::move(said), std::move(decided.answers), stopped->progress};
+      if (team_turn_.unheard) placed.resumption->progress.unheard = team_turn_.unheard();
+      stopped.reset();
+    }
     TurnRecord part;
     auto next = placed;
+    const Entry entry(active_, {&executor, placed.session});
     auto ran = co_await executor.run(std::move(next), keep, part);
-    const auto usage = part.usage.value_or(sdk::Usage{});
-    if (!ran || part.pending.empty()) {
-      count(usage);
-      if (!ran) co_return std::move(ran).error();
-      answer.usage = usage;
-      answer.new_messages = std::move(part.new_messages).value_or(std::vector<sdk::Message>());
-      co_return answer;
+    if (part.usage) {
+      const auto used = part.usage->since(std::exchange(counted, *part.usage));
+      answer.usage += used;
+      for (const auto& warning : count(used)) warnings.push_back(warning);
     }
+    if (!ran) co_return std::move(ran).error();
     auto said = std::move(part.new_messages).value_or(std::vector<sdk::Message>());
-    auto decided = co_await decide(tools, part.pending);
-    if (decided.ends_turn) {
-      count(usage);
-      answer.usage = usage;
-      ISA_CO_TRYV(co_await end_there(decided, part.pending, said, keep));
-      answer.text = said.size() < 2 ? "" : said[said.size() - 2].text();
+    for (auto& warning : std::exchange(warnings, {})) {
+      ISA_CO_TRYV(co_await sink(std::move(warning)));
+    }
+    if (part.pending.empty()) {
       answer.new_messages = std::move(said);
       co_return answer;
     }
-    placed.resumption = sdk::Resumption{std::move(said), std::move(decided.answers), part.progress};
+    stopped.emplace(std::move(said), std::move(part.pending), part.progress);
+    stopped->progress.usage = counted;
+    stopped->progress.unheard.clear();  // team_turn_.unheard knows better.
   }
+}
+
+Task<Result<void>> MemberTurns::steer(std::string message) {
+  if (active_.empty())
+    co_return conflict("no agent of this team is working just now; try again in a moment")
+        .with_code("turn_not_running");
+  const auto at = active_.front();
+  co_return co_await at.place->steer(at.session, team_turn_.run, std::move(message));
 }
 
 Result<Turn> MemberTurns::place(const std::string& member, sdk::team::MemberTurn& turn) const {
@@ -168,6 +223,9 @@ Result<Turn> MemberTurns::place(const std::string& member, sdk::team::MemberTurn
     return not_implemented("this platform cannot run agents with env {}", json::name_of(where.env));
   auto placed = team_turn_;
   placed.team.reset();
+  placed.resumption.reset();
+  placed.origins.clear();
+  placed.keep = nullptr;
   if (team_turn_.team->spec.find(member)->sandbox == sdk::team::MemberSandbox::own) {
     ISA_TRY(placed.session, own_session(team_turn_.session, member));
   }
@@ -177,23 +235,18 @@ Result<Turn> MemberTurns::place(const std::string& member, sdk::team::MemberTurn
   placed.history = std::move(turn.history);
   placed.message = std::move(turn.prompt);
   if (where.agent_id) placed.egress = where.egress;
+  if (const auto skills = team_turn_.team->skills.find(member); skills != team_turn_.team->skills.end()) {
+    placed.skills = skills->second;
+    placed.agent.skills = summaries_of(placed.skills.skills);
+  }
   return placed;
 }
 
-void MemberTurns::count(const sdk::Usage& usage) {
+std::vector<sdk::Event> MemberTurns::count(const sdk::Usage& usage) {
   if (!record_.usage) record_.usage.emplace();
   const auto before = *record_.usage;
   *record_.usage += usage;
-  auto warnings = sdk::budget_warnings(budget(), before, *record_.usage);
-  std::ranges::move(warnings, std::back_inserter(warnings_));
-}
-
-sdk::Budget MemberTurns::budget() const {
-  return {team_turn_.team->max_tokens, team_turn_.agent.limits.max_usd};
-}
-
-std::optional<sdk::BudgetMet> MemberTurns::budget_met() const {
-  return sdk::budget_met(budget(), record_.usage.value_or(sdk::Usage{}));
+  return sdk::budget_warnings(team_turn_.team->budget(), before, *record_.usage);
 }
 
 }  // namespace isa::agent

@@ -53,8 +53,11 @@ struct MemberTurnsTest : ::testing::Test {
     const auto document = json::parse(fmt::format(R"({{"agents":{}}})", agents)).value();
     auto plan = std::make_shared<TeamPlan>();
     plan->spec = sdk::team::read_team(document.get_object()).value();
-    for (const auto& member : plan->spec.members)
-      plan->places[member.name].env = store::ExecutionEnv::cloud_pool;
+    for (const auto& member : plan->spec.members) {
+      auto& where = plan->places[member.name];
+      where.env = store::ExecutionEnv::cloud_pool;
+      if (member.mode == sdk::team::MemberMode::COLLABORATIVE) where.mode = store::Mode::COLLABORATIVE;
+    }
     plan->max_tokens = 100;
     team_turn.team = plan;
     team_turn.session = SessionId("sess_1");
@@ -77,13 +80,15 @@ struct MemberTurnsTest : ::testing::Test {
   static sdk::PendingCall pending(std::string id, std::string tool, sdk::PendingReason reason) {
     return {std::move(id), tool, tool, {}, reason};
   }
-  Result<sdk::team::MemberAnswer> turn_of(std::string member) {
+  Result<sdk::team::MemberAnswer> turn_of(std::string member,
+                                          std::optional<sdk::team::WaitingTurn> resumed = {}) {
     MemberTurns members(places, team_turn, record);
     sdk::EventSink sink = [this](sdk::Event event) -> Task<Result<void>> {
       shown.push_back(std::move(event));
       co_return ok();
     };
-    return isa::testing::run(members.run(std::move(member), {.prompt = "do it", .tools = tools()}, sink));
+    sdk::team::MemberTurn turn{.prompt = "do it", .tools = tools(), .resumed = std::move(resumed)};
+    return isa::testing::run(members.run(std::move(member), std::move(turn), sink));
   }
 };
 
@@ -142,22 +147,13 @@ TEST_F(MemberTurnsTest, TheMoneyOfAllMembersTogetherHasALimitAndIsWarnedOfOnce) 
   team(R"([{"name":"a"}])");
   auto plan = std::make_shared<TeamPlan>(*team_turn.team);
   plan->max_tokens.reset();
+  plan->max_usd = Usd::of_nanos(100);
   team_turn.team = plan;
-  team_turn.agent.limits.max_usd = Usd::of_nanos(100);
   place.usage.input_tokens = 60;
   place.usage.cost_usd = Usd::of_nanos(45);
   place.events = {{sdk::EventType::result, "x", {{"subtype", "success"}}}};
-  // One object for all of the team's turns.
-  MemberTurns members(places, team_turn, record);
-  const auto next = [&]() -> Result<sdk::team::MemberAnswer> {
-    sdk::EventSink sink = [this](sdk::Event event) -> Task<Result<void>> {
-      shown.push_back(std::move(event));
-      co_return ok();
-    };
-    return isa::testing::run(members.run("a", {.prompt = "do it", .tools = tools()}, sink));
-  };
-  for (int i = 0; i < 3; ++i) (void)next();
-  const auto last = next();
+  for (int i = 0; i < 3; ++i) (void)turn_of("a");
+  const auto last = turn_of("a");
   EXPECT_EQ(last->subtype, "error_budget");
   EXPECT_EQ(last->text, "limits.max_usd is 0.0000001, and 0.000000135 USD were spent");
   EXPECT_EQ(place.turns.size(), 3U);
@@ -200,15 +196,72 @@ TEST_F(MemberTurnsTest, ACallThatEndsTheTurnLeavesNoCallWithoutItsResult) {
   EXPECT_EQ(std::ranges::count(shown, sdk::EventType::tool_result, &sdk::Event::type), 3);
 }
 
-TEST_F(MemberTurnsTest, WhatNeedsAPersonIsNotRunInATeam) {
+TEST_F(MemberTurnsTest, AReactiveMemberAsksNobodyAndWhatItWouldAskAboutIsNotRun) {
   team(R"([{"name":"a"}])");
   place.suspensions = {{pending("1", "bash_execute", sdk::PendingReason::approval)}};
   place.events = {{sdk::EventType::result, "done", {{"subtype", "success"}}}};
-  (void)turn_of("a");
+  const auto turn = turn_of("a");
+  EXPECT_FALSE(turn->waiting);
   const auto& answer = place.turns.at(1).resumption->answers.at(0);
   EXPECT_FALSE(answer.run);
   EXPECT_TRUE(answer.is_error);
-  EXPECT_NE(answer.text.find("cannot ask"), std::string::npos);
+  EXPECT_NE(answer.text.find("asks nobody"), std::string::npos);
+}
+
+TEST_F(MemberTurnsTest, AMemberThatAsksWaitsAndGoesOnWithWhatWasDecided) {
+  team(R"([{"name":"a","mode":"COLLABORATIVE"}])");
+  using enum sdk::PendingReason;
+  place.usage.input_tokens = 10;
+  place.suspensions = {{pending("1", "ask", platform_tool), pending("2", "bash_execute", approval),
+                        pending("3", "x", deferred)}};
+  place.events = {{sdk::EventType::result, "done", {{"subtype", "success"}}}};
+
+  auto first = turn_of("a");
+  ASSERT_TRUE(first && first->waiting);
+  EXPECT_EQ(place.turns.size(), 1U);
+  EXPECT_EQ(first->waiting->pending.size(), 3U);
+  first->waiting->answers = {{.tool_use_id = "2", .run = true}};
+  place.usage.input_tokens = 15;
+  const auto second = turn_of("a", std::move(first->waiting));
+
+  EXPECT_EQ(second->text, "done");
+  EXPECT_EQ(second->usage.input_tokens, 5);  // A turn counts over all its parts.
+  EXPECT_EQ(record.usage->input_tokens, 15);
+  const auto& answers = place.turns.at(1).resumption->answers;
+  ASSERT_EQ(answers.size(), 3U);
+  EXPECT_EQ(answers[0].text, "asked");  // The team's own tool is run when all is decided, in its place.
+  EXPECT_TRUE(answers[1].run);
+  EXPECT_TRUE(answers[2].run);
+}
+
+TEST_F(MemberTurnsTest, WhatWasApprovedBeforeTheCallThatEndsTheTurnIsRun) {
+  team(R"([{"name":"a","mode":"COLLABORATIVE"}])");
+  using enum sdk::PendingReason;
+  place.suspensions = {{pending("1", "bash_execute", approval), pending("2", "leave", platform_tool),
+                        pending("3", "x", deferred)}};
+  auto first = turn_of("a");
+  ASSERT_TRUE(first && first->waiting);
+  first->waiting->answers = {{.tool_use_id = "1", .run = true}};
+  (void)turn_of("a", std::move(first->waiting));
+  ASSERT_EQ(place.turns.size(), 2U);
+  const auto& answers = place.turns[1].resumption->answers;
+  EXPECT_TRUE(answers[0].run);
+  EXPECT_EQ(answers[1].text, "left");
+  EXPECT_FALSE(answers[2].run);
+  EXPECT_NE(answers[2].text.find("Not run"), std::string::npos);
+}
+
+TEST_F(MemberTurnsTest, AMemberHasItsOwnSkills) {
+  team(R"([{"name":"a","skills":["web"]},{"name":"b"}])");
+  auto plan = std::make_shared<TeamPlan>(*team_turn.team);
+  plan->skills["a"].skills = {store::Skill{.name = "web", .description = "About the web."}};
+  team_turn.team = plan;
+  (void)turn_of("a");
+  (void)turn_of("b");
+  ASSERT_EQ(place.turns.at(0).agent.skills.size(), 1U);
+  EXPECT_EQ(place.turns[0].agent.skills[0].name, "web");
+  EXPECT_EQ(place.turns[0].skills.skills.size(), 1U);
+  EXPECT_TRUE(place.turns.at(1).agent.skills.empty());
 }
 
 TEST(OpenTasks, EndsWhatIsNotOverAndReportsAll) {

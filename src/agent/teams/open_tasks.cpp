@@ -36,7 +36,7 @@ sdk::Event event_of(const TaskReport& task) {
 void OpenTasks::see(const sdk::Event& event) {
   if (event.type != sdk::EventType::system) return;
   const auto name = string_in(event.metadata, "event");
-  if (name == "dag_start" && tasks_.empty()) start(event.metadata);
+  if (name == "dag_start") start(event.metadata);
   if (name == "dag_task") change(event.metadata, event.content.value_or(""));
 }
 
@@ -45,13 +45,18 @@ void OpenTasks::start(const json::object& metadata) {
   if (!list || !list->is_array()) return;
   for (const auto& item : list->get_array()) {
     // Whatever a program in a sandbox says to be tasks, it is no more of them than a team has.
-    if (!item.is_object() || tasks_.size() >= sdk::team::kTasksMax) return;
+    if (!item.is_object()) return;
     const auto& task = item.get_object();
-    tasks_.push_back(
-        {.task_id = string_in(task, "task_id"),
-         .title = string_in(task, "title"),
-         .agent = string_in(task, "agent"),
-         .state = json::enum_named<TaskState>(string_in(task, "state")).value_or(TaskState::pending)});
+    const auto state = json::enum_named<TaskState>(string_in(task, "state")).value_or(TaskState::pending);
+    const auto known = std::ranges::find(tasks_, string_in(task, "task_id"), &TaskReport::task_id);
+    // A team that goes on after it was cut off says anew how far it is.
+    if (known != tasks_.end())
+      known->state = state;
+    else if (tasks_.size() < sdk::team::kTasksMax)
+      tasks_.push_back({.task_id = string_in(task, "task_id"),
+                        .title = string_in(task, "title"),
+                        .agent = string_in(task, "agent"),
+                        .state = state});
   }
 }
 

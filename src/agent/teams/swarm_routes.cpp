@@ -68,11 +68,11 @@ Task<Result<std::shared_ptr<LiveRun>>> SwarmRoutes::begin(const net::Request& re
   ISA_CO_TRY(auto body, parse_swarm(request.body, route));
   TeamOptions options;
   if (body.multi_agent_id) {
-    ISA_CO_TRY(options.spec, co_await teams_.find(request.identity, *body.multi_agent_id,
+    ISA_CO_TRY(options.team, co_await teams_.find(request.identity, *body.multi_agent_id,
                                                   std::move(body.entry_agent_override)));
-    ISA_CO_TRYV(check_route(options.spec, route));
+    ISA_CO_TRYV(check_route(options.team.spec, route));
   } else {
-    options.spec = *std::move(body.team);
+    options.team.spec = *std::move(body.team);
   }
   options.session_id = std::move(body.session_id);
   options.env = body.env;

@@ -1,6 +1,8 @@
 #include "agent/teams/team_planner.h"
 
+#include "agent/approvals/questions.h"
 #include "agent/chat_planner.h"
+#include "agent/config_rules.h"
 #include "agent/teams/team_rules.h"
 
 #include <algorithm>
@@ -23,10 +25,42 @@ Result<void> check_task_tools(const sdk::team::TeamSpec& spec) {
   return ok();
 }
 
+SkillsName name_of(const Identity& identity) {
+  SkillsName name{identity.user, {}};
+  for (const auto& membership : identity.orgs) name.orgs.push_back(membership.org);
+  return name;
+}
+
+Identity identity_of(const SkillsName& name) {
+  Identity identity{.user = name.user};
+  for (const auto& org : name.orgs) identity.orgs.push_back({org, "member"});
+  return identity;
+}
+
+store::Mode mode_of(sdk::team::MemberMode mode) {
+  switch (mode) {
+    case sdk::team::MemberMode::REACTIVE: return store::Mode::REACTIVE;
+    case sdk::team::MemberMode::COLLABORATIVE: return store::Mode::COLLABORATIVE;
+    case sdk::team::MemberMode::PROACTIVE: return store::Mode::PROACTIVE;
+  }
+  return store::Mode::REACTIVE;
+}
+
+// Of a member that is defined in the spec: what a config of that mode would ask about.
+std::vector<store::ApprovalRule> rules_of(const sdk::team::Member& member) {
+  if (!member.approvals)
+    return member.mode == sdk::team::MemberMode::COLLABORATIVE ? risky_calls()
+                                                               : std::vector<store::ApprovalRule>();
+  std::vector<store::ApprovalRule> rules;
+  for (const auto& one : *member.approvals)
+    rules.push_back({.match = one.match, .timeout_s = one.timeout_s, .every = one.every});
+  return rules;
+}
+
 }  // namespace
 
-Task<Result<sdk::team::TeamSpec>> TeamPlanner::find(Identity who, TeamId id,
-                                                    std::optional<std::string> entry_agent_override) {
+Task<Result<WantedTeam>> TeamPlanner::find(Identity who, TeamId id,
+                                           std::optional<std::string> entry_agent_override) {
   auto record = co_await teams_.find(std::move(who), id);
   if (!record && record.error().kind() == ErrorKind::not_found)
     co_return failed_dependency(
@@ -35,13 +69,19 @@ Task<Result<sdk::team::TeamSpec>> TeamPlanner::find(Identity who, TeamId id,
         id.value())
         .with_code("team_not_found");
   if (!record) co_return std::move(record).error();
-  co_return read_team(*record, entry_agent_override);
+  WantedTeam wanted{.spec = {}, .id = record->id, .version = record->version};
+  ISA_CO_TRY(wanted.spec, read_team(*record, entry_agent_override));
+  co_return wanted;
 }
 
-Task<Result<std::shared_ptr<const TeamPlan>>> TeamPlanner::plan(Identity who, sdk::team::TeamSpec spec,
+Task<Result<std::shared_ptr<const TeamPlan>>> TeamPlanner::plan(Identity who, WantedTeam wanted,
                                                                 store::ExecutionEnv env) {
   auto plan = std::make_shared<TeamPlan>();
-  plan->spec = std::move(spec);
+  plan->spec = std::move(wanted.spec);
+  plan->id = std::move(wanted.id);
+  plan->version = wanted.version;
+  plan->max_tokens = wanted.budget.max_tokens;
+  plan->max_usd = wanted.budget.max_usd;
   std::set<std::string> models;
   for (auto& member : plan->spec.members) {
     auto& where = plan->places[member.name];
@@ -52,12 +92,43 @@ Task<Result<std::shared_ptr<const TeamPlan>>> TeamPlanner::plan(Identity who, sd
   }
   ISA_CO_TRYV(check_task_tools(plan->spec));
   for (const auto& model : models) ISA_CO_TRYV(co_await model_.check(model));
+  for (const auto& member : plan->spec.members)
+    if (wanted.budget.max_usd || member.agent.limits.max_usd)
+      ISA_CO_TRYV(co_await check_max_usd(model_, plan->places[member.name].env, member.agent.model));
+  ISA_CO_TRYV(co_await add_questions(who, *plan, wanted.agent));
+  ISA_CO_TRYV(co_await add_skills(std::move(who), *plan));
   co_return std::shared_ptr<const TeamPlan>(std::move(plan));
+}
+
+Task<Result<void>> TeamPlanner::add_questions(const Identity& who, TeamPlan& plan,
+                                              const std::optional<AgentId>& agent) {
+  ISA_CO_TRY(const auto allowances, co_await approvals_.allowances(who));
+  for (auto& member : plan.spec.members) {
+    const auto& where = plan.places.at(member.name);
+    offer_questions(member.agent);
+    add_approvals(where.mode, where.approval_rules, member.agent);
+    allow(member.agent, allowances, where.agent_id ? where.agent_id : agent);
+  }
+  co_return ok();
+}
+
+Task<Result<void>> TeamPlanner::add_skills(Identity who, TeamPlan& plan) {
+  for (const auto& member : plan.spec.members) {
+    const auto& where = plan.places.at(member.name);
+    // A custom agent brings its own.
+    if (member.skills.empty() || where.env == store::ExecutionEnv::deployment) continue;
+    auto scope = where.skills_of ? identity_of(*where.skills_of) : who;
+    ISA_CO_TRY(plan.skills[member.name],
+               co_await skills_.of_turn(std::move(scope), member.skills, where.org));
+  }
+  co_return ok();
 }
 
 Task<Result<void>> TeamPlanner::place(const Identity& who, sdk::team::Member& member, MemberPlace& place) {
   if (!member.agent_config_id) {
     if (member.agent.model.empty()) member.agent.model = default_model_;
+    place.mode = mode_of(member.mode);
+    place.approval_rules = rules_of(member);
     co_return ok();
   }
   const auto& id = *member.agent_config_id;
@@ -72,10 +143,10 @@ Task<Result<void>> TeamPlanner::place(const Identity& who, sdk::team::Member& me
                                member.name)
         .with_param("/agents");
   member.agent = spec_of(*config);
-  // In a team nobody is asked: what its rules would ask about is refused.
-  for (const auto& rule : config->approvals) member.agent.approvals.push_back(rule.match);
+  member.skills = config->skills;
   if (member.description.empty()) member.description = config->description;
-  place = {config->env, config->id, config->egress};
+  place = {config->env, config->id, config->egress, config->org_id, config->mode, config->approvals};
+  place.skills_of = name_of(skills_scope(who, *config));
   ISA_CO_TRYV(add_mcp_servers(*config, member.agent, place.egress));
   co_return ok();
 }

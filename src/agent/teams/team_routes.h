@@ -18,6 +18,11 @@ class TeamRoutes {
   Answer get(net::Request& request);
   Answer patch(net::Request& request);
   Answer remove(net::Request& request);
+  Answer versions(net::Request& request);
+  Answer version(net::Request& request);
+  Answer rollback(net::Request& request, store::Once once);
+  Answer rolled_back_already(net::Request& request,
+                             store::Once once);  // By an earlier one with the same Idempotency-Key.
 
  private:
   Task<Result<store::TeamSpec>> find(Identity who, TeamId id);

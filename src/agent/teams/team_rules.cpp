@@ -77,6 +77,18 @@ Result<store::TeamSpec> patch_team(store::TeamSpec current, const TeamFields& bo
   return current;
 }
 
+Result<store::TeamSpec> rolled_back(const store::TeamSpec& current, store::TeamSpec old, const Identity& who,
+                                    Timestamp at) {
+  const bool is_shared_so_now = old.visibility == current.visibility && old.org_id == current.org_id;
+  if (!is_shared_so_now) {
+    ISA_TRY(old.org_id, owning_org(old.visibility, old.org_id, who));
+  }
+  ISA_TRYV(check(old));  // The rules may be others by now.
+  old.version = current.version + 1;
+  old.updated_at = at;
+  return old;
+}
+
 Result<sdk::team::TeamSpec> read_team(const store::TeamSpec& record,
                                       const std::optional<std::string>& entry_agent_override) {
   auto team = sdk::team::read_team(record.routing_spec, {record.routing_type, record.execution_mode,

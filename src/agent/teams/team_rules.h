@@ -29,6 +29,11 @@ Result<store::TeamSpec> create_team(TeamId id, const TeamFields& body, const Ide
 Result<store::TeamSpec> patch_team(store::TeamSpec current, const TeamFields& body, const Identity& who,
                                    Timestamp at);
 
+// The next version of `current` with everything that `old` said. An org that it was shared with then and is
+// not now must be one of `who`.
+Result<store::TeamSpec> rolled_back(const store::TeamSpec& current, store::TeamSpec old, const Identity& who,
+                                    Timestamp at);
+
 // The team that a record describes. entry_agent_override: of a request.
 Result<sdk::team::TeamSpec> read_team(const store::TeamSpec& record,
                                       const std::optional<std::string>& entry_agent_override = {});

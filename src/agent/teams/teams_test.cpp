@@ -338,5 +338,50 @@ TEST(Teams, TheSameIdempotencyKeyRunsATeamOnce) {
   });
 }
 
+TEST(Teams, EveryVersionIsKeptAndCanBeGoneBackTo) {
+  with_platform([](Platform& p) -> Task<void> {
+    const auto made = co_await p.post(std::string(kSpecs), kept_team());
+    const auto path = std::string(kSpecs) + "/" + text_at(made, "/id");
+    co_await p.send(call(Method::patch, path, R"({"name":"Changed"})"));
+    auto stale = call(Method::post, path + "/rollback", R"({"version":1})");
+    stale.headers["If-Match"] = "\"1\"";
+    const auto refused = co_await p.send(stale);
+    EXPECT_EQ(refused.status, 409);
+
+    auto once = call(Method::post, path + "/rollback", R"({"version":1})");
+    once.headers["Idempotency-Key"] = "back";
+    const auto back = co_await p.ask(once);
+    const auto again = co_await p.ask(once);
+
+    EXPECT_EQ(text_at(back, "/name"), "Pair");
+    EXPECT_EQ(number_at(back, "/version"), 3);
+    EXPECT_EQ(number_at(again, "/version"), 3);
+    const auto all = co_await p.get(path + "/versions");
+    EXPECT_EQ(all.at("versions").as_array().size(), 3U);
+    EXPECT_EQ(text_at(all, "/versions/1/name"), "Changed");
+    const auto second = co_await p.get(path + "/versions/2");
+    EXPECT_EQ(text_at(second, "/name"), "Changed");
+    for (const auto* missing : {"/versions/9", "/versions/x"}) {
+      const auto none = co_await p.send(call(Method::get, path + missing));
+      EXPECT_EQ(none.status, 404);
+    }
+    const auto foreign = co_await p.send(call(Method::get, path + "/versions", "", "eve"));
+    EXPECT_EQ(foreign.status, 404);
+  });
+}
+
+TEST(Teams, ARunNamesTheVersionOfTheTeamThatRan) {
+  with_platform([](Platform& p) -> Task<void> {
+    const auto made = co_await p.post(std::string(kSpecs), kept_team());
+    const auto id = text_at(made, "/id");
+    co_await p.send(call(Method::patch, std::string(kSpecs) + "/" + id, R"({"name":"Changed"})"));
+    const auto ran = co_await p.post("/api/v1/agents/swarm/dag",
+                                     fmt::format(R"({{"prompt":"x","multi_agent_id":"{}"}})", id));
+    const auto run = co_await p.get("/api/v1/agents/runs/" + text_at(ran, "/run_id"));
+    EXPECT_EQ(text_at(run, "/team_id"), id);
+    EXPECT_EQ(number_at(run, "/team_version"), 2);
+  });
+}
+
 }  // namespace
 }  // namespace isa::agent

@@ -1,49 +1,12 @@
-#include "sdk/team/dag.h"
-
 #include "base/task_group.h"
-#include "sdk/team/test_members.h"
+#include "sdk/team/test_dag.h"
 
 namespace isa::sdk::team {
 namespace {
 
 using isa::testing::run;
 using testing::Say;
-
-// Each task has an agent of its own name, unless it says otherwise.
-struct Dag : testing::TeamTest {
-  TeamSpec team;
-  std::optional<DagState> state;
-
-  void tasks(std::string_view list, std::string_view more = "") {
-    const auto document = json::parse(list).value();
-    std::string agents;
-    for (const auto& task : document.get_array()) {
-      const auto id = std::string(task.at("id").as_string());
-      agents += (agents.empty() ? "" : ",") +
-                fmt::format(R"({{"name":"{}","tools":["read_file","grep_search"]}})", id);
-    }
-    auto spec = json::parse(fmt::format(R"({{"agents":[{}],"tasks":{}{}}})", agents, list, more)).value();
-    for (auto& task : spec.at("tasks").as_array())
-      if (!task.as_object().contains("agent")) task.as_object()["agent"] = task.at("id");
-    team = read_team(spec.get_object()).value();
-    state.emplace(team.tasks);
-  }
-  TeamOutcome outcome() { return run(run_dag(team, request, runner, shared, *state, sink())).value(); }
-  std::string states() const {
-    std::string text;
-    for (const auto& task : state->reports())
-      text += fmt::format("{}{}={}", text.empty() ? "" : " ", task.task_id, json::name_of(task.state));
-    return text;
-  }
-  // "task:state" of every event, in order.
-  std::vector<std::string> changes() const {
-    std::vector<std::string> list;
-    for (const auto& change : system_events("dag_task"))
-      list.push_back(std::string(change.at("task_id").as_string()) + ":" +
-                     std::string(change.at("state").as_string()));
-    return list;
-  }
-};
+using Dag = testing::DagTest;
 
 Say fails(std::string why) {
   return {.pieces = {}, .error = upstream_error("{}", why)};
@@ -219,28 +182,6 @@ TEST_F(Dag, AListenerThatIsGoneAsTheRunIsCancelledLeavesNoTaskUnderWay) {
 
   EXPECT_EQ(states(), "a=cancelled b=cancelled");
   EXPECT_EQ(model.running, 0);
-}
-
-TEST_F(Dag, ResumedAfterACrashItRunsOnlyWhatWasNotOver) {
-  tasks(R"([{"id":"a"},{"id":"b","depends_on":["a"]},{"id":"c","depends_on":["b"]}])");
-  auto& done = state->at("a");
-  state->step(done, TaskState::ready);
-  state->step(done, TaskState::running);
-  state->step(done, TaskState::completed);
-  done.output = "kept";
-  state->step(state->at("b"), TaskState::ready);
-  state->step(state->at("b"), TaskState::running);
-  const auto written = json::parse(json::serialize(state->write())).value();
-
-  state = DagState::resume(team.tasks, written).value();
-  EXPECT_EQ(states(), "a=completed b=pending c=pending");
-  const auto result = outcome();
-
-  EXPECT_EQ(result.subtype, "success");
-  EXPECT_EQ(runner.started, (std::vector<std::string>{"b", "c"}));
-  EXPECT_NE(runner.prompts["b"].find("kept"), std::string::npos);
-  tasks(R"([{"id":"other"}])");
-  EXPECT_FALSE(DagState::resume(team.tasks, written));
 }
 
 TEST_F(Dag, AStepThatTheTableDoesNotAllowIsABug) {

@@ -27,6 +27,7 @@ struct TeamOutcome {
   json::object shared_state;
   std::vector<TaskReport> tasks;  // Of a DAG.
   Usage usage;
+  bool is_waiting = false;  // For people: this is no outcome yet, nothing else of it counts.
 };
 
 // The fields beside text and subtype, as the metadata of a result event bears them. Long outputs are cut,

@@ -1,5 +1,7 @@
 #include "sdk/team/spec.h"
 
+#include "sdk/approval_pattern.h"
+
 #include <algorithm>
 #include <map>
 #include <set>
@@ -13,6 +15,9 @@ constexpr std::size_t kTextMax = 100'000;       // Bytes of a prompt or a task's
 constexpr std::size_t kDescriptionMax = 4'000;  // Bytes of what others are told of a member.
 constexpr std::int64_t kSecondsMax = 24L * 3'600;
 constexpr std::int64_t kRetriesMax = 5;
+constexpr std::size_t kApprovalsMax = 100;
+constexpr std::int64_t kCheckpointEveryMax = 100;
+constexpr std::int64_t kApprovalSecondsMax = 30L * 24 * 3'600;
 
 struct MemberFields {
   std::optional<std::string> name, id;
@@ -22,13 +27,14 @@ struct MemberFields {
   std::optional<std::string> model_id, model;
   std::optional<std::vector<std::string>> tools;
   std::optional<std::vector<std::string>> skills;
-  std::optional<std::string> mode;  // Of the original; members never ask, whatever it says.
+  std::optional<std::string> mode;  // In capitals or, as the original has it, without.
+  std::optional<std::vector<MemberApproval>> approvals;
   std::optional<LoopLimits> limits;
   std::optional<MemberSandbox> sandbox;
 };
 BOOST_DESCRIBE_STRUCT(MemberFields, (),
                       (name, id, description, agent_config_id, system_prompt, model_id, model, tools, skills,
-                       mode, limits, sandbox))
+                       mode, approvals, limits, sandbox))
 
 struct TaskFields {
   std::optional<std::string> id, task_id;
@@ -100,16 +106,43 @@ Result<std::optional<T>> one_of(const std::string& at, std::string_view name, st
   return value ? std::move(value) : std::move(other);
 }
 
+Result<void> check_approvals(const std::string& at, const std::vector<MemberApproval>& approvals) {
+  if (approvals.size() > kApprovalsMax)
+    return broken(at, fmt::format("has {} entries; at most {} are allowed", approvals.size(), kApprovalsMax));
+  for (std::size_t i = 0; i < approvals.size(); ++i) {
+    const auto entry = fmt::format("{}/{}", at, i);
+    if (auto checked = check_approval_pattern(approvals[i].match); !checked)
+      return broken(entry + "/match", checked.error().message());
+    ISA_TRYV(check_range(entry + "/timeout_s", approvals[i].timeout_s, 1, kApprovalSecondsMax));
+    if (!approvals[i].every) continue;
+    if (approvals[i].match != "update_plan")
+      return broken(entry + "/every", "goes with the match 'update_plan' only");
+    ISA_TRYV(check_range(entry + "/every", *approvals[i].every, 0, kCheckpointEveryMax));
+  }
+  return ok();
+}
+
+Result<MemberMode> read_mode(const std::string& at, std::string text) {
+  const auto written = text;
+  for (auto& c : text)
+    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+  const auto mode = json::enum_named<MemberMode>(text);
+  if (mode) return *mode;
+  return broken(at, fmt::format("expected REACTIVE, COLLABORATIVE or PROACTIVE, found '{}'", written));
+}
+
 Result<Member> read_member(const std::string& at, MemberFields from) {
   ISA_TRY(auto name, one_of(at, "name", std::move(from.name), "id", std::move(from.id)));
   if (!name && from.agent_config_id) name = from.agent_config_id->value();
   if (!name) return broken(at + "/name", "an agent of a team needs a name");
   ISA_TRYV(check_name(at + "/name", *name));
   ISA_TRY(auto model, one_of(at, "model_id", std::move(from.model_id), "model", std::move(from.model)));
-  if (from.agent_config_id && (from.system_prompt || model || from.tools || from.skills || from.limits))
+  const bool is_defined_here =
+      from.system_prompt || model || from.tools || from.skills || from.limits || from.approvals;
+  if (from.agent_config_id && is_defined_here)
     return broken(at,
                   "a member with agent_config_id is what that agent's config says; leave out "
-                  "system_prompt, model_id, tools, skills and limits, or define the agent here");
+                  "system_prompt, model_id, tools, skills, approvals and limits, or define the agent here");
   Member member;
   member.name = member.agent.name = *std::move(name);
   member.description = from.description.value_or("");
@@ -119,7 +152,12 @@ Result<Member> read_member(const std::string& at, MemberFields from) {
   member.agent.tools = from.tools.value_or(std::vector<std::string>());
   member.agent.limits = from.limits.value_or(LoopLimits{});
   member.skills = from.skills.value_or(std::vector<std::string>());
+  if (from.mode) {
+    ISA_TRY(member.mode, read_mode(at + "/mode", *std::move(from.mode)));
+  }
+  member.approvals = std::move(from.approvals);
   member.sandbox = from.sandbox.value_or(MemberSandbox::shared);
+  if (member.approvals) ISA_TRYV(check_approvals(at + "/approvals", *member.approvals));
   ISA_TRYV(check_text(at + "/description", member.description, kDescriptionMax));
   ISA_TRYV(check_text(at + "/system_prompt", member.agent.system_prompt, kTextMax));
   ISA_TRYV(check_text(at + "/model_id", member.agent.model, kTitleMax));

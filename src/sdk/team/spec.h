@@ -26,6 +26,20 @@ BOOST_DESCRIBE_ENUM(ExecutionMode, sequential, parallel)
 enum class MemberSandbox { shared, own };
 BOOST_DESCRIBE_ENUM(MemberSandbox, shared, own)
 
+// Whether a member asks people: a REACTIVE one never does.
+enum class MemberMode { REACTIVE, COLLABORATIVE, PROACTIVE };
+BOOST_DESCRIBE_ENUM(MemberMode, REACTIVE, COLLABORATIVE, PROACTIVE)
+
+// Calls that wait until a person has decided.
+struct MemberApproval {
+  using json_defaults = void;
+  std::string match;              // A pattern of sdk/approval_pattern.h.
+  std::int64_t timeout_s = 1800;  // Then it counts as denied.
+  // Of update_plan: a checkpoint each time that so many more steps are finished; 0: none.
+  std::optional<std::int64_t> every = std::nullopt;
+};
+BOOST_DESCRIBE_STRUCT(MemberApproval, (), (match, timeout_s, every))
+
 // An agent of a team: defined here, or an agent config by its id, which whoever runs the team looks up.
 struct Member {
   using json_defaults = void;
@@ -33,10 +47,13 @@ struct Member {
   std::string description;  // What the other members are told of it.
   std::optional<AgentId> agent_config_id;
   AgentSpec agent;                  // Of one that is defined here; model "" is the default.
-  std::vector<std::string> skills;  // The same.
+  std::vector<std::string> skills;  // The same, and mode and approvals.
+  MemberMode mode = MemberMode::REACTIVE;
+  std::optional<std::vector<MemberApproval>> approvals;
   MemberSandbox sandbox = MemberSandbox::shared;
 };
-BOOST_DESCRIBE_STRUCT(Member, (), (name, description, agent_config_id, agent, skills, sandbox))
+BOOST_DESCRIBE_STRUCT(Member, (),
+                      (name, description, agent_config_id, agent, skills, mode, approvals, sandbox))
 
 struct TaskSpec {
   using json_defaults = void;

@@ -44,6 +44,39 @@ TEST(TeamSpec, AMemberMayHaveALimitOfMoneyOfItsOwn) {
   EXPECT_NE(wrong(limited("\"much\"")), "nothing");
 }
 
+TEST(TeamSpec, AMemberAsksByItsModeAndRulesAndAsksNobodyByDefault) {
+  const auto team = read(R"x({"agents":[{"name":"a"},{"name":"b","mode":"collaborative"},
+      {"name":"c","mode":"PROACTIVE","approvals":[{"match":"bash_execute(rm *)","timeout_s":5},{"match":"x"}]}]})x");
+  ASSERT_TRUE(team) << team.error().message();
+  EXPECT_EQ(team->members[0].mode, MemberMode::REACTIVE);
+  EXPECT_FALSE(team->members[0].approvals);
+  EXPECT_EQ(team->members[1].mode, MemberMode::COLLABORATIVE);
+  ASSERT_EQ(team->members[2].approvals->size(), 2U);
+  EXPECT_EQ(team->members[2].approvals->at(0).timeout_s, 5);
+  EXPECT_EQ(team->members[2].approvals->at(1).timeout_s, 1800);
+  const auto of = [](std::string_view fields) {
+    return wrong(fmt::format(R"({{"agents":[{{"name":"a",{}}}]}})", fields));
+  };
+  EXPECT_TRUE(of(R"("mode":"eager")").starts_with("/agents/0/mode: expected REACTIVE"));
+  EXPECT_TRUE(of(R"("approvals":[{"match":"("}])").starts_with("/agents/0/approvals/0/match"));
+  EXPECT_TRUE(
+      of(R"("approvals":[{"match":"x","timeout_s":0}])").starts_with("/agents/0/approvals/0/timeout_s"));
+  EXPECT_TRUE(of(R"("agent_config_id":"agent_x","approvals":[])").starts_with("/agents/0: a member with"));
+}
+
+TEST(TeamSpec, IsTheSameWhenItWasWrittenAndReadBack) {
+  const auto team =
+      read(R"({"agents":[{"name":"a","tools":["read_file"],"mode":"COLLABORATIVE","skills":["web"],
+      "approvals":[{"match":"x"}]},{"name":"b","agent_config_id":"agent_x","sandbox":"own"}],
+      "tasks":[{"id":"t","tools":["read_file"]},{"id":"u","agent":"b","depends_on":["t"],"retries":2}],
+      "shared_state":{"k":[1]}})");
+  ASSERT_TRUE(team) << team.error().message();
+  const auto written = json::write(*team);
+  const auto back = json::read<TeamSpec>(json::parse(json::serialize(written)).value());
+  ASSERT_TRUE(back) << back.error().message();
+  EXPECT_EQ(json::write(*back), written);
+}
+
 TEST(TeamSpec, TheRecordsOwnRoutingTypeAndExecutionModeCount) {
   EXPECT_EQ(read(kPair, {.routing_type = "swarm"})->routing, Routing::swarm);
   EXPECT_EQ(read(kPair, {.execution_mode = "sequential"})->max_parallel, 1);

@@ -21,20 +21,23 @@ BOOST_DESCRIBE_STRUCT(HandoffArguments, (), (agent, reason, context))
 
 class Swarm {
  public:
-  Swarm(const TeamSpec& team, TeamRequest request, MemberRunner& runner, SharedState& shared, EventSink sink)
+  Swarm(const TeamSpec& team, TeamRequest request, MemberRunner& runner, SharedState& shared,
+        SwarmState& state, EventSink sink)
       : team_(team),
         request_(std::move(request)),
         runner_(runner),
         shared_(shared),
+        state_(state),
         sink_(std::move(sink)),
-        current_(team.find(team.entry)),
-        prompt_(request_.message) {}
+        current_(team.find(state.current)) {}
 
   Task<Result<TeamOutcome>> run();
 
  private:
-  // One turn of the current agent. What it wants to be next stands in next_.
+  // One turn of the current agent, or the rest of one that waited. What it wants to be next stands in
+  // state_.next.
   Task<Result<void>> take_turn();
+  Task<Result<void>> begin_turn();
   Task<Result<void>> show(Event event);
   Task<Result<void>> pass(Event event);
   Task<Result<void>> announce_turn();
@@ -45,7 +48,7 @@ class Swarm {
   // The name of the limit that handing over to `to` would pass, or "".
   std::string limit_met(const Member& to) const;
 
-  MemberTurn turn() const;
+  MemberTurn turn();
   RemoteTool handoff_tool();
   Task<RemoteAnswer> hand_over(json::object arguments);
   // The member that is meant, or why there is none.
@@ -57,38 +60,39 @@ class Swarm {
   TeamRequest request_;
   MemberRunner& runner_;
   SharedState& shared_;
+  SwarmState& state_;
   EventSink sink_;
   const Member* current_;
-  std::string prompt_;
-  std::int64_t step_ = 0;
-  std::map<std::string, std::int64_t> visits_;
-  std::map<std::string, std::vector<Message>> memories_;  // Of each agent: its turns in this run.
   DirectiveScanner scanner_;
-  std::optional<Handoff> next_;
   std::string subtype_ = "success";
-  std::string limit_;        // That ended the run.
-  std::string reply_;        // Of the last turn.
-  std::string last_answer_;  // The last that was not empty, and whose it was.
-  std::string last_speaker_;
-  std::vector<std::pair<std::string, std::string>> moves_;
-  TeamOutcome outcome_;
+  std::string limit_;  // That ended the run.
+  std::string reply_;  // Of the last turn.
 };
 
 Task<Result<TeamOutcome>> Swarm::run() {
   for (;;) {
     ISA_CO_TRYV(co_await take_turn());
-    if (subtype_ != "success" || !next_) co_return finished();
+    if (state_.waiting) {
+      TeamOutcome outcome;
+      outcome.is_waiting = true;
+      co_return outcome;
+    }
+    if (subtype_ != "success" || !state_.next) co_return finished();
     ISA_CO_TRY(const bool goes_on, co_await move_on());
     if (!goes_on) co_return finished();
   }
 }
 
+Task<Result<void>> Swarm::begin_turn() {
+  ++state_.step;
+  ++state_.visits[current_->name];
+  state_.next.reset();
+  return announce_turn();
+}
+
 Task<Result<void>> Swarm::take_turn() {
-  ++step_;
-  ++visits_[current_->name];
-  next_.reset();
-  scanner_ = DirectiveScanner();
-  ISA_CO_TRYV(co_await announce_turn());
+  scanner_ = DirectiveScanner();  // What was said before a turn waits is clear: a tool call came after it.
+  if (!state_.waiting) ISA_CO_TRYV(co_await begin_turn());
   EventSink sink = [this](Event event) { return show(std::move(event)); };
   auto wanted = turn();
   if (team_.members.size() > 1) wanted.tools.push_back(handoff_tool());
@@ -98,7 +102,9 @@ Task<Result<void>> Swarm::take_turn() {
     auto event = text_event(std::move(rest.text));
     ISA_CO_TRYV(co_await pass(std::move(event)));
   }
-  outcome_.usage += answer.usage;
+  state_.usage += answer.usage;
+  state_.waiting = std::move(answer.waiting);
+  if (state_.waiting) co_return ok();
   if (answer.error) co_return Failure(*std::move(answer.error));
   read_answer(std::move(answer));
   co_return ok();
@@ -129,7 +135,7 @@ Task<Result<void>> Swarm::show(Event event) {
 Task<Result<void>> Swarm::announce_turn() {
   Event event{EventType::system, fmt::format("The agent '{}' works on it.", current_->name), {}};
   event.metadata["event"] = "swarm_agent_start";
-  event.metadata["step"] = step_;
+  event.metadata["step"] = state_.step;
   return pass(std::move(event));
 }
 
@@ -140,34 +146,35 @@ Task<Result<void>> Swarm::announce(HandoffResult handoff) {
                                                  handoff.to, handoff.reason);
   event.metadata = {{"event", "swarm_handoff"}, {"from_agent", handoff.from}, {"to_agent", handoff.to},
                     {"reason", handoff.reason}, {"step", handoff.step},       {"accepted", handoff.accepted}};
-  outcome_.handoff_trace.push_back(std::move(handoff));
+  state_.handoff_trace.push_back(std::move(handoff));
   return pass(std::move(event));
 }
 
 void Swarm::read_answer(MemberAnswer answer) {
   subtype_ = answer.subtype;
-  auto& memory = memories_[current_->name];
+  auto& memory = state_.memories[current_->name];
   std::ranges::move(answer.new_messages, std::back_inserter(memory));
   auto reply = read_reply(answer.text);
   reply_ = reply.text;
   if (!reply.text.empty()) {
-    outcome_.agent_outputs[current_->name] = reply.text;
-    last_answer_ = reply.text;
-    last_speaker_ = current_->name;
+    state_.agent_outputs[current_->name] = reply.text;
+    state_.last_answer = reply.text;
+    state_.last_speaker = current_->name;
   }
-  if (next_) {  // The tool was called: what the reply says besides is context.
-    if (next_->context.empty()) next_->context = std::move(reply.text);
+  if (state_.next) {  // The tool was called: what the reply says besides is context.
+    if (state_.next->context.empty()) state_.next->context = std::move(reply.text);
     return;
   }
   if (!reply.directive || reply.directive->kind == Directive::Kind::complete) return;
-  next_ = Handoff{current_->name, reply.directive->target, reply.directive->reason, std::move(reply.text)};
+  state_.next =
+      Handoff{current_->name, reply.directive->target, reply.directive->reason, std::move(reply.text)};
 }
 
 Task<Result<bool>> Swarm::move_on() {
-  const auto to = target(next_->to);
-  HandoffResult handoff{current_->name, next_->to, next_->reason, step_, to.has_value()};
+  const auto to = target(state_.next->to);
+  HandoffResult handoff{current_->name, state_.next->to, state_.next->reason, state_.step, to.has_value()};
   const Member& next = to ? **to : *current_;
-  moves_.emplace_back(current_->name, next.name);
+  state_.moves.emplace_back(current_->name, next.name);
   limit_ = limit_met(next);
   if (!to)
     handoff.reason = to.error().message();
@@ -176,30 +183,32 @@ Task<Result<bool>> Swarm::move_on() {
   handoff.accepted = to && limit_.empty();
   ISA_CO_TRYV(co_await announce(std::move(handoff)));
   if (!limit_.empty()) co_return false;
-  prompt_ =
-      to ? handoff_prompt(request_.message, *next_) : refused_prompt(request_.message, to.error().message());
+  state_.prompt = to ? handoff_prompt(request_.message, *state_.next)
+                     : refused_prompt(request_.message, to.error().message());
   current_ = &next;
+  state_.current = next.name;
   co_return true;
 }
 
 std::string Swarm::limit_met(const Member& to) const {
-  if (std::cmp_greater(moves_.size(), team_.max_handoffs)) return "max_handoffs";
-  const auto visits = visits_.find(to.name);
-  if (visits != visits_.end() && visits->second >= team_.max_visits) return "max_visits";
-  return repeated_cycle(moves_, kCycleTimes) > 0 ? "handoff_cycle" : "";
+  if (std::cmp_greater(state_.moves.size(), team_.max_handoffs)) return "max_handoffs";
+  const auto visits = state_.visits.find(to.name);
+  if (visits != state_.visits.end() && visits->second >= team_.max_visits) return "max_visits";
+  return repeated_cycle(state_.moves, kCycleTimes) > 0 ? "handoff_cycle" : "";
 }
 
-MemberTurn Swarm::turn() const {
+MemberTurn Swarm::turn() {
   MemberTurn turn;
   turn.agent = current_->agent;
   const auto protocol = handoff_protocol(team_, current_->name);
   if (!protocol.empty())
     turn.agent.system_prompt += (turn.agent.system_prompt.empty() ? "" : "\n\n") + protocol;
-  turn.prompt = prompt_;
+  turn.prompt = state_.prompt;
   turn.history = request_.history;
-  if (const auto memory = memories_.find(current_->name); memory != memories_.end())
+  if (const auto memory = state_.memories.find(current_->name); memory != state_.memories.end())
     turn.history.insert(turn.history.end(), memory->second.begin(), memory->second.end());
   turn.tools = shared_.tools();
+  turn.resumed = std::exchange(state_.waiting, std::nullopt);
   return turn;
 }
 
@@ -220,19 +229,21 @@ Task<RemoteAnswer> Swarm::hand_over(json::object arguments) {
     answer.output = tool_failure(wanted.error());
     co_return answer;
   }
-  if (next_) {
-    answer.output = tool_failure(conflict("you already hand over to '{}'", next_->to));
+  if (state_.next) {
+    answer.output = tool_failure(conflict("you already hand over to '{}'", state_.next->to));
     co_return answer;
   }
   const auto to = target(wanted->agent);
   if (!to) {
     answer.output = tool_failure(to.error());
-    HandoffResult refused{current_->name, cut_end(wanted->agent, 128), to.error().message(), step_, false};
+    HandoffResult refused{current_->name, cut_end(wanted->agent, 128), to.error().message(), state_.step,
+                          false};
     std::ignore =
         co_await announce(std::move(refused));  // Where nobody listens, the next event ends the run.
     co_return answer;
   }
-  next_ = Handoff{current_->name, (*to)->name, wanted->reason.value_or(""), wanted->context.value_or("")};
+  state_.next =
+      Handoff{current_->name, (*to)->name, wanted->reason.value_or(""), wanted->context.value_or("")};
   answer.output.text = fmt::format("'{}' goes on.", (*to)->name);
   answer.ends_turn = true;
   co_return answer;
@@ -253,14 +264,19 @@ std::string Swarm::others() const {
 }
 
 TeamOutcome Swarm::finished() {
-  outcome_.subtype = limit_.empty() ? subtype_ : "error_max_handoffs";
-  outcome_.limit = limit_;
-  outcome_.text = limit_.empty() ? reply_ : last_answer_;
-  outcome_.final_agent = limit_.empty() || last_speaker_.empty() ? current_->name : last_speaker_;
-  if (!limit_.empty() && last_answer_.empty())
-    outcome_.text = fmt::format("No agent of the team answered before its limit ({}) was reached.", limit_);
-  outcome_.shared_state = shared_.entries();
-  return std::move(outcome_);
+  const auto& last = state_.last_answer;
+  TeamOutcome outcome;
+  outcome.subtype = limit_.empty() ? subtype_ : "error_max_handoffs";
+  outcome.limit = limit_;
+  outcome.text = limit_.empty() ? reply_ : last;
+  outcome.final_agent = limit_.empty() || state_.last_speaker.empty() ? current_->name : state_.last_speaker;
+  if (!limit_.empty() && last.empty())
+    outcome.text = fmt::format("No agent of the team answered before its limit ({}) was reached.", limit_);
+  outcome.handoff_trace = state_.handoff_trace;
+  outcome.agent_outputs = state_.agent_outputs;
+  outcome.shared_state = shared_.entries();
+  outcome.usage = state_.usage;
+  return outcome;
 }
 
 }  // namespace
@@ -276,8 +292,8 @@ std::size_t repeated_cycle(const std::vector<std::pair<std::string, std::string>
 }
 
 Task<Result<TeamOutcome>> run_swarm(const TeamSpec& team, TeamRequest request, MemberRunner& runner,
-                                    SharedState& shared, EventSink sink) {
-  Swarm swarm(team, std::move(request), runner, shared, std::move(sink));
+                                    SharedState& shared, SwarmState& state, EventSink sink) {
+  Swarm swarm(team, std::move(request), runner, shared, state, std::move(sink));
   co_return co_await swarm.run();
 }
 

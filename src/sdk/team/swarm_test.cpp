@@ -17,7 +17,12 @@ struct SwarmTest : testing::TeamTest {
       {"name":"b","description":"Writes."},
       {"name":"c"}]})");
 
-  Result<TeamOutcome> result() { return run(run_swarm(team, request, runner, shared, sink())); }
+  std::optional<SwarmState> state;
+
+  Result<TeamOutcome> result() {
+    if (request.beginning == Beginning::fresh) state.emplace(team, request.message);
+    return run(run_swarm(team, request, runner, shared, *state, sink()));
+  }
   TeamOutcome outcome() { return result().value(); }
 };
 
@@ -251,6 +256,40 @@ TEST(RepeatedCycle, IsFoundInWhateverLength) {
   EXPECT_EQ(repeated_cycle(Moves{ab, ba, ab, ba, ab, ba}, 3), 2U);
   EXPECT_EQ(repeated_cycle(Moves{ba, ab, bc, ca, ab, bc, ca, ab, bc, ca}, 3), 3U);
   EXPECT_EQ(repeated_cycle(Moves{ab, ba, ab, bc, ca, ab, ba}, 3), 0U);
+}
+
+TEST_F(SwarmTest, AnAgentThatWaitsForAPersonGoesOnAtTheVeryCall) {
+  team.members[1].agent.approvals = {"shared_state_set"};
+  model.scripts["a"] = {hands_over("b"), Say{{"I hand over."}}};
+  model.scripts["b"] = {
+      Say{.pieces = {"I keep it."}, .tool = "shared_state_set", .arguments = R"({"key":"k","value":7})"},
+      Say{{"kept"}}};
+
+  ASSERT_TRUE(outcome().is_waiting);
+  const auto written = json::parse(json::serialize(state->write())).value();
+  state = SwarmState::resume(team, written).value();
+  ASSERT_TRUE(state->waiting);
+  EXPECT_EQ(state->waiting->pending.at(0).tool, "shared_state_set");
+  EXPECT_EQ(shared.find("k"), nullptr);
+  testing::approve(*state->waiting);
+  request.beginning = Beginning::decided;
+  const auto result = outcome();
+
+  EXPECT_FALSE(result.is_waiting);
+  EXPECT_EQ(result.text, "kept");
+  EXPECT_EQ(result.final_agent, "b");
+  EXPECT_EQ(result.shared_state.at("k"), json::value(7));
+  EXPECT_EQ(result.handoff_trace.size(), 1U);
+  EXPECT_EQ(system_events("swarm_agent_start").size(), 2U);  // None for the rest of a turn.
+  EXPECT_EQ(runner.started, (std::vector<std::string>{"a", "b", "b"}));
+}
+
+TEST_F(SwarmTest, AStateOfAnotherTeamIsNotResumed) {
+  state.emplace(team, "x");
+  const auto written = state->write();
+  const auto other = team_of(R"({"agents":[{"name":"z"}]})");
+  EXPECT_FALSE(SwarmState::resume(other, written));
+  EXPECT_FALSE(SwarmState::resume(team, json::value("nonsense")));
 }
 
 }  // namespace

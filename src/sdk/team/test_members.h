@@ -70,7 +70,8 @@ class ScriptedModel final : public ChatModel {
   };
 };
 
-// Runs members with run_turn(); their remote tools stand in the ToolBox like any other.
+// Runs members with run_turn(); their remote tools stand in the ToolBox like any other, and wait where the
+// agent's approvals name them.
 class InProcessRunner final : public MemberRunner {
  public:
   explicit InProcessRunner(ChatModel& model) : model_(model) {}
@@ -100,9 +101,20 @@ class InProcessRunner final : public MemberRunner {
       co_return ok();
     };
     TurnInput input{turn.history, turn.prompt};
+    if (turn.resumed)
+      input.resumption =
+          Resumption{turn.resumed->new_messages, turn.resumed->answers, turn.resumed->progress};
     auto outcome = co_await run_turn(turn.agent, std::move(input), model_, box, keep);
     answer.usage = outcome.progress.usage;
-    answer.new_messages = std::move(outcome.new_messages);
+    if (turn.resumed) {
+      answer.usage.input_tokens -= turn.resumed->progress.usage.input_tokens;
+      answer.usage.output_tokens -= turn.resumed->progress.usage.output_tokens;
+    }
+    if (!outcome.pending.empty())
+      answer.waiting =
+          WaitingTurn{std::move(outcome.new_messages), std::move(outcome.pending), outcome.progress};
+    else
+      answer.new_messages = std::move(outcome.new_messages);
     co_return answer;
   }
 
@@ -121,6 +133,15 @@ class InProcessRunner final : public MemberRunner {
   };
   ChatModel& model_;
 };
+
+// Somebody said yes to all that the turn waits for.
+inline void approve(WaitingTurn& turn) {
+  for (const auto& call : turn.pending) {
+    auto& answer = turn.answers.emplace_back();
+    answer.tool_use_id = call.tool_use_id;
+    answer.run = true;
+  }
+}
 
 inline TeamSpec team_of(std::string_view text) {
   const auto document = json::parse(text).value();

@@ -336,10 +336,24 @@ CREATE TABLE run_queue (
 ) STRICT;
 )sql";
 
+// Of teams from before there were versions, the one that they have.
+constexpr const char* kTeamVersions = R"sql(
+CREATE TABLE team_spec_versions (
+  team_id TEXT NOT NULL REFERENCES team_specs (id) ON DELETE CASCADE,
+  version INTEGER NOT NULL,
+  document TEXT NOT NULL,
+  PRIMARY KEY (team_id, version)
+) STRICT;
+INSERT INTO team_spec_versions (team_id, version, document) SELECT id, version, document FROM team_specs;
+
+ALTER TABLE runs ADD COLUMN team_id TEXT;
+ALTER TABLE runs ADD COLUMN team_version INTEGER;
+)sql";
+
 // Version n is the n-th entry. Entries are never changed once released: a change is a new entry.
 constexpr std::array kVersions{kAgents,          kSessions,    kPool,   kAudit,     kIdempotencyKeys,
                                kDeletedSessions, kSharedPools, kBroker, kApprovals, kTeams,
-                               kTriggers,        kForks,       kSkills, kQueue};
+                               kTriggers,        kForks,       kSkills, kQueue,     kTeamVersions};
 
 Result<std::int64_t> integer(Database& db, std::string_view sql) {
   ISA_TRY(const auto value, find_one(db, take_one<std::int64_t>, sql));

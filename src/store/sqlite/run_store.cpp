@@ -10,10 +10,15 @@
 namespace isa::store::sqlite {
 namespace {
 
+constexpr const char* kColumns =
+    "id, session_id, owner_id, agent_config_id, agent_version, team_id, team_version, state, message, "
+    "response, error_code, usage, created_at, started_at, ended_at";
+
 Result<Run> read_run(const Row& row) {
   Run r;
-  ISA_TRYV(take_all(row, 0, r.id, r.session_id, r.owner_id, r.agent_config_id, r.agent_version, r.state,
-                    r.message, r.response, r.error_code, r.usage, r.created_at, r.started_at, r.ended_at));
+  ISA_TRYV(take_all(row, 0, r.id, r.session_id, r.owner_id, r.agent_config_id, r.agent_version, r.team_id,
+                    r.team_version, r.state, r.message, r.response, r.error_code, r.usage, r.created_at,
+                    r.started_at, r.ended_at));
   return r;
 }
 
@@ -39,14 +44,13 @@ Result<void> insert_run(Database& db, const Run& r, const std::optional<QueueEnt
   ISA_TRY(const auto session,
           find_one(db, take_one<SessionId>, "SELECT id FROM sessions WHERE id = ?1", r.session_id));
   if (!session) return not_found("session {} does not exist", r.session_id.value());
-  ISA_TRY(const auto added,
-          change(db,
-                 "INSERT INTO runs (id, session_id, owner_id, agent_config_id, agent_version, state, "
-                 "message, response, "
-                 "error_code, usage, created_at, started_at, ended_at) "
-                 "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) ON CONFLICT DO NOTHING",
-                 r.id, r.session_id, r.owner_id, r.agent_config_id, r.agent_version, r.state, r.message,
-                 r.response, r.error_code, r.usage, r.created_at, r.started_at, r.ended_at));
+  const auto sql = fmt::format(
+      "INSERT INTO runs ({}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) "
+      "ON CONFLICT DO NOTHING",
+      kColumns);
+  ISA_TRY(const auto added, change(db, sql, r.id, r.session_id, r.owner_id, r.agent_config_id,
+                                   r.agent_version, r.team_id, r.team_version, r.state, r.message, r.response,
+                                   r.error_code, r.usage, r.created_at, r.started_at, r.ended_at));
   if (added == 0) return conflict("the run id {} is taken", r.id.value());
   if (!entry) return ok();
   return run(db, "INSERT INTO run_queue (run_id, place, speaks_to, document) VALUES (?1, ?2, ?3, ?4)", r.id,
@@ -96,11 +100,15 @@ Result<void> step(Database& db, const RunId& id, RunState from, RunState to) {
   return run(db, "UPDATE runs SET state = ?2 WHERE id = ?1", id, to);
 }
 
+Result<void> keep_continuation(Database& db, const RunId& id, const json::object& continuation) {
+  return run(db, "INSERT OR REPLACE INTO run_continuations (run_id, document) VALUES (?1, ?2)", id,
+             continuation);
+}
+
 Result<void> suspend_run(Database& db, const RunId& id, const json::object& continuation,
                          const std::vector<Approval>& questions) {
   ISA_TRYV(step(db, id, RunState::running, RunState::waiting));
-  ISA_TRYV(run(db, "INSERT OR REPLACE INTO run_continuations (run_id, document) VALUES (?1, ?2)", id,
-               continuation));
+  ISA_TRYV(keep_continuation(db, id, continuation));
   for (const auto& question : questions) ISA_TRYV(insert_approval(db, question));
   return ok();
 }
@@ -117,12 +125,8 @@ class Runs final : public RunStore {
 
   Task<Result<Run>> find(Identity scope, RunId id) override {
     return engine_.read<Run>([scope = std::move(scope), id = std::move(id)](Database& db) -> Result<Run> {
-      ISA_TRY(
-          auto run,
-          find_one(db, read_run,
-                   "SELECT id, session_id, owner_id, agent_config_id, agent_version, state, message, "
-                   "response, error_code, usage, created_at, started_at, ended_at FROM runs WHERE id = ?1",
-                   id));
+      ISA_TRY(auto run,
+              find_one(db, read_run, fmt::format("SELECT {} FROM runs WHERE id = ?1", kColumns), id));
       if (!run || (run->owner_id != scope.user && !is_platform(scope))) return no_such(id);
       return *std::move(run);
     });
@@ -134,9 +138,7 @@ class Runs final : public RunStore {
           ISA_TRYV(require_session(db, scope, session));
           return find_all(
               db, read_run,
-              "SELECT id, session_id, owner_id, agent_config_id, agent_version, state, message, response, "
-              "error_code, usage, created_at, started_at, ended_at FROM runs WHERE session_id = ?1 "
-              "ORDER BY created_at, id",
+              fmt::format("SELECT {} FROM runs WHERE session_id = ?1 ORDER BY created_at, id", kColumns),
               session);
         });
   }
@@ -195,6 +197,14 @@ class Runs final : public RunStore {
         [id = std::move(id)](Database& db) { return step(db, id, RunState::waiting, RunState::running); });
   }
 
+  Task<Result<void>> checkpoint(RunId id, json::object continuation) override {
+    return engine_.write<void>(
+        [id = std::move(id), continuation = std::move(continuation)](Database& db) -> Result<void> {
+          ISA_TRYV(step(db, id, RunState::running, RunState::running));
+          return keep_continuation(db, id, continuation);
+        });
+  }
+
   Task<Result<std::optional<json::object>>> continuation(RunId id) override {
     return engine_.read<std::optional<json::object>>([id = std::move(id)](Database& db) {
       return find_one(db, take_one<json::object>, "SELECT document FROM run_continuations WHERE run_id = ?1",
@@ -222,12 +232,11 @@ class Runs final : public RunStore {
 
   Task<Result<std::vector<Run>>> unfinished() override {
     return engine_.read<std::vector<Run>>([](Database& db) {
-      return find_all(
-          db, read_run,
-          "SELECT id, session_id, owner_id, agent_config_id, agent_version, state, message, response, "
-          "error_code, usage, created_at, started_at, ended_at FROM runs "
-          "LEFT JOIN run_queue ON run_queue.run_id = runs.id WHERE state IN ('queued', 'running', 'waiting') "
-          "ORDER BY state = 'queued', coalesce(place, 0), created_at, id");
+      return find_all(db, read_run,
+                      fmt::format("SELECT {} FROM runs LEFT JOIN run_queue ON run_queue.run_id = runs.id "
+                                  "WHERE state IN ('queued', 'running', 'waiting') "
+                                  "ORDER BY state = 'queued', coalesce(place, 0), created_at, id",
+                                  kColumns));
     });
   }
 
