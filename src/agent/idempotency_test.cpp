@@ -161,10 +161,10 @@ TEST(Idempotency, AnEventIsSeenOnceByEveryTrigger) {
 
     // A crash after it was seen, and before that was answered.
     const std::string seed = "01jd3k9q8x7m6n5p4r3s2t1v0w";
-    const auto cut_off = keyed("/api/v1/agents/events", R"({"type":"e","data":{"n":2}})", "cut off");
+    const auto cut_off = keyed("/api/v1/agents/events", R"({"type":"e","data":{"n":2}})", "cut-off");
     co_await claim_for_a_dead_process(p, cut_off, seed);
     const auto seen = json::parse((co_await p.send(cut_off)).body).value();
-    auto other = keyed("/api/v1/agents/events", R"({"type":"e","data":{"n":2}})", "the same");
+    auto other = keyed("/api/v1/agents/events", R"({"type":"e","data":{"n":2}})", "the-same");
     co_await claim_for_a_dead_process(p, other, seed);
     const auto again = json::parse((co_await p.send(other)).body).value();
     EXPECT_EQ(again.at("triggers").as_array().size(), 2u);
