@@ -11,6 +11,18 @@
 namespace isa::agent {
 namespace {
 
+// Nothing that was asked for is left out in silence.
+Result<void> check_sandbox(const sdk::team::Member& member, store::ExecutionEnv env, std::size_t position) {
+  if (member.sandbox != sdk::team::MemberSandbox::own || env != store::ExecutionEnv::cloud_shared)
+    return ok();
+  return validation_error(
+             "/agents/{}/sandbox: the member '{}' runs in env cloud_shared, which has no sandbox; leave "
+             "'own' out "
+             "or use env cloud_pool",
+             position, member.name)
+      .with_param(fmt::format("/agents/{}/sandbox", position));
+}
+
 // A task's tools are some of its agent's; of a config that is known only now.
 Result<void> check_task_tools(const sdk::team::TeamSpec& spec) {
   for (const auto& task : spec.tasks) {
@@ -87,6 +99,8 @@ Task<Result<std::shared_ptr<const TeamPlan>>> TeamPlanner::plan(Identity who, Wa
     auto& where = plan->places[member.name];
     where.env = env;
     ISA_CO_TRYV(co_await place(who, member, where));
+    ISA_CO_TRYV(
+        check_sandbox(member, where.env, static_cast<std::size_t>(&member - plan->spec.members.data())));
     // A custom agent brings its own choice of model.
     if (where.env != store::ExecutionEnv::deployment) models.insert(member.agent.model);
   }

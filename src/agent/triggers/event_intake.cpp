@@ -136,7 +136,7 @@ Task<Result<EventVerdict>> EventIntake::hear(const Listener& listener, const Eve
   verdict.fired = true;
   verdict.firing_id = (*firing)->id;
   verdict.run_id = (*firing)->run_id;
-  runner_.launch(**std::move(firing));
+  co_await runner_.launch_and_wait(**std::move(firing));
   co_return verdict;
 }
 
@@ -209,7 +209,7 @@ Task<Result<EventVerdict>> EventIntake::webhook(store::TriggerId id, std::string
   verdict.fired = true;
   verdict.firing_id = (*firing)->id;
   verdict.run_id = (*firing)->run_id;
-  runner_.launch(**std::move(firing));
+  co_await runner_.launch_and_wait(**std::move(firing));
   co_return verdict;
 }
 

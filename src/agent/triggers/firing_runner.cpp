@@ -12,6 +12,7 @@ using store::FiringState;
 // A run that the platform has no room for is offered again, for about five minutes.
 constexpr int kAttempts = 20;
 constexpr std::chrono::seconds kAttemptWait{15};
+constexpr std::chrono::seconds kBeginWait{2};
 
 FiringState state_of(const RunEnding& ending) {
   if (ending.state == store::RunState::succeeded) return FiringState::succeeded;
@@ -57,16 +58,40 @@ Task<Result<store::Trigger>> FiringRunner::trigger_of(const store::Firing& firin
   co_return co_await parts_.triggers.find(platform(), firing.trigger_id);
 }
 
+class FiringRunner::Beginning {
+ public:
+  Beginning(FiringRunner& runner, RunId run) : runner_(runner), run_(std::move(run)) {
+    runner_.beginning_.insert(run_);
+  }
+  Beginning(const Beginning&) = delete;
+  ~Beginning() { over(); }
+  void over() {
+    if (runner_.beginning_.erase(run_) > 0) runner_.changed_.notify();
+  }
+
+ private:
+  FiringRunner& runner_;
+  RunId run_;
+};
+
+Task<void> FiringRunner::launch_and_wait(store::Firing firing) {
+  const auto run = firing.run_id;
+  launch(std::move(firing));
+  const auto deadline = Deadline::after(kBeginWait);
+  while (beginning_.contains(run) && !deadline.passed()) co_await changed_.wait(deadline);
+}
+
 void FiringRunner::launch(store::Firing firing) {
   auto name = "firing " + firing.id.value();
-  runs_.spawn(std::move(name), drive(std::move(firing)));
+  auto beginning = std::make_unique<Beginning>(*this, firing.run_id);
+  runs_.spawn(std::move(name), drive(std::move(firing), std::move(beginning)));
 }
 
 Task<void> FiringRunner::stop() {
   co_await runs_.stop();
 }
 
-Task<void> FiringRunner::drive(store::Firing firing) {
+Task<void> FiringRunner::drive(store::Firing firing, std::unique_ptr<Beginning> beginning) {
   const auto trigger = co_await trigger_of(firing);
   if (!trigger) {
     // Deleted meanwhile, and the firing with it. Otherwise the next start finds it.
@@ -75,7 +100,8 @@ Task<void> FiringRunner::drive(store::Firing firing) {
                  {{"firing_id", firing.id.value()}, {"detail", trigger.error().detail()}});
     co_return;
   }
-  if (auto ended = co_await outcome(*trigger, firing)) co_await conclude(firing, *std::move(ended));
+  if (auto ended = co_await outcome(*trigger, firing, *beginning))
+    co_await conclude(firing, *std::move(ended));
 }
 
 Task<void> FiringRunner::follow(store::Firing firing, std::shared_ptr<LiveRun> run) {
@@ -100,7 +126,8 @@ Task<std::optional<FiringRunner::Outcome>> FiringRunner::end_of(std::shared_ptr<
 }
 
 Task<std::optional<FiringRunner::Outcome>> FiringRunner::outcome(const store::Trigger& trigger,
-                                                                 const store::Firing& firing) {
+                                                                 const store::Firing& firing,
+                                                                 Beginning& beginning) {
   const auto agent = co_await check_agent(trigger);
   if (!agent) {
     const auto kind = agent.error().kind();
@@ -109,6 +136,7 @@ Task<std::optional<FiringRunner::Outcome>> FiringRunner::outcome(const store::Tr
   }
   for (int attempt = 1;; ++attempt) {
     auto run = co_await begin(trigger, firing);
+    beginning.over();
     if (run) co_return co_await end_of(*std::move(run));
     if (!is_retryable(run.error().kind()) || attempt == kAttempts)
       co_return Outcome{FiringState::failed, run.error().message(), false};

@@ -3,6 +3,9 @@
 #include "agent/chat_planner.h"
 #include "agent/run_engine.h"
 #include "agent/triggers/life.h"
+#include "base/signal.h"
+
+#include <set>
 
 namespace isa::agent {
 
@@ -24,11 +27,14 @@ class FiringRunner {
     RunEngine& engine;
   };
   FiringRunner(asio::any_io_executor executor, Parts parts, TriggerPolicy policy)
-      : parts_(parts), policy_(policy), runs_(std::move(executor)) {}
+      : parts_(parts), policy_(policy), changed_(executor), runs_(executor) {}
 
   // After recover_runs(): what became of the firings that had not ended when the process before this one did.
   Task<Result<void>> recover();
   void launch(store::Firing firing);
+  // The same, and waits until the run is there to be looked at, or cannot begin, or for a short while:
+  // whoever is told of the run may ask for it at once.
+  Task<void> launch_and_wait(store::Firing firing);
   // Those under way stay open in the store; recover() of the next start looks at them.
   Task<void> stop();
 
@@ -44,10 +50,12 @@ class FiringRunner {
     std::string error;
     bool is_final = false;  // No run of this trigger can ever begin.
   };
-  Task<void> drive(store::Firing firing);
+  class Beginning;
+  Task<void> drive(store::Firing firing, std::unique_ptr<Beginning> beginning);
   Task<Result<std::shared_ptr<LiveRun>>> begin(const store::Trigger& trigger, const store::Firing& firing);
   // Nothing when this process lets go of the run, which waits for a person: the firing stays open with it.
-  Task<std::optional<Outcome>> outcome(const store::Trigger& trigger, const store::Firing& firing);
+  Task<std::optional<Outcome>> outcome(const store::Trigger& trigger, const store::Firing& firing,
+                                       Beginning& beginning);
   Task<std::optional<Outcome>> end_of(std::shared_ptr<LiveRun> run);
   Task<void> follow(store::Firing firing, std::shared_ptr<LiveRun> run);
   Task<void> conclude(const store::Firing& firing, Outcome ended);
@@ -57,6 +65,8 @@ class FiringRunner {
 
   Parts parts_;
   TriggerPolicy policy_;
+  std::set<RunId> beginning_;  // Runs that are not in the store yet.
+  Signal changed_;             // One of those is, or never will be.
   TaskGroup runs_;
 };
 

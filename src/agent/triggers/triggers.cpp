@@ -124,7 +124,7 @@ Task<Result<store::Firing>> Triggers::fire(Identity who, store::TriggerId id, st
   };
   ISA_CO_TRY(auto made, co_await parts_.triggers.step(id, std::move(decide)));
   if (!made) co_return internal_error("a test made no firing");
-  runner_.launch(*made);
+  co_await runner_.launch_and_wait(*made);
   co_return *std::move(made);
 }
 
