@@ -205,3 +205,47 @@ describe('what is said to a run that waits for a person', () => {
     assert.equal(words.filter((word) => word === 'say "my own run"').length, 1);
   });
 });
+
+describe('a message that was handed to a running turn, whose platform is killed', () => {
+  let platform;
+  let ada;
+  before(async () => {
+    platform = await Platform.up({ settings: { 'pool.agent.warm': '0', 'model.demo.delay': '5ms' } });
+    ada = platform.as('ada');
+  });
+  after(() => platform.stopAndLeaveNothing());
+
+  const moments = {
+    'before it was heard': ({ type }) => type === 'text',
+    'when it was heard': ({ metadata }) => metadata.event === 'steered',
+    'at the end of the answer': ({ type }) => type === 'result',
+  };
+  for (const [when, is] of Object.entries(moments))
+    test(`is said once: killed ${when}`, async () => {
+      const stream = await ada.chat({ message: 'count to 60' });
+      const seen = await stream.takeUntil(({ type }) => type === 'text');
+      const { run_id: run, session_id: session } = seen[0];
+      const [{ run_id: queued }] = await (
+        await ada.chat({ session_id: session, message: 'say "mine"' })
+      ).takeUntil(({ metadata }) => metadata.event === 'queued');
+      const answer = await ada.post(`/api/v1/agents/runs/${queued}/steer`);
+      assert.equal(answer.json.status, 'taken', answer.text);
+      await (await ada.events(run, { lastId: seen.at(-1).id })).takeUntil(is);
+      await platform.kill();
+      await platform.start();
+      ada = platform.as('ada');
+
+      const first = await (await ada.events(run)).all();
+      const own = await (await ada.events(queued)).all();
+      expectWhole(first);
+      expectWhole(own);
+      const wasHeard = first.some(({ metadata }) => metadata.queued_run_id === queued);
+      const { subtype } = find(own, 'result').metadata;
+      assert.equal(subtype, wasHeard ? 'steered' : 'success');
+      const { messages } = (await ada.get(`/api/v1/agents/sessions/${session}/messages`)).json;
+      const words = messages
+        .filter(({ message }) => message.role === 'user')
+        .map(({ message }) => message.parts[0].text);
+      assert.deepEqual(words, ['count to 60', 'say "mine"']);
+    });
+});
