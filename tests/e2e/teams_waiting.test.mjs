@@ -113,6 +113,10 @@ describe('tasks in a sandbox', { skip: noSandbox }, () => {
     const exported = await ada.api.get(`/api/v1/agents/sessions/${seen[0].session_id}/export`);
     assert.equal(exported.status, 200);
     assert.equal(exported.json.runs[0].run.state, 'waiting');
+    for (const point of [{ run_id: seen[0].run_id }, { after_event: seen.at(-1).id }]) {
+      const fork = await ada.api.post(`/api/v1/agents/sessions/${seen[0].session_id}/fork`, point);
+      assert.equal(fork.status, 409, fork.text);
+    }
     const removed = await platform.internal('pool').delete(`/api/v1/pools/agent/${first}`);
     assert.equal(removed.status, 200, removed.text);
 
