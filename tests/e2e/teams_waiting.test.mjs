@@ -4,52 +4,9 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 
 import { noSandbox, Platform, until } from './harness.mjs';
-import { expectPaired, expectWhole, find, raw, results, systemEvent, textOf } from './events.mjs';
-import { EventStream } from './http.mjs';
+import { expectPaired, expectWhole, find, results, systemEvent, textOf } from './events.mjs';
+import { asks, changes, client, demo, isQuestion, plays, states } from './team_client.mjs';
 import { uniqueSleep } from './traces.mjs';
-
-const isQuestion = ({ type }) => type === 'hil_request';
-const demo = (name, more = {}) => ({ name, model_id: 'builtin/demo', ...more });
-const asks = (name, more = {}) =>
-  demo(name, { mode: 'COLLABORATIVE', tools: ['bash_execute'], approvals: [{ match: 'bash_execute' }], ...more });
-const plays = (name, script, more) => asks(name, { system_prompt: `You are ${name}. <script>${script}</script>`, ...more });
-const states = (tasks) => Object.fromEntries(tasks.map(({ task_id, state }) => [task_id, state]));
-const changes = (events) =>
-  events
-    .filter(({ metadata }) => metadata.event === 'dag_task')
-    .map(({ metadata }) => `${metadata.task_id}:${metadata.state}`);
-
-// The runs of teams as one user sees them.
-function client(platform, user = 'ada') {
-  const api = platform.as(user);
-  const open = (body) =>
-    EventStream.open(`${platform.endpoints.agent}/api/v1/agents/swarm/stream`, {
-      method: 'POST',
-      headers: { 'user-id': user },
-      body: { prompt: 'Go.', ...body },
-    });
-  const tasks = (agents, list, more) => open({ env: 'cloud_pool', routing_type: 'dag', agents, tasks: list, ...more });
-  // The events until so many questions were asked.
-  const asked = async (stream, count = 1) =>
-    (await stream).takeUntil((_, all) => all.filter(isQuestion).length === count);
-  const decide = async (event, body, status = 200) => {
-    const path = `/api/v1/agents/runs/${event.run_id}/approvals/${event.metadata.request_id}`;
-    const answer = await api.post(path, body);
-    assert.equal(answer.status, status, answer.text);
-    return answer.json;
-  };
-  const rest = async (seen) => {
-    const events = await (await api.events(seen[0].run_id)).all();
-    assert.deepEqual(raw(events.slice(0, seen.length)), raw(seen), 'what was seen is still so');
-    expectWhole(events);
-    expectPaired(events);
-    return events;
-  };
-  const inbox = async () => (await api.get('/api/v1/agents/approvals')).json.approvals;
-  const run = async (seen) => (await api.get(`/api/v1/agents/runs/${seen[0].run_id}`)).json;
-  const leave = (seen) => api.delete(`/api/v1/agents/sessions/${seen[0].session_id}`);
-  return { api, open, tasks, asked, decide, rest, inbox, run, leave };
-}
 
 describe('tasks in a sandbox', { skip: noSandbox }, () => {
   let platform;
@@ -156,6 +113,10 @@ describe('tasks in a sandbox', { skip: noSandbox }, () => {
     const exported = await ada.api.get(`/api/v1/agents/sessions/${seen[0].session_id}/export`);
     assert.equal(exported.status, 200);
     assert.equal(exported.json.runs[0].run.state, 'waiting');
+    for (const point of [{ run_id: seen[0].run_id }, { after_event: seen.at(-1).id }]) {
+      const fork = await ada.api.post(`/api/v1/agents/sessions/${seen[0].session_id}/fork`, point);
+      assert.equal(fork.status, 409, fork.text);
+    }
     const removed = await platform.internal('pool').delete(`/api/v1/pools/agent/${first}`);
     assert.equal(removed.status, 200, removed.text);
 
