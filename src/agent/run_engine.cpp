@@ -259,7 +259,9 @@ Task<void> RunEngine::begin(LiveRun& run) {
 // Every way out of a turn becomes a value here. It may be cancelled at any co_await.
 Task<void> RunEngine::turn(LiveRun& run) {
   try {
-    if (auto done = co_await execute(run); !done) run.turn_error = std::move(done).error();
+    // One that was told to stop did not fail.
+    if (auto done = co_await execute(run); !done && run.stop == StopReason::none)
+      run.turn_error = std::move(done).error();
   } catch (const boost::system::system_error& e) {
     if (e.code() != asio::error::operation_aborted || run.stop == StopReason::none)
       run.turn_error = internal_error("the run failed because of an internal error").with_detail(e.what());
