@@ -94,10 +94,11 @@ struct LiveRun {
   bool is_revived = false;             // It had begun when the platform was started.
   std::int64_t place = 0;              // In its session's queue: smaller comes first.
   std::optional<Speech> speech;        // While it waits there.
-  std::vector<Word> unheard;           // In the order in which it was said.
-  std::optional<RunEnding> ending;     // Set when it is over and stored, or when this process lets go of it.
-  Signal changed;                      // stop, accepted, ending, or the run's place in its session's queue.
-  TaskGroup turn;                      // The turn itself: what a stop cancels.
+  bool is_kept = false;       // The store has how far its team's tasks are: the next start goes on there.
+  std::vector<Word> unheard;  // In the order in which it was said.
+  std::optional<RunEnding> ending;  // Set when it is over and stored, or when this process lets go of it.
+  Signal changed;                   // stop, accepted, ending, or the run's place in its session's queue.
+  TaskGroup turn;                   // The turn itself: what a stop cancels.
 };
 
 }  // namespace isa::agent

@@ -101,6 +101,7 @@ void RunEngine::revive(WaitingRun waiting, Continuation from) {
   run->place = waiting.place;
   if (waiting.speaks_to && registry_.find(*waiting.speaks_to)) run->speech = Speech{.to = *waiting.speaks_to};
   run->is_revived = run->row.state != store::RunState::queued;
+  run->is_kept = run->row.state == store::RunState::running;
   if (run->is_revived) run->recorder.restore(waiting.events);
   run->asked = asked_in(waiting.events);
   run->stream.restore(std::move(waiting.events));
@@ -180,7 +181,8 @@ Task<void> RunEngine::live(LiveRun& run) {
     co_await run.turn.join();
   }
   const bool waits = run.is_waiting() || (is_queued(run) && !run.turn_error && !run.order.ends_with_reader);
-  if (waits && run.stop == StopReason::platform)
+  const bool has_tasks_left = run.is_kept && !run.turn_error && !run.recorder.terminal();
+  if ((waits || has_tasks_left) && run.stop == StopReason::platform)
     co_await let_go(run);
   else
     co_await finish(run);
@@ -189,9 +191,11 @@ Task<void> RunEngine::live(LiveRun& run) {
 // The store has all that the next start needs.
 Task<void> RunEngine::let_go(LiveRun& run) {
   log::info("run.waits_on", {{"run_id", run.id.value()}, {"trace_id", run.order.trace.id()}});
+  const auto* where = is_queued(run)     ? "waits in its session's queue"
+                      : run.is_waiting() ? "waits for a decision"
+                                         : "has tasks left";
   auto stopped =
-      service_unavailable("the platform stops while the run waits {}; it goes on when the platform is back",
-                          is_queued(run) ? "in its session's queue" : "for a decision");
+      service_unavailable("the platform stops while the run {}; it goes on when the platform is back", where);
   co_await run.stream.let_go();
   run.ending = ending_of({.error = std::move(stopped)});
 }
@@ -366,7 +370,9 @@ Task<Result<void>> RunEngine::cut_off_calls(LiveRun& run) {
 Task<Result<void>> RunEngine::keep(LiveRun& run, json::object team_state) {
   run.record.team_state = std::move(team_state);
   auto continuation = write_continuation(run, {});
-  co_return co_await parts_.runs.checkpoint(run.id, std::move(continuation));
+  auto kept = co_await parts_.runs.checkpoint(run.id, std::move(continuation));
+  run.is_kept = kept.has_value();
+  co_return kept;
 }
 
 Task<void> RunEngine::finish(LiveRun& run) {
