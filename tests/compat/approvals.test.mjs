@@ -1,11 +1,11 @@
 // What waits for people, with models that speak real dialects: edits, questions, plans, several calls of one answer.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 
-import { createAgent, noSandbox, Platform, until } from '../e2e/harness.mjs';
+import { createAgent, noSandbox, until } from '../e2e/harness.mjs';
 import { expectPaired, expectWhole, find, results, systemEvent, textOf } from '../e2e/events.mjs';
-import { upstreamSettings } from './platform.mjs';
-import { calls, dialects, lastRequest, requestsWith, says, startScripted } from './script.mjs';
+import { calls, dialects, lastRequest, requestsWith, says } from './script.mjs';
+import { ada, decide, killAndStart, mock, useScripts, wholeOf } from './scripted.mjs';
 
 const plan = { title: 'Tea', steps: [{ title: 'boil water' }, { title: 'wait' }] };
 const scripts = {
@@ -34,36 +34,14 @@ const scripts = {
 };
 
 const isQuestion = ({ type }) => type === 'hil_request';
-let mock, platform, ada;
-before(async () => {
-  mock = await startScripted(scripts);
-  platform = await Platform.up({ settings: { ...upstreamSettings(mock), ...(noSandbox && { 'pool.agent.warm': '0' }) } });
-  ada = platform.as('ada');
-});
-after(async () => {
-  await platform?.stopAndLeaveNothing();
-  await mock?.stop();
-});
+useScripts(scripts);
 
-const decide = ({ run_id: run, metadata }, body) =>
-  ada.post(`/api/v1/agents/runs/${run}/approvals/${metadata.request_id}`, body);
-async function wholeOf(run) {
-  const events = await (await ada.events(run)).all();
-  expectWhole(events);
-  expectPaired(events);
-  return events;
-}
 async function ask(agent, message, count = 1) {
   let asked = 0;
   const stream = await ada.chat({ agent_config_id: agent.id, message });
   const seen = await stream.takeUntil((event) => isQuestion(event) && ++asked === count);
   return { questions: seen.filter(isQuestion), run: seen[0].run_id };
 }
-const restart = async () => {
-  await platform.kill();
-  await platform.start();
-  ada = platform.as('ada');
-};
 
 for (const [dialect, model_id] of Object.entries(dialects)) {
   const agentOf = (fields) => createAgent(ada, { model_id, mode: 'COLLABORATIVE', ...fields });
@@ -83,7 +61,7 @@ for (const [dialect, model_id] of Object.entries(dialects)) {
     const agent = await agentOf({ tools: ['bash_execute', 'get_current_time'] });
     const { questions, run } = await ask(agent, 'two at once', 2);
     await decide(questions[0], { decision: 'deny', text: 'not that one' });
-    await restart();
+    await killAndStart();
     await decide(questions[1], { decision: 'approve' });
     const events = await wholeOf(run);
     const [denied, ran, time] = results(events);
@@ -112,7 +90,7 @@ for (const [dialect, model_id] of Object.entries(dialects)) {
       const { questions, run } = await ask(agent, 'which colour');
       assert.equal(questions[0].content, 'Which colour?');
       assert.deepEqual(questions[0].metadata.options, ['red', 'blue']);
-      await restart();
+      await killAndStart();
       assert.equal((await decide(questions[0], { decision: 'approve', text: 'blue' })).status, 200);
       assert.equal(textOf(await wholeOf(run)), 'You like blue');
     });
@@ -157,7 +135,7 @@ for (const [dialect, model_id] of Object.entries(dialects)) {
       });
       assert.equal(checkpoint.kind, 'review');
       assert.deepEqual(checkpoint.args.steps, [{ id: '2', status: 'done' }]);
-      await restart();
+      await killAndStart();
       const decided = await ada.post(`/api/v1/agents/runs/${run}/approvals/${checkpoint.request_id}`, decision);
       assert.equal(decided.status, 200, decided.text);
       assert.equal(textOf(await wholeOf(run)), answer);

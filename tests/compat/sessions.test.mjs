@@ -3,10 +3,10 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { createAgent, noSandbox, Platform, until } from '../e2e/harness.mjs';
-import { expectPaired, expectWhole, find, results, systemEvent, textOf } from '../e2e/events.mjs';
-import { upstreamSettings } from './platform.mjs';
-import { calls, dialects, lastRequest, requestsWith, says, startScripted } from './script.mjs';
+import { createAgent, noSandbox, until } from '../e2e/harness.mjs';
+import { expectPaired, find, results, systemEvent, textOf } from '../e2e/events.mjs';
+import { calls, dialects, lastRequest, says } from './script.mjs';
+import { ada, decide, killAndStart, mock, useScripts, wholeOf } from './scripted.mjs';
 
 const isQuestion = ({ type }) => type === 'hil_request';
 let gate; // What the model waits for before it answers.
@@ -24,25 +24,7 @@ const scripts = {
   'go on': [says('I went on.')],
 };
 
-let mock, platform, ada;
-before(async () => {
-  mock = await startScripted(scripts);
-  platform = await Platform.up({ settings: { ...upstreamSettings(mock), ...(noSandbox && { 'pool.agent.warm': '0' }) } });
-  ada = platform.as('ada');
-});
-after(async () => {
-  await platform?.stopAndLeaveNothing();
-  await mock?.stop();
-});
-
-const decide = ({ run_id: run, metadata }, body) =>
-  ada.post(`/api/v1/agents/runs/${run}/approvals/${metadata.request_id}`, body);
-async function wholeOf(run) {
-  const events = await (await ada.events(run)).all();
-  expectWhole(events);
-  expectPaired(events);
-  return events;
-}
+useScripts(scripts);
 
 for (const [dialect, model_id] of Object.entries(dialects))
   for (const env of ['cloud_shared', 'cloud_pool']) {
@@ -103,9 +85,7 @@ for (const [dialect, model_id] of Object.entries(dialects))
       await until('the turn to wait', async () => (await state()) === 'waiting');
       const word = await ada.post(`/api/v1/agents/runs/${seen[0].run_id}/steer`, { message: 'in French' });
       assert.equal(word.json.status, 'kept', word.text);
-      await platform.kill();
-      await platform.start();
-      ada = platform.as('ada');
+      await killAndStart();
       await decide(seen.at(-1), { decision: 'approve', text: 'yes' });
       assert.equal(textOf(await wholeOf(seen[0].run_id)), 'Il est tard.');
       // In Anthropic's dialect both stand in one message, of which aimock shows the text first.

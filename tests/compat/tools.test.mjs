@@ -1,12 +1,12 @@
 // Tools whose effect outlives one call, used by models that speak real dialects: background shells, memory, files; and
 // what a model is shown and told, however short a message is.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 
-import { createAgent, noSandbox, Platform } from '../e2e/harness.mjs';
+import { createAgent, noSandbox } from '../e2e/harness.mjs';
 import { expectPaired, expectWhole, results, systemEvent, textOf } from '../e2e/events.mjs';
-import { upstreamSettings } from './platform.mjs';
-import { calls, dialects, lastRequest, requestsWith, says, startScripted } from './script.mjs';
+import { calls, dialects, lastRequest, requestsWith, says } from './script.mjs';
+import { ada, killAndStart, mock, useScripts } from './scripted.mjs';
 
 const idOf = (result) => JSON.parse(result).shell_id;
 const scripts = {
@@ -44,16 +44,7 @@ const scripts = {
 const short = ['hi', 'which', 'nothing', 'ok', 'no, wait', 'think', 'thanks'];
 for (const word of short) scripts[`${word}.`] = [calls(['get_current_time']), () => says(`It is late (${word}).`)];
 
-let mock, platform, ada;
-before(async () => {
-  mock = await startScripted(scripts);
-  platform = await Platform.up({ settings: { ...upstreamSettings(mock), ...(noSandbox && { 'pool.agent.warm': '0' }) } });
-  ada = platform.as('ada');
-});
-after(async () => {
-  await platform?.stopAndLeaveNothing();
-  await mock?.stop();
-});
+useScripts(scripts);
 
 async function conversation(model_id, tools, fields = {}) {
   const agent = await createAgent(ada, { model_id, tools, ...fields });
@@ -82,9 +73,7 @@ for (const [dialect, model_id] of Object.entries(dialects)) {
     test(`${dialect}: what is remembered is found in the next turn, over kill -9 (${env})`, { skip: env === 'cloud_pool' && noSandbox }, async () => {
       const say = await conversation(model_id, ['memory_store', 'memory_search'], { env });
       assert.equal(textOf(await say('remember the cat')), 'I will.');
-      await platform.kill();
-      await platform.start();
-      ada = platform.as('ada');
+      await killAndStart();
       assert.equal(textOf(await say('who is the cat')), 'The cat is called Minka.');
     });
 

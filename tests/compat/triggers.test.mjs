@@ -2,13 +2,13 @@
 // and what they were fired by, as data.
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 
-import { createAgent, noSandbox, Platform, until } from '../e2e/harness.mjs';
+import { createAgent, noSandbox, until } from '../e2e/harness.mjs';
 import { expectPaired, expectWhole, find, results } from '../e2e/events.mjs';
 import { request } from '../e2e/http.mjs';
-import { upstreamSettings } from './platform.mjs';
-import { calls, dialects, requestsWith, says, startScripted } from './script.mjs';
+import { calls, dialects, requestsWith, says } from './script.mjs';
+import { ada, killAndStart, mock, platform, useScripts } from './scripted.mjs';
 
 const kTriggers = '/api/v1/agents/triggers';
 const scripts = {
@@ -17,16 +17,7 @@ const scripts = {
   'may I restart': [calls(['get_current_time']), ([time]) => says(`Decided: ${time}`)],
 };
 
-let mock, platform, ada;
-before(async () => {
-  mock = await startScripted(scripts);
-  platform = await Platform.up({ settings: { ...upstreamSettings(mock), ...(noSandbox && { 'pool.agent.warm': '0' }) } });
-  ada = platform.as('ada');
-});
-after(async () => {
-  await platform?.stopAndLeaveNothing();
-  await mock?.stop();
-});
+useScripts(scripts);
 
 async function createTrigger(agent, fields) {
   const answer = await ada.post(kTriggers, { name: 't', agent_config_id: agent.id, ...fields });
@@ -93,9 +84,7 @@ for (const [dialect, model_id] of Object.entries(dialects))
         const { approvals } = (await ada.get(`/api/v1/agents/runs/${run}/approvals`)).json;
         return approvals?.length > 0 && approvals;
       });
-      await platform.kill();
-      await platform.start();
-      ada = platform.as('ada');
+      await killAndStart();
       const decided = await ada.post(`/api/v1/agents/runs/${run}/approvals/${question.request_id}`, { decision: 'approve' });
       assert.equal(decided.status, 200, decided.text);
       const { firing, events } = await firingOf(trigger);
