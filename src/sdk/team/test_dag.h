@@ -22,7 +22,8 @@ struct DagTest : TeamTest {
     }
     auto spec = json::parse(fmt::format(R"({{"agents":[{}],"tasks":{}{}}})", agents, list, more)).value();
     for (auto& task : spec.at("tasks").as_array())
-      if (!task.as_object().contains("agent")) task.as_object()["agent"] = task.at("id");
+      if (!task.as_object().contains("agent"))
+        task.as_object()["agent"] = std::string(task.at("id").as_string());
     team = read_team(spec.get_object()).value();
     state.emplace(team.tasks);
   }

@@ -72,9 +72,14 @@ Result<bool> Statement::step() {
   }
 }
 
+// Looks up a std::string without making one.
+struct TextHash : std::hash<std::string_view> {
+  using is_transparent = void;
+};
+
 struct Database::Connection {
   sqlite3* handle = nullptr;
-  std::unordered_map<std::string_view, sqlite3_stmt*> statements;
+  std::unordered_map<std::string, sqlite3_stmt*, TextHash, std::equal_to<>> statements;
 
   Connection() = default;
   Connection(const Connection&) = delete;
@@ -115,7 +120,7 @@ Statement Database::prepare(std::string_view sql) {
   if (sqlite3_prepare_v3(handle, sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT,
                          &statement, nullptr) != SQLITE_OK)
     return Statement(handle, nullptr, failure_of(handle));
-  connection_->statements.emplace(sql, statement);
+  connection_->statements.emplace(std::string(sql), statement);
   return Statement(handle, statement, std::nullopt);
 }
 

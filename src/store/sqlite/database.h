@@ -67,7 +67,7 @@ class Database {
 
   // Statements without parameters whose rows do not matter.
   Result<void> execute(const char* sql);
-  // Compiled at first use and kept. `sql` must be a literal: the cache refers to it.
+  // Compiled at first use and kept: `sql` is one of a few texts, and values are bound, never written into it.
   Statement prepare(std::string_view sql);
   // Rows that the last statement inserted, updated or deleted.
   std::int64_t changes() const;
