@@ -5,6 +5,7 @@
 #include "agent/run_ending.h"
 #include "agent/turn_recorder.h"
 #include "base/log.h"
+#include "store/scope.h"
 
 #include <map>
 #include <set>
@@ -93,9 +94,24 @@ class Writer {
   Events& events_;
 };
 
+// What a run says first, of one that the crash kept from saying it. `has_earlier`: its session has had a run
+// before.
+sdk::Event session_start(const store::Run& run, bool has_earlier) {
+  sdk::Event event{sdk::EventType::session_start, "", {}};
+  event.metadata["agent_id"] = run.agent_config_id ? json::value(run.agent_config_id->value()) : nullptr;
+  event.metadata["agent_version"] = run.agent_version ? json::value(*run.agent_version) : nullptr;
+  event.metadata["resumed"] = has_earlier;
+  return event;
+}
+
+Task<Result<bool>> has_earlier(store::RunStore& runs, const store::Run& run) {
+  Identity platform{.user = UserId(std::string(store::kPlatformUser)), .orgs = {}, .is_internal = true};
+  ISA_CO_TRY(const auto all, co_await runs.list(std::move(platform), run.session_id));
+  co_return !all.empty() && all.front().id != run.id;
+}
+
 void complete(const store::Run& run, Remains& remains, RunEnding& ending, StopReason stop, Events& events) {
   Writer writer(run, events);
-  if (!remains.has_start) writer.add(sdk::Event{sdk::EventType::session_start, "", {}});
   if (!remains.terminal) {
     for (const auto& event : remains.open_calls.cut_off()) writer.add(event);
     for (const auto& event : remains.open_tasks.cut_off(why_cut_off(stop))) writer.add(event);
@@ -116,6 +132,10 @@ Task<Result<void>> end_run(store::RunStore& runs, store::EventLog& log, store::R
       run.state == store::RunState::queued && (remains.terminal || stop == StopReason::steered);
   auto ending = ending_of(
       {.stop = stop, .terminal = remains.terminal, .text = remains.text, .duration_ms = duration_ms(events)});
+  if (!remains.has_start) {
+    ISA_CO_TRY(const bool is_resumed, co_await has_earlier(runs, run));
+    Writer(run, events).add(session_start(run, is_resumed));
+  }
   complete(run, remains, ending, stop, events);
   if (events.size() > known) {
     Events added(events.begin() + static_cast<std::ptrdiff_t>(known), events.end());

@@ -175,6 +175,10 @@ Task<void> killed_before_the_first_event() {
   const auto run = co_await unfinished_run(stores);
   const std::vector<std::string> expected{"session_start", "error", "session_end"};
   EXPECT_EQ(co_await recovered_types(stores, run), expected);
+  const auto events = co_await stores.store->runs().events(run.id, 0);
+  const auto start = sdk::event_from_wire(*events->front().json).value();
+  const json::object metadata{{"agent_id", nullptr}, {"agent_version", nullptr}, {"resumed", false}};
+  EXPECT_EQ(start.metadata, metadata);
 }
 
 TEST(Recovery, ARunWithoutASingleEventGetsAWholeStream) {

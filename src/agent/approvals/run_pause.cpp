@@ -63,6 +63,8 @@ Task<Result<std::vector<sdk::CallAnswer>>> RunPause::settle(LiveRun& run,
       ISA_CO_TRYV(co_await run.stream.push(std::move(event)));
       run.asked.insert(question.request_id);
     }
+    // Whoever hears that the run waits finds its questions.
+    ISA_CO_TRYV(co_await run.stream.written());
     run.changed.notify();
     ISA_CO_TRY(questions, co_await wait(run, std::move(questions)));
     ISA_CO_TRYV(co_await runs_.resume(run.id));
