@@ -40,9 +40,11 @@ Result<void> Service::take_ownership() {
 }
 
 // What cannot be read is an error, never an empty finding: from that everything would be concluded to be
-// gone.
-Result<std::vector<Record>> Service::read_records() const {
+// gone. A folder without a record, which comes before anything is started, is removed: the former process
+// died between the two, and until start() is over nobody makes another.
+Result<std::vector<Record>> Service::take_stock() const {
   std::vector<Record> records;
+  std::vector<SandboxDir> unfinished;
   std::error_code error;
   for (fs::directory_iterator at(folder_, error), end; !error && at != end; at.increment(error)) {
     if (!at->is_directory()) continue;
@@ -51,12 +53,17 @@ Result<std::vector<Record>> Service::read_records() const {
     if (record) {
       record->vm.vm_id = SandboxId(dir.id());  // The folder's name is what everything else hangs on.
       records.push_back(std::move(*record));
-    } else if (record.error().kind() != ErrorKind::not_found) {
+    } else if (record.error().kind() == ErrorKind::not_found) {
+      unfinished.push_back(dir);
+    } else {
       log::error("sandbox.record_unreadable",
                  {{"message", record.error().message()}, {"detail", record.error().detail()}});
     }
   }
   if (error) return internal_error("{} cannot be listed", folder_.string()).with_detail(error.message());
+  for (const auto& dir : unfinished)
+    if (const auto removed = remove_leftover(dir, *backend_); !removed)
+      log::warn("sandbox.not_removed", {{"sandbox_id", dir.id()}, {"message", removed.error().message()}});
   return records;
 }
 
@@ -65,7 +72,7 @@ Result<std::vector<Record>> Service::read_records() const {
 Task<Result<void>> Service::start() {
   const auto read = [this]() -> Result<std::vector<Record>> {
     ISA_TRYV(take_ownership());
-    return read_records();
+    return take_stock();
   };
   ISA_CO_TRY(auto records, co_await offload<std::vector<Record>>(workers_, read));
   for (const auto& record : records) ISA_CO_TRYV(check_backend(record, backend_->name()));

@@ -86,6 +86,16 @@ TEST_P(RestartOn, ASandboxOutlivesAKilledServerAndIsAdopted) {
   EXPECT_EQ(traces_of(folder.path()), std::vector<std::string>());
 }
 
+TEST_P(RestartOn, WhatWasLeftBeforeItsRecordIsGoneAtTheStart) {
+  const TempFolder folder;
+  const auto unfinished = folder.path() / "sandboxes" / "vm_unfinished";
+  fs::create_directories(unfinished / "workspace");
+  serve(folder.path(), AtEnd::empty, [&](Service&) -> Task<void> {
+    EXPECT_FALSE(fs::exists(unfinished));
+    co_return;
+  });
+}
+
 TEST_P(RestartOn, AnAdoptedSandboxReachesItsBrokerOverTheNewSocket) {
   if (!fs::exists("/usr/bin/python3")) GTEST_SKIP() << "the request from inside needs /usr/bin/python3";
   const TempFolder folder;

@@ -122,7 +122,7 @@ class Service final : public VmClient {
 
   // adoption.cpp
   Result<void> take_ownership();
-  Result<std::vector<Record>> read_records() const;
+  Result<std::vector<Record>> take_stock() const;
   Task<void> adopt(SandboxPtr sandbox);
   Task<bool> find_again(SandboxPtr sandbox);
   Task<void> look_again(SandboxPtr sandbox);
