@@ -52,8 +52,8 @@ DirectiveScanner::Match DirectiveScanner::match() const {
   const auto end = text.find_first_of("]\n", kHandoff.size());
   if (end == std::string_view::npos)
     return text.size() - kHandoff.size() > kTargetMax ? Match::none : Match::maybe;
-  if (text[end] == '\n' || trimmed(text.substr(kHandoff.size(), end - kHandoff.size())).empty())
-    return Match::none;
+  const auto target = text.substr(kHandoff.size(), end - kHandoff.size());
+  if (text[end] == '\n' || target.size() > kTargetMax || trimmed(target).empty()) return Match::none;
   return is_one_paragraph(text.substr(end + 1)) ? Match::whole : Match::none;
 }
 

@@ -72,5 +72,11 @@ TEST(Directive, IsTakenOutOfWhatOthersAreTold) {
   EXPECT_EQ(without_directives("[HANDOFF: open"), "");
 }
 
+TEST(Directive, ATargetThatIsTooLongIsTextHoweverTheStreamIsCut) {
+  const auto text = "done\n[HANDOFF: " + std::string(200, 'x') + "] go";
+  EXPECT_FALSE(read_reply(text).directive);
+  EXPECT_EQ(read_reply(text).text, text);
+}
+
 }  // namespace
 }  // namespace isa::sdk::team
