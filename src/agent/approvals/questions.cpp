@@ -14,7 +14,7 @@ using store::ApprovalKind;
 using store::ApprovalState;
 
 constexpr std::int64_t kTimeoutDefault = 1800;  // Seconds.
-constexpr std::int64_t kTimeoutMax = 7 * 24 * 3600;
+constexpr std::int64_t kTimeoutMax = 7L * 24 * 3600;
 constexpr std::size_t kQuestionMax = 4000;  // Bytes.
 constexpr std::size_t kOptionsMax = 20;
 constexpr std::int64_t kCheckpointEvery = 3;  // Finished steps of a plan, where no rule says otherwise.

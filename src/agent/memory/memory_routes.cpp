@@ -44,7 +44,7 @@ MemoryRoutes::Answer MemoryRoutes::ask(MemoryOwner whose, std::string tool, json
                                      Deadline::after(kPatience));
   if (output.is_error) co_return validation_error("{}", output.text);
   ISA_CO_TRY(auto body, json::parse(output.text));
-  co_return net::Response::json(200, std::move(body));
+  co_return net::Response::json(200, body);
 }
 
 }  // namespace isa::agent

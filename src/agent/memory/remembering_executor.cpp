@@ -73,15 +73,19 @@ bool is_said_again(const sdk::Event& event) {
          resumed->is_bool() && resumed->get_bool();
 }
 
+Task<Result<void>> pass(const sdk::EventSink& sink, bool is_first_part, sdk::Event event) {
+  if (!is_first_part && is_said_again(event)) co_return ok();
+  co_return co_await sink(std::move(event));
+}
+
 }  // namespace
 
 Task<Result<void>> RememberingExecutor::run(Turn turn, sdk::EventSink sink, TurnRecord& record) {
   if (!take_memory_tools(turn.agent)) co_return co_await place_.run(std::move(turn), std::move(sink), record);
   for (int part = 0; part < kPartsMax; ++part) {
     if (turn.resumption) co_await answer(turn, *turn.resumption);
-    sdk::EventSink quiet = [&sink, part](sdk::Event event) -> Task<Result<void>> {
-      if (part > 0 && is_said_again(event)) co_return ok();
-      co_return co_await sink(std::move(event));
+    sdk::EventSink quiet = [&sink, part](sdk::Event event) {
+      return pass(sink, part == 0, std::move(event));
     };
     auto next = turn;
     ISA_CO_TRYV(co_await place_.run(std::move(next), std::move(quiet), record));

@@ -38,6 +38,12 @@ void read_terminal(const sdk::Event& event, sdk::team::MemberAnswer& answer) {
   if (answer.text.empty()) answer.text = string_in("problem");
 }
 
+Task<Result<void>> show(sdk::Event event, const sdk::EventSink& sink, sdk::team::MemberAnswer& answer) {
+  if (event.is_terminal()) read_terminal(event, answer);
+  if (!is_shown(event)) co_return ok();
+  co_return co_await sink(std::move(event));
+}
+
 struct Decided {
   std::vector<sdk::CallAnswer> answers;
   bool ends_turn = false;
@@ -157,11 +163,7 @@ Task<Result<sdk::team::MemberAnswer>> MemberTurns::run(std::string member, sdk::
   ISA_CO_TRY(auto placed, place(member, turn));
   for (const auto& tool : tools) placed.agent.platform_tools.push_back(tool.spec);
   const auto asker = asker_of(team_turn_, CallOrigin{member, std::nullopt});
-  sdk::EventSink keep = [&](sdk::Event event) -> Task<Result<void>> {
-    if (event.is_terminal()) read_terminal(event, answer);
-    if (!is_shown(event)) co_return ok();
-    co_return co_await sink(std::move(event));
-  };
+  sdk::EventSink keep = [&](sdk::Event event) { return show(std::move(event), sink, answer); };
   TurnExecutor& executor = *places_.at(placed.env);
   auto counted = stopped ? stopped->progress.usage : sdk::Usage{};
   std::vector<sdk::Event> warnings;
