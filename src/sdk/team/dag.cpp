@@ -61,6 +61,7 @@ class DagRun {
   Task<void> work(Start start);
   void end_attempt(const TaskSpec& task, TaskReport& report, Attempt tried);
   Task<Attempt> attempt(const TaskSpec& task, std::optional<WaitingTask> from);
+  Task<Result<void>> pass(const TaskSpec& task, Event event);
   MemberTurn turn_of(const TaskSpec& task);
   TeamOutcome outcome() const;
 
@@ -286,14 +287,17 @@ void DagRun::end_attempt(const TaskSpec& task, TaskReport& report, Attempt tried
   }
 }
 
+// An event of a task's turn, with whose it is.
+Task<Result<void>> DagRun::pass(const TaskSpec& task, Event event) {
+  event.metadata["agent"] = task.agent;
+  event.metadata["task_id"] = task.id;
+  co_await emit(std::move(event));
+  if (sink_error_) co_return Failure(*sink_error_);
+  co_return ok();
+}
+
 Task<DagRun::Attempt> DagRun::attempt(const TaskSpec& task, std::optional<WaitingTask> from) {
-  EventSink sink = [this, &task](Event event) -> Task<Result<void>> {
-    event.metadata["agent"] = task.agent;
-    event.metadata["task_id"] = task.id;
-    co_await emit(std::move(event));
-    if (sink_error_) co_return Failure(*sink_error_);
-    co_return ok();
-  };
+  EventSink sink = [this, &task](Event event) { return pass(task, std::move(event)); };
   auto turn = turn_of(task);
   std::chrono::milliseconds limit = std::chrono::seconds(task.timeout_s);
   if (from) {
