@@ -41,13 +41,11 @@ Result<sdk::ToolOutput> work(const fs::path& folder, std::string_view tool, cons
 
 }  // namespace
 
-Task<sdk::ToolOutput> MemoryBooks::call(MemoryOwner whose, std::string tool, json::object arguments,
-                                        Deadline deadline) {
+Task<Result<sdk::ToolOutput>> MemoryBooks::call(MemoryOwner whose, std::string tool, json::object arguments,
+                                                Deadline deadline) {
   auto run = [folder = folder_of(folder_, whose), tool = std::move(tool), arguments = std::move(arguments),
               deadline] { return work(folder, tool, arguments, deadline); };
-  auto output = co_await offload<sdk::ToolOutput>(worker_, std::move(run));
-  if (output) co_return *std::move(output);
-  co_return sdk::ToolOutput{.text = output.error().message(), .is_error = true};
+  return offload<sdk::ToolOutput>(worker_, std::move(run));
 }
 
 Task<Result<void>> MemoryBooks::forget(MemoryOwner whose) {

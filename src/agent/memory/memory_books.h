@@ -24,8 +24,9 @@ class MemoryBooks {
  public:
   explicit MemoryBooks(std::filesystem::path folder) : folder_(std::move(folder)) {}
 
-  // memory_store or memory_search. What fails is an output with is_error.
-  Task<sdk::ToolOutput> call(MemoryOwner whose, std::string tool, json::object arguments, Deadline deadline);
+  // memory_store or memory_search.
+  Task<Result<sdk::ToolOutput>> call(MemoryOwner whose, std::string tool, json::object arguments,
+                                     Deadline deadline);
   // Everything that an agent remembers of one user, of all users; what a session without an agent does.
   Task<Result<void>> forget(MemoryOwner whose);
   Task<Result<void>> forget_agent(AgentId agent);

@@ -18,8 +18,8 @@ struct MemoryBooksTest : ::testing::Test {
 
   json::object call(const MemoryOwner& whose, std::string tool, json::object arguments) {
     const auto output = run(books.call(whose, std::move(tool), std::move(arguments), Deadline::never()));
-    EXPECT_FALSE(output.is_error) << output.text;
-    return json::parse(output.text).value().get_object();
+    EXPECT_TRUE(output) << output.error().message();
+    return json::parse(output->text).value().get_object();
   }
   void store(const MemoryOwner& whose, const char* content) {
     call(whose, "memory_store", {{"content", content}, {"key", "k"}});
@@ -68,13 +68,14 @@ TEST_F(MemoryBooksTest, ForgetsOneUserOrAll) {
   ASSERT_TRUE(run(books.forget_agent(*bob.agent)));  // Nothing is there any more.
 }
 
-TEST_F(MemoryBooksTest, ABookThatCannotBeOpenedIsAnErrorForTheModel) {
+TEST_F(MemoryBooksTest, ABookThatCannotBeOpenedIsNoFaultOfTheCaller) {
   std::ofstream(folder / "memory") << "no folder";
 
   const auto output = run(books.call(ada, "memory_store", {{"content", "x"}}, Deadline::never()));
 
-  EXPECT_TRUE(output.is_error);
-  EXPECT_EQ(output.text, "the memory cannot be opened");
+  ASSERT_FALSE(output);
+  EXPECT_EQ(output.error().kind(), ErrorKind::internal_error);
+  EXPECT_EQ(output.error().message(), "the memory cannot be opened");
 }
 
 }  // namespace

@@ -40,9 +40,8 @@ Task<Result<MemoryOwner>> MemoryRoutes::whose(const net::Request& request) {
 
 // The tools answer in JSON.
 MemoryRoutes::Answer MemoryRoutes::ask(MemoryOwner whose, std::string tool, json::object arguments) {
-  auto output = co_await books_.call(std::move(whose), std::move(tool), std::move(arguments),
-                                     Deadline::after(kPatience));
-  if (output.is_error) co_return validation_error("{}", output.text);
+  ISA_CO_TRY(const auto output, co_await books_.call(std::move(whose), std::move(tool), std::move(arguments),
+                                                     Deadline::after(kPatience)));
   ISA_CO_TRY(auto body, json::parse(output.text));
   co_return net::Response::json(200, body);
 }

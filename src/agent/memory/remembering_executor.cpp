@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "sdk/approval_pattern.h"
 #include "sdk/tools/memory.h"
+#include "sdk/tools/typed_tool.h"
 
 #include <algorithm>
 
@@ -109,8 +110,11 @@ Task<void> RememberingExecutor::answer(const Turn& turn, sdk::Resumption& resump
     if (!call || !is_ours(turn, call->name)) continue;
     auto arguments = one.args ? Result<json::value>(json::value(*one.args)) : json::parse(call->arguments);
     if (!arguments || !arguments->is_object()) continue;  // The loop says so to the model.
-    auto output = co_await books_.call(whose, call->name, std::move(arguments->get_object()),
-                                       Deadline::after(kPatience));
+    auto done = co_await books_.call(whose, call->name, std::move(arguments->get_object()),
+                                     Deadline::after(kPatience));
+    if (!done && done.error().kind() == ErrorKind::internal_error)
+      log::error("memory.failed", {{"run_id", turn.run.value()}, {"detail", done.error().detail()}});
+    auto output = done ? *std::move(done) : sdk::tool_failure(done.error());
     one.run = false;
     one.text = std::move(output.text);
     one.is_error = output.is_error;

@@ -14,9 +14,10 @@ namespace isa::sdk {
 std::vector<ToolSpec> memory_tool_specs();
 bool is_memory_tool(std::string_view name);
 
-// Over .isa/memory.db of `workspace` (sdk/tools/memory_book.h). What fails is an output with is_error, as of
-// any tool. Two calls at once may lose what one of them stored: one after the other is up to the caller.
-ToolOutput run_memory_tool(const Workspace& workspace, std::string_view tool, const json::object& arguments,
-                           Deadline deadline);
+// Over .isa/memory.db of `workspace` (sdk/tools/memory_book.h). An error is for the model to hear
+// (tool_failure()). Two calls at once may lose what one of them stored: one after the other is up to the
+// caller.
+Result<ToolOutput> run_memory_tool(const Workspace& workspace, std::string_view tool,
+                                   const json::object& arguments, Deadline deadline);
 
 }  // namespace isa::sdk

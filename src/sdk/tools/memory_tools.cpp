@@ -177,12 +177,10 @@ ToolSpec search_spec() {
 }
 
 template <class Arguments>
-ToolOutput run_with(Result<ToolOutput> (*function)(const Workspace&, const Arguments&, Deadline),
-                    const Workspace& workspace, const json::object& arguments, Deadline deadline) {
-  const auto read = json::read<Arguments>(json::value(arguments));
-  if (!read) return tool_failure(read.error());
-  auto output = function(workspace, *read, deadline);
-  return output ? *std::move(output) : tool_failure(output.error());
+Result<ToolOutput> run_with(Result<ToolOutput> (*function)(const Workspace&, const Arguments&, Deadline),
+                            const Workspace& workspace, const json::object& arguments, Deadline deadline) {
+  ISA_TRY(const auto read, json::read<Arguments>(json::value(arguments)));
+  return function(workspace, read, deadline);
 }
 
 }  // namespace
@@ -202,11 +200,11 @@ bool is_memory_tool(std::string_view name) {
   return name == "memory_store" || name == "memory_search";
 }
 
-ToolOutput run_memory_tool(const Workspace& workspace, std::string_view tool, const json::object& arguments,
-                           Deadline deadline) {
+Result<ToolOutput> run_memory_tool(const Workspace& workspace, std::string_view tool,
+                                   const json::object& arguments, Deadline deadline) {
   if (tool == "memory_store") return run_with(store, workspace, arguments, deadline);
   if (tool == "memory_search") return run_with(search, workspace, arguments, deadline);
-  return tool_failure(not_found("{} is no tool of the memory", tool));
+  return not_found("{} is no tool of the memory", tool);
 }
 
 }  // namespace isa::sdk
