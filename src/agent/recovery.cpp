@@ -3,6 +3,7 @@
 #include "agent/open_calls.h"
 #include "agent/run_continuation.h"
 #include "agent/run_ending.h"
+#include "agent/session_start.h"
 #include "agent/turn_recorder.h"
 #include "base/log.h"
 #include "store/scope.h"
@@ -94,16 +95,7 @@ class Writer {
   Events& events_;
 };
 
-// What a run says first, of one that the crash kept from saying it. `has_earlier`: its session has had a run
-// before.
-sdk::Event session_start(const store::Run& run, bool has_earlier) {
-  sdk::Event event{sdk::EventType::session_start, "", {}};
-  event.metadata["agent_id"] = run.agent_config_id ? json::value(run.agent_config_id->value()) : nullptr;
-  event.metadata["agent_version"] = run.agent_version ? json::value(*run.agent_version) : nullptr;
-  event.metadata["resumed"] = has_earlier;
-  return event;
-}
-
+// Whether its session has had a run before.
 Task<Result<bool>> has_earlier(store::RunStore& runs, const store::Run& run) {
   Identity platform{.user = UserId(std::string(store::kPlatformUser)), .orgs = {}, .is_internal = true};
   ISA_CO_TRY(const auto all, co_await runs.list(std::move(platform), run.session_id));

@@ -1,5 +1,6 @@
 #include "agent/run_engine.h"
 
+#include "agent/session_start.h"
 #include "agent/teams/team_state.h"
 #include "base/log.h"
 
@@ -17,17 +18,8 @@ constexpr std::size_t kPendingMax = 128;
 constexpr int kStoreAttempts = 6;
 constexpr std::chrono::milliseconds kStoreRetryWait{100};
 
-sdk::Event session_start(const LiveRun& run) {
-  sdk::Event event{sdk::EventType::session_start, "", {}};
-  const auto& session = run.order.session;
-  event.metadata["agent_id"] =
-      session.agent_config_id ? json::value(session.agent_config_id->value()) : nullptr;
-  event.metadata["agent_version"] = session.agent_version ? json::value(*session.agent_version) : nullptr;
-  event.metadata["resumed"] = !run.order.is_new_session;
-  if (run.order.team && run.order.team->id) {
-    event.metadata["multi_agent_id"] = run.order.team->id->value();
-    event.metadata["multi_agent_version"] = run.order.team->version.value_or(1);
-  }
+sdk::Event hello(const LiveRun& run) {
+  auto event = session_start(run.row, !run.order.is_new_session);
   if (!run.order.metadata.empty()) event.metadata["metadata"] = run.order.metadata;
   return event;
 }
@@ -241,7 +233,7 @@ Task<Result<void>> RunEngine::ensure_session(LiveRun& run) {
 
 Task<Result<void>> RunEngine::say_hello(LiveRun& run) {
   if (!run.stream.is_empty()) co_return ok();  // Before a restart.
-  ISA_CO_TRYV(co_await run.stream.push(session_start(run)));
+  ISA_CO_TRYV(co_await run.stream.push(hello(run)));
   if (const auto ahead = registry_.ahead_of(run); ahead > 0)
     ISA_CO_TRYV(co_await run.stream.push(queued(ahead)));
   co_return ok();
