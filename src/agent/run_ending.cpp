@@ -117,6 +117,7 @@ void make_whole(std::vector<sdk::Message>& messages) {
 RunEnding ending_of(TurnFacts facts) {
   RunEnding ending{.terminal = terminal_of(facts)};
   ending.terminal.metadata["duration_ms"] = facts.duration_ms;
+  if (!facts.unheard.empty()) ending.terminal.metadata["unheard"] = json::write(facts.unheard);
   if (facts.usage && !ending.terminal.metadata.contains("usage"))
     ending.terminal.metadata["usage"] = json::write(*facts.usage);
   if (const auto* usage = ending.terminal.metadata.if_contains("usage"); usage && usage->is_object())

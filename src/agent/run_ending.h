@@ -27,6 +27,7 @@ struct TurnFacts {
   std::string text;                    // What it streamed.
   std::optional<sdk::Usage> usage;
   std::int64_t duration_ms = 0;
+  std::vector<std::string> unheard = {};  // Said to the turn, and lost with it.
 };
 
 struct RunEnding {

@@ -73,6 +73,12 @@ TEST(RunEnding, AStopOfThePlatformIsARetryableInterruption) {
   EXPECT_EQ(ending.failure->kind(), ErrorKind::service_unavailable);
 }
 
+TEST(RunEnding, NamesWhatItsTurnDidNotHear) {
+  const auto ending = ending_of({.stop = StopReason::asked, .unheard = {"be quick", "and short"}});
+
+  EXPECT_EQ(ending.terminal.metadata.at("unheard"), (json::array{"be quick", "and short"}));
+}
+
 TEST(RunEnding, AnErrorKeepsItsKindAndHowLongToWait) {
   auto full = service_unavailable("the pool is full").with_retry_after(std::chrono::seconds(3));
   const auto ending = ending_of({.error = std::move(full)});

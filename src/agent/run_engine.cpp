@@ -380,6 +380,9 @@ Task<void> RunEngine::finish(LiveRun& run) {
                   .text = run.recorder.text(),
                   .usage = run.record.usage,
                   .duration_ms = millis_since(run.row.created_at)};
+  // Otherwise say_by_itself() does.
+  if (run.stop != StopReason::none)
+    for (const auto& word : run.unheard) facts.unheard.push_back(word.text);
   auto ending = ending_of(std::move(facts));
   auto last = run.recorder.open_calls().cut_off();
   for (auto& task : run.recorder.open_tasks().cut_off(why_cut_off(run.stop))) last.push_back(std::move(task));

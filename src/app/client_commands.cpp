@@ -64,6 +64,7 @@ class ChatPrinter {
         return ok();
       case sdk::EventType::tool_use:
         return note("> " + text_of(event.metadata, "tool") + arguments(event)), ok();
+      case sdk::EventType::progress: return note_progress(event), ok();
       case sdk::EventType::tool_result: return note("< " + event.content.value_or("")), ok();
       case sdk::EventType::hil_request:
         note(fmt::format("? {}\n  isa approvals approve|deny {}", event.content.value_or(""),
@@ -89,6 +90,12 @@ class ChatPrinter {
     const auto* cost = usage && usage->is_object() ? usage->get_object().if_contains("cost_usd") : nullptr;
     const auto spent = cost && cost->is_number() ? Usd::of_number(cost->to_number<double>()) : std::nullopt;
     if (spent && *spent > Usd()) note(fmt::format("({} USD)", spent->text()));
+  }
+  static void note_progress(const sdk::Event& event) {
+    const auto* percent = event.metadata.if_contains("percent");
+    auto text = event.content.value_or("");
+    if (text.ends_with('\n')) text.pop_back();
+    note(fmt::format("  {}{}", percent ? fmt::format("{:.0f} % ", percent->to_number<double>()) : "", text));
   }
   static std::string arguments(const sdk::Event& event) {
     const auto* args = event.metadata.if_contains("args");

@@ -50,6 +50,12 @@ Event tool_use_event(const Part& call) {
           {{"tool_use_id", call.id}, {"tool", call.name}, {"args", shown_arguments(call)}}};
 }
 
+Event progress_event(const Part& call, ToolProgress progress) {
+  Event event{EventType::progress, std::move(progress.text), {{"tool_use_id", call.id}, {"tool", call.name}}};
+  if (progress.percent) event.metadata["percent"] = *progress.percent;
+  return event;
+}
+
 Event tool_result_event(const Part& call, const ToolOutput& output, std::chrono::milliseconds duration) {
   const auto preview = cut_utf8(output.text, kPreviewMax);
   return {EventType::tool_result,

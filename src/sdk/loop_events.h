@@ -15,6 +15,7 @@ Event context_complete_event(const ToolBox& tools, std::size_t platform_tools);
 // {"event": name}
 Event system_event(std::string_view name, std::string content);
 Event tool_use_event(const Part& call);
+Event progress_event(const Part& call, ToolProgress progress);
 Event tool_result_event(const Part& call, const ToolOutput& output, std::chrono::milliseconds duration);
 
 }  // namespace isa::sdk

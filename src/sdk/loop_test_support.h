@@ -71,7 +71,7 @@ class TestTool final : public Tool {
       : spec_{std::move(name), "", {}}, read_only_(read_only), body_(std::move(body)) {}
   const ToolSpec& spec() const override { return spec_; }
   bool is_read_only() const override { return read_only_; }
-  Task<ToolOutput> call(json::object arguments, Deadline) override { return body_(std::move(arguments)); }
+  Task<ToolOutput> call(json::object arguments, ToolContext) override { return body_(std::move(arguments)); }
 
  private:
   ToolSpec spec_;

@@ -71,7 +71,7 @@ Tool* ToolBox::find(std::string_view name) const {
   return found == tools_.end() ? nullptr : found->get();
 }
 
-Task<ToolOutput> ToolBox::call(const Part& tool_call, Deadline deadline) {
+Task<ToolOutput> ToolBox::call(const Part& tool_call, ToolContext context) {
   Tool* tool = find(tool_call.name);
   if (!tool) {
     co_return failure(fmt::format("the tool '{}' is not available to this agent; its tools are: {}",
@@ -83,7 +83,7 @@ Task<ToolOutput> ToolBox::call(const Part& tool_call, Deadline deadline) {
         fmt::format("the arguments of {} cannot be read: {}", tool_call.name, arguments.error().message()));
   }
   try {
-    co_return co_await tool->call(*std::move(arguments), deadline);
+    co_return co_await tool->call(*std::move(arguments), std::move(context));
   } catch (const boost::system::system_error& e) {
     if (e.code() == asio::error::operation_aborted) throw;  // The run was cancelled.
     log::error("tool.failed", {{"tool", tool_call.name}, {"detail", e.what()}});

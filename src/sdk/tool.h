@@ -3,9 +3,9 @@
 #pragma once
 
 #include "base/async.h"
-#include "base/deadline.h"
 #include "sdk/chat.h"
 #include "sdk/event.h"
+#include "sdk/tool_context.h"
 
 #include <functional>
 #include <map>
@@ -31,7 +31,7 @@ class Tool {
   virtual bool is_read_only() const { return false; }  // Read-only calls of one turn run in parallel.
   // A failure is an output with is_error: it goes back to the model. Cancelling the task stops the work,
   // child processes included.
-  virtual Task<ToolOutput> call(json::object arguments, Deadline deadline) = 0;
+  virtual Task<ToolOutput> call(json::object arguments, ToolContext context) = 0;
 };
 
 // The tools of one run: those that are both allowed by the agent's config and available in this place.
@@ -51,7 +51,7 @@ class ToolBox {
   std::string subject(std::string_view name) const;
   bool is_read_only(std::string_view name) const;
   // A name that is not allowed, arguments that are no JSON object: an error output that says so.
-  Task<ToolOutput> call(const Part& tool_call, Deadline deadline);
+  Task<ToolOutput> call(const Part& tool_call, ToolContext context);
 
  private:
   Tool* find(std::string_view name) const;

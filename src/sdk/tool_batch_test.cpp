@@ -1,5 +1,6 @@
 #include "sdk/tool_batch.h"
 
+#include "base/signal.h"
 #include "sdk/loop_test_support.h"
 
 namespace isa::sdk {
@@ -17,11 +18,11 @@ TEST(ToolBatch, LeavesNothingRunningWhenItsListenerFailsWhileItIsCancelled) {
   const auto cancellation = std::make_shared<asio::cancellation_signal>();
   std::optional<Result<void>> result;
   const auto batch = [&]() -> Task<void> {
-    ToolRunSink sink = [&](std::size_t, ToolRun) -> Task<Result<void>> {
+    ToolBatchSinks sinks{.done = [&](std::size_t, ToolRun) -> Task<Result<void>> {
       cancellation->emit(asio::cancellation_type::terminal);
       co_return cancelled("nobody listens");
-    };
-    result.emplace(co_await run_tools_together(box, calls, Deadline::never(), std::move(sink)));
+    }};
+    result.emplace(co_await run_tools_together(box, calls, Deadline::never(), std::move(sinks)));
   };
   const auto whole = [&]() -> Task<void> {
     TaskGroup group(co_await asio::this_coro::executor);
@@ -32,6 +33,53 @@ TEST(ToolBatch, LeavesNothingRunningWhenItsListenerFailsWhileItIsCancelled) {
   ::isa::testing::run(whole());  // A task that still ran would end the program.
 
   EXPECT_FALSE(result && *result);
+}
+
+class Working final : public Tool {
+ public:
+  explicit Working(std::function<Task<ToolOutput>(ToolContext)> body) : body_(std::move(body)) {}
+  const ToolSpec& spec() const override { return spec_; }
+  Task<ToolOutput> call(json::object, ToolContext context) override { return body_(std::move(context)); }
+
+ private:
+  ToolSpec spec_{"work", "Works.", {}};
+  std::function<Task<ToolOutput>(ToolContext)> body_;
+};
+
+// Reports until it was heard, and once more before it ends.
+Task<ToolOutput> work_until(ToolContext context, std::shared_ptr<Signal> heard) {
+  context.report({.text = "one ", .percent = 10.0});
+  context.report({.text = "two", .percent = 20.0});
+  co_await heard->wait();
+  context.report({.text = "three", .percent = 30.0});
+  co_return ToolOutput{.text = "done"};
+}
+
+TEST(ToolBatch, TellsWhatACallSaysWhileItRunsAndNothingAfterItsEnd) {
+  const std::vector<std::string> names{"work"};
+  const std::vector<Part> calls{Part::make_tool_call("1", "work", "{}")};
+  std::vector<std::string> told;
+  const auto whole = [&]() -> Task<void> {
+    const auto heard = std::make_shared<Signal>(co_await asio::this_coro::executor);
+    ToolBox box({std::make_shared<Working>(
+                    [heard](ToolContext context) { return work_until(std::move(context), heard); })},
+                names);
+    ToolBatchSinks sinks;
+    sinks.done = [&](std::size_t, ToolRun run) -> Task<Result<void>> {
+      told.push_back(run.output.text);
+      co_return ok();
+    };
+    sinks.progress = [&](std::size_t position, ToolProgress progress) -> Task<Result<void>> {
+      told.push_back(fmt::format("{}: {} {}", position, progress.text, progress.percent.value_or(-1)));
+      heard->notify();
+      co_return ok();
+    };
+    EXPECT_TRUE(co_await run_tools_together(box, calls, Deadline::never(), std::move(sinks)));
+  };
+
+  ::isa::testing::run(whole());
+
+  EXPECT_EQ(told, (std::vector<std::string>{"0: one two 20", "done"}));
 }
 
 }  // namespace

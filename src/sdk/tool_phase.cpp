@@ -57,11 +57,11 @@ Task<Result<void>> ToolPhase::resume(std::span<const Part> calls, std::span<Part
     const CallAnswer& answer = *found->second;
     Part call = calls[at];
     if (answer.args) call.arguments = json::serialize(*answer.args);
-    ToolRun run;
-    if (answer.run)
-      run = co_await run_tool(tools_, call, deadline_);
-    else
-      run.output = {.text = answer.text, .is_error = answer.is_error};
+    if (answer.run) {
+      ISA_CO_TRYV(co_await run_together({&call, 1}, answers.subspan(at, 1)));
+      continue;
+    }
+    ToolRun run{{.text = answer.text, .is_error = answer.is_error}};
     ISA_CO_TRYV(co_await done(call, answers[at], std::move(run)));
   }
   co_return ok();
@@ -95,24 +95,23 @@ Task<Result<void>> ToolPhase::run_all(std::span<const Part> calls, std::span<Par
     const auto writer =
         std::ranges::find_if(rest, [&](const Part& call) { return !tools_.is_read_only(call.name); });
     const auto readers = static_cast<std::size_t>(writer - rest.begin());
-    if (readers > 1) {
-      ISA_CO_TRYV(co_await run_together(rest.first(readers), answers.subspan(at, readers)));
-    } else {
-      ISA_CO_TRYV(co_await announce(rest.first(1)));
-      auto run = co_await run_tool(tools_, rest.front(), deadline_);
-      ISA_CO_TRYV(co_await done(rest.front(), answers[at], std::move(run)));
-    }
-    at += std::max<std::size_t>(readers, 1);
+    const auto count = std::max<std::size_t>(readers, 1);
+    ISA_CO_TRYV(co_await announce(rest.first(count)));
+    ISA_CO_TRYV(co_await run_together(rest.first(count), answers.subspan(at, count)));
+    at += count;
   }
   co_return ok();
 }
 
 Task<Result<void>> ToolPhase::run_together(std::span<const Part> calls, std::span<Part> answers) {
-  ISA_CO_TRYV(co_await announce(calls));
-  ToolRunSink sink = [this, calls, answers](std::size_t position, ToolRun run) {
+  ToolBatchSinks sinks;
+  sinks.done = [this, calls, answers](std::size_t position, ToolRun run) {
     return done(calls[position], answers[position], std::move(run));
   };
-  co_return co_await run_tools_together(tools_, calls, deadline_, std::move(sink));
+  sinks.progress = [this, calls](std::size_t position, ToolProgress progress) {
+    return tell(calls[position], std::move(progress));
+  };
+  co_return co_await run_tools_together(tools_, calls, deadline_, std::move(sinks));
 }
 
 Task<Result<void>> ToolPhase::refuse_all(std::span<const Part> calls, std::span<Part> answers) {
@@ -134,6 +133,11 @@ Task<Result<void>> ToolPhase::done(const Part& call, Part& answer, ToolRun run) 
   auto event = tool_result_event(call, run.output, run.duration);
   answer.text = std::move(run.output.text);
   answer.is_error = run.output.is_error;
+  return emit_(std::move(event));
+}
+
+Task<Result<void>> ToolPhase::tell(const Part& call, ToolProgress progress) {
+  auto event = progress_event(call, std::move(progress));
   return emit_(std::move(event));
 }
 

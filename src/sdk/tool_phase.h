@@ -36,6 +36,7 @@ class ToolPhase {
   Task<Result<void>> announce(std::span<const Part> calls);
   Task<Result<void>> run_all(std::span<const Part> calls, std::span<Part> answers);
   Task<Result<void>> run_together(std::span<const Part> calls, std::span<Part> answers);
+  Task<Result<void>> tell(const Part& call, ToolProgress progress);
   Task<Result<void>> refuse_all(std::span<const Part> calls, std::span<Part> answers);
   Task<Result<void>> done(const Part& call, Part& answer, ToolRun run);
   std::optional<PendingCall> waiting(const Part& call);

@@ -90,6 +90,14 @@ test('a queued message is handed to the running turn, which answers it', { skip 
   assert.equal(words.filter((text) => text === 'say "heard you"').length, 1, 'it is in the history once');
 });
 
+test('a word that a cancelled turn did not hear is named at its end', { skip }, async () => {
+  const s = await busySession();
+  assert.equal((await ada.post(`/api/v1/agents/runs/${s.first}/steer`, { message: 'say "too late"' })).status, 200);
+  assert.equal((await ada.post(`/api/v1/agents/runs/${s.first}/cancel`)).status, 200);
+  const { metadata } = find(await s.whole(s.first), 'result');
+  assert.deepEqual([metadata.subtype, metadata.unheard], ['interrupted', ['say "too late"']]);
+});
+
 test('a word to a running turn is heard, and one to a run that is over is refused', { skip }, async () => {
   const s = await busySession();
   const taken = await ada.post(`/api/v1/agents/runs/${s.first}/steer`, { message: 'say "and this"' });

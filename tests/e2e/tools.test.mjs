@@ -104,6 +104,22 @@ async function conversation(tools, fields = {}) {
   return { say, call, answer };
 }
 
+test('a long command says what it has written so far', { skip }, async () => {
+  const sleep = uniqueSleep();
+  const agent = await createAgent(user, { tools: ['bash_execute'] });
+  const message = `Call the tool bash_execute with \`${JSON.stringify({ command: `echo one; echo two >&2; ${sleep} || echo three` })}\``;
+  const { events, done } = await (await user.chat({ agent_config_id: agent.id, message })).collect((event) => {
+    if (event.type === 'progress') process.kill(processOf(sleep));
+  });
+  assert.ok(done);
+  expectWhole(events);
+  const told = events.filter(({ type }) => type === 'progress');
+  assert.equal(told.length, 1);
+  assert.deepEqual(told[0].content.split('\n').sort(), ['', 'one', 'two']);
+  assert.equal(told[0].metadata.tool_use_id, results(events)[0].metadata.tool_use_id);
+  assert.equal(JSON.parse(results(events)[0].content).stdout, 'one\nthree\n');
+});
+
 test('a background shell lives on in the next turns, until it is killed', { skip }, async () => {
   const { call, answer } = await conversation(['bash_execute', 'bash_output', 'kill_shell', 'list_shells']);
   const sleep = uniqueSleep();

@@ -105,9 +105,11 @@ test('a server at an address is reached by TLS, with a secret that is never insi
   const slow = await user.chatAll({
     agent_config_id: agent.id,
     session_id: events[0].session_id,
-    message: call('mcp__far__trigger-long-running-operation', { duration: 1, steps: 4 }),
+    message: call('mcp__far__trigger-long-running-operation', { duration: 4, steps: 8 }),
   });
   assert.match(results(slow)[0].content, /completed/i);
+  const percents = slow.filter(({ type }) => type === 'progress').map(({ metadata }) => metadata.percent);
+  assert.ok(percents.length > 0 && percents.every((percent, i) => percent > (percents[i - 1] ?? 0) && percent <= 100), String(percents));
   assert.ok(far.seen.length > 0 && far.seen.every(({ authorization }) => authorization === `Bearer ${secret}`));
   const environment = await user.chatAll({
     agent_config_id: agent.id,

@@ -79,7 +79,8 @@ std::string line_of(const std::string& server, const ResourceInfo& resource, std
 
 class ListResources final : public ResourceTool<ListArguments> {
   using ResourceTool::ResourceTool;
-  Task<Result<ToolOutput>> run(ListArguments from, Deadline deadline) override {
+  Task<Result<ToolOutput>> run(ListArguments from, ToolContext context) override {
+    const auto deadline = context.deadline;
     ISA_CO_TRY(const auto servers, choice_->several(from.server));
     std::vector<std::string> lines;
     for (const auto& server : servers) {
@@ -98,7 +99,8 @@ class ListResources final : public ResourceTool<ListArguments> {
 
 class ReadResource final : public ResourceTool<ReadArguments> {
   using ResourceTool::ResourceTool;
-  Task<Result<ToolOutput>> run(ReadArguments from, Deadline deadline) override {
+  Task<Result<ToolOutput>> run(ReadArguments from, ToolContext context) override {
+    const auto deadline = context.deadline;
     ISA_CO_TRY(const auto server, choice_->one(from.server));
     ISA_CO_TRY(const auto client, co_await server->client(deadline));
     ISA_CO_TRY(const auto contents, co_await client->read_resource(std::move(from.uri), until(deadline)));
@@ -108,7 +110,8 @@ class ReadResource final : public ResourceTool<ReadArguments> {
 
 class ListPrompts final : public ResourceTool<ListArguments> {
   using ResourceTool::ResourceTool;
-  Task<Result<ToolOutput>> run(ListArguments from, Deadline deadline) override {
+  Task<Result<ToolOutput>> run(ListArguments from, ToolContext context) override {
+    const auto deadline = context.deadline;
     ISA_CO_TRY(const auto servers, choice_->several(from.server));
     std::vector<std::string> lines;
     for (const auto& server : servers) {
@@ -129,7 +132,8 @@ class ListPrompts final : public ResourceTool<ListArguments> {
 
 class GetPrompt final : public ResourceTool<PromptArguments> {
   using ResourceTool::ResourceTool;
-  Task<Result<ToolOutput>> run(PromptArguments from, Deadline deadline) override {
+  Task<Result<ToolOutput>> run(PromptArguments from, ToolContext context) override {
+    const auto deadline = context.deadline;
     ISA_CO_TRY(const auto server, choice_->one(from.server));
     ISA_CO_TRY(const auto client, co_await server->client(deadline));
     json::object arguments;

@@ -4,6 +4,8 @@
 #include "sdk/mcp/tool_name.h"
 #include "sdk/tools/typed_tool.h"
 
+#include <algorithm>
+
 namespace isa::sdk::mcp {
 namespace {
 
@@ -13,6 +15,17 @@ ToolSpec spec_of(const Server& server, const ToolInfo& info, std::string name) {
     spec.description = fmt::format("The tool {} of the MCP server {}.", info.name, server.name());
   spec.parameters["type"] = "object";  // Providers insist; MCP says so, too, but servers forget.
   return spec;
+}
+
+ToolProgress to_tool_progress(const Progress& progress) {
+  ToolProgress news;
+  if (progress.total && *progress.total > 0)
+    news.percent = std::clamp(100 * progress.progress / *progress.total, 0.0, 100.0);
+  if (!progress.message.empty())
+    news.text = progress.message + "\n";
+  else if (!news.percent)
+    news.text = fmt::format("{}\n", progress.progress);
+  return news;
 }
 
 class ServerTool final : public Tool {
@@ -27,13 +40,14 @@ class ServerTool final : public Tool {
   std::string_view allowed_as() const override { return allowed_as_; }
   bool is_read_only() const override { return info_.is_read_only; }
 
-  Task<ToolOutput> call(json::object arguments, Deadline deadline) override {
+  Task<ToolOutput> call(json::object arguments, ToolContext context) override {
     // Held over the call: the tools of a chat may outlive their box for as long as a call takes to unwind.
     const auto server = server_;
-    const auto client = co_await server->client(deadline);
+    const auto client = co_await server->client(context.deadline);
     if (!client) co_return tool_failure(client.error());
     CallLimits limits;
-    limits.deadline = deadline;
+    limits.deadline = context.deadline;
+    limits.progress = [&context](const Progress& progress) { context.report(to_tool_progress(progress)); };
     const auto answer = co_await (*client)->call_tool(info_, std::move(arguments), std::move(limits));
     if (!answer) co_return tool_failure(answer.error());
     co_return to_output(*answer);

@@ -51,7 +51,7 @@ class UseSkill final : public TypedTool<UseArguments> {
   bool is_read_only() const override { return true; }
 
  protected:
-  Task<Result<ToolOutput>> run(UseArguments from, Deadline) override {
+  Task<Result<ToolOutput>> run(UseArguments from, ToolContext) override {
     ISA_CO_TRYV(check_skill_name(from.name));
     const auto file = from.file.value_or(std::string(kSkillDocument));
     ISA_CO_TRYV(check_packed_path(file));

@@ -123,7 +123,7 @@ class InProcessRunner final : public MemberRunner {
    public:
     explicit Remote(RemoteTool tool) : tool_(std::move(tool)) {}
     const ToolSpec& spec() const override { return tool_.spec; }
-    Task<ToolOutput> call(json::object arguments, Deadline) override {
+    Task<ToolOutput> call(json::object arguments, ToolContext) override {
       auto answer = co_await tool_.call(std::move(arguments));
       co_return std::move(answer.output);
     }

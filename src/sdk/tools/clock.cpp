@@ -21,7 +21,7 @@ class TimeTool final : public TypedTool<TimeArguments> {
   bool is_read_only() const override { return true; }
 
  protected:
-  Task<Result<ToolOutput>> run(TimeArguments from, Deadline) override {
+  Task<Result<ToolOutput>> run(TimeArguments from, ToolContext) override {
     const auto at = now();
     ISA_CO_TRY(const auto zone, offset_of(from.timezone.value_or("UTC"), at));
     // A leading space, because strftime cannot tell an empty result from a full buffer.

@@ -40,11 +40,11 @@ class FileTool final : public TypedTool<Arguments> {
   bool is_read_only() const override { return access_ == Access::reads; }
 
  protected:
-  Task<Result<ToolOutput>> run(Arguments arguments, Deadline deadline) override {
+  Task<Result<ToolOutput>> run(Arguments arguments, ToolContext context) override {
     // Not work_ itself: its pool must not be destroyed, and so joined, on a thread of its own. This task, and
     // with it the tool, waits for the work whatever happens.
     auto work = [function = function_, workspace = &work_->workspace(), arguments = std::move(arguments),
-                 deadline] { return function(*workspace, arguments, deadline); };
+                 deadline = context.deadline] { return function(*workspace, arguments, deadline); };
     return offload<ToolOutput>(work_->pool(), std::move(work));
   }
 

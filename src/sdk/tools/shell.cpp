@@ -38,7 +38,7 @@ class BashTool final : public TypedTool<BashArguments> {
         shells_(std::move(shells)) {}
 
  protected:
-  Task<Result<ToolOutput>> run(BashArguments arguments, Deadline deadline) override;
+  Task<Result<ToolOutput>> run(BashArguments arguments, ToolContext context) override;
 
  private:
   Result<std::unique_ptr<Child>> start(const BashArguments& arguments,
@@ -116,17 +116,22 @@ ToolOutput describe(const Streams& streams, std::optional<int> status, std::chro
   return output;
 }
 
-Task<Result<ToolOutput>> BashTool::run(BashArguments arguments, Deadline deadline) {
+Task<Result<ToolOutput>> BashTool::run(BashArguments arguments, ToolContext context) {
   ISA_CO_TRYV(check(arguments));
   const auto begin = Deadline::Clock::now();
-  const auto end = deadline.tightened(std::chrono::seconds(arguments.timeout.value_or(kTimeoutDefault)));
+  const auto end =
+      context.deadline.tightened(std::chrono::seconds(arguments.timeout.value_or(kTimeoutDefault)));
   auto executor = co_await asio::this_coro::executor;
   if (arguments.run_in_background.value_or(false)) co_return start_in_background(arguments, executor);
   processes_->settle_orphans();
   ISA_CO_TRY(const auto child, start(arguments, executor));
   Streams streams;
-  const OutputSinks sinks{.out = [&](std::string_view piece) { streams.out.add(piece); },
-                          .err = [&](std::string_view piece) { streams.err.add(piece); },
+  const auto keep = [&](OutputCapture& in, std::string_view piece) {
+    in.add(piece);
+    context.report({.text = std::string(piece)});
+  };
+  const OutputSinks sinks{.out = [&](std::string_view piece) { keep(streams.out, piece); },
+                          .err = [&](std::string_view piece) { keep(streams.err, piece); },
                           .room = {}};
   std::optional<ChildEnd> end_of_child;
   auto running = run_to_end(*child, sinks, end_of_child);

@@ -37,7 +37,8 @@ class OutputTool final : public TypedTool<OutputArguments> {
   bool is_read_only() const override { return true; }
 
  protected:
-  Task<Result<ToolOutput>> run(OutputArguments arguments, Deadline deadline) override {
+  Task<Result<ToolOutput>> run(OutputArguments arguments, ToolContext context) override {
+    const auto deadline = context.deadline;
     const auto wait = arguments.wait.value_or(0);
     if (wait < 0 || wait > kWaitMax)
       co_return validation_error("/wait: must be an integer from 0 to {}, in seconds", kWaitMax);
@@ -70,7 +71,7 @@ class KillTool final : public TypedTool<KillArguments> {
       : TypedTool(std::move(spec)), shells_(std::move(shells)) {}
 
  protected:
-  Task<Result<ToolOutput>> run(KillArguments arguments, Deadline) override {
+  Task<Result<ToolOutput>> run(KillArguments arguments, ToolContext) override {
     ISA_CO_TRY(const auto state, co_await shells_->kill(std::move(arguments.shell_id)));
     co_return ToolOutput{.text = state_json(state) + '}'};
   }
@@ -89,7 +90,7 @@ class ListTool final : public TypedTool<ListArguments> {
   bool is_read_only() const override { return true; }
 
  protected:
-  Task<Result<ToolOutput>> run(ListArguments, Deadline) override {
+  Task<Result<ToolOutput>> run(ListArguments, ToolContext) override {
     ToolOutput output{.text = R"({"shells":[)"};
     for (const auto& state : shells_->list()) {
       if (!output.text.ends_with('[')) output.text += ',';

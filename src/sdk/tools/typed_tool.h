@@ -18,17 +18,17 @@ class TypedTool : public Tool {
 
   const ToolSpec& spec() const final { return spec_; }
 
-  Task<ToolOutput> call(json::object arguments, Deadline deadline) final {
+  Task<ToolOutput> call(json::object arguments, ToolContext context) final {
     const json::value document = std::move(arguments);
     auto read = json::read<Arguments>(document);
     if (!read) co_return tool_failure(read.error());
-    auto output = co_await run(*std::move(read), deadline);
+    auto output = co_await run(*std::move(read), std::move(context));
     if (!output) co_return tool_failure(output.error());
     co_return *std::move(output);
   }
 
  protected:
-  virtual Task<Result<ToolOutput>> run(Arguments arguments, Deadline deadline) = 0;
+  virtual Task<Result<ToolOutput>> run(Arguments arguments, ToolContext context) = 0;
 
  private:
   ToolSpec spec_;

@@ -30,7 +30,8 @@ class SearchTool final : public TypedTool<SearchArguments> {
   bool is_read_only() const override { return true; }
 
  protected:
-  Task<Result<ToolOutput>> run(SearchArguments from, Deadline deadline) override {
+  Task<Result<ToolOutput>> run(SearchArguments from, ToolContext context) override {
+    const auto deadline = context.deadline;
     WebSearch search{std::move(from.query), from.count.value_or(10), from.freshness};
     if (search.query.empty() || search.query.size() > kWebQueryMax)
       co_return validation_error("/query: must have from 1 to {} bytes", kWebQueryMax).with_param("/query");
@@ -107,7 +108,8 @@ class CrawlTool final : public TypedTool<CrawlArguments> {
   bool is_read_only() const override { return true; }
 
  protected:
-  Task<Result<ToolOutput>> run(CrawlArguments from, Deadline deadline) override {
+  Task<Result<ToolOutput>> run(CrawlArguments from, ToolContext context) override {
+    const auto deadline = context.deadline;
     const auto offset = from.offset.value_or(0);
     const auto length = from.max_length.value_or(kLengthDefault);
     if (offset < 0) co_return validation_error("/offset: must not be negative").with_param("/offset");
