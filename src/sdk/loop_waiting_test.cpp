@@ -113,6 +113,47 @@ TEST_F(Loop, AToolOfThePlatformIsShownAndSuspendsTheTurn) {
   EXPECT_EQ(outcome.pending[0].reason, PendingReason::platform_tool);
 }
 
+class Previewed final : public Tool {
+ public:
+  const ToolSpec& spec() const override { return spec_; }
+  Task<Result<std::string>> preview(json::object arguments) override {
+    if (arguments.empty()) co_return validation_error("/x: is missing");
+    co_return "what it will do";
+  }
+  Task<ToolOutput> call(json::object, ToolContext) override { return give("done"); }
+
+ private:
+  ToolSpec spec_{"shown", "", {}};
+};
+
+TEST_F(Loop, WhoDecidesSeesWhatACallWillDoAndNeverOneThatCanOnlyFail) {
+  tools.push_back(std::make_shared<Previewed>());
+  agent.tools.emplace_back("shown");
+  agent.approvals = {"shown"};
+  model.calls({{"shown", "{}"}, {"echo", "{}"}, {"shown", R"({"x":1})"}, {"echo", "{}"}});
+
+  const auto outcome = turn();
+
+  EXPECT_EQ(kinds(),
+            (Names{"system", "tool_use", "tool_result", "tool_use", "tool_result", "tool_use", "tool_use"}));
+  EXPECT_EQ(events[2].content, "/x: is missing");
+  EXPECT_TRUE(events[2].metadata.at("is_error").as_bool());
+  ASSERT_EQ(outcome.pending.size(), 2U);
+  EXPECT_EQ(outcome.pending[0].preview, "what it will do");
+  EXPECT_EQ(outcome.pending[1].reason, PendingReason::deferred);
+}
+
+TEST_F(Loop, WhatAPersonSaysToACallThatRunsStandsBeforeItsResult) {
+  agent.approvals = {"echo"};
+  model.calls({{"echo", "{}"}});
+  auto first = turn();
+  model.says("done");
+
+  resumed(std::move(first), {{.run = true, .text = "[They wrote: be careful]"}});
+
+  EXPECT_EQ(model.requests.back().messages.back().parts.at(0).text, "[They wrote: be careful]\n{}");
+}
+
 TEST_F(Loop, ACallThatFailsAnywayIsAskedOfNobody) {
   agent.approvals = {"*"};
   agent.platform_tools = {{"ask_human", "", {}}};

@@ -40,6 +40,8 @@ class ToolPhase {
   Task<Result<void>> refuse_all(std::span<const Part> calls, std::span<Part> answers);
   Task<Result<void>> done(const Part& call, Part& answer, ToolRun run);
   std::optional<PendingCall> waiting(const Part& call);
+  PendingCall deferred(const Part& call) const;
+  Task<Result<std::string>> preview(const PendingCall& call);
   bool repeats(std::span<const Part> calls);
 
   const AgentSpec& agent_;

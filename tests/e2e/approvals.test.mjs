@@ -167,13 +167,14 @@ describe('in a sandbox', { skip: noSandbox }, () => {
     assert.equal(shown.at(-1).metadata.kind, 'review');
     assert.equal(shown.at(-1).metadata.tool, 'create_plan');
     assert.deepEqual(shown.at(-1).metadata.args, plan);
+    assert.match(shown.at(-1).content, /Bake\n1\. mix\n2\. heat\n3\. eat\n4\. rest$/);
     const follow = async (seen) => (await ada.api.events(seen[0].run_id, { lastId: seen.at(-1).id })).takeUntil(isQuestion);
     const onwards = follow(shown);
     await ada.decide(shown.at(-1), { decision: 'approve' });
     const first = await onwards;
     assert.equal(results(first).length, 2, 'the plan and its first step');
     assert.equal(first.at(-1).metadata.kind, 'review');
-    assert.match(first.at(-1).content, /checkpoint/);
+    assert.match(first.at(-1).content, /checkpoint[^]*Bake\n1\. mix \(done\)\n2\. heat \(done\)\n3\. eat\n/);
     assert.deepEqual(first.at(-1).metadata.args.steps, [{ id: '2', status: 'done' }]);
 
     await platform.kill();
@@ -185,6 +186,23 @@ describe('in a sandbox', { skip: noSandbox }, () => {
     await ada.decide(second.at(-1), { decision: 'deny', text: 'leave it there' });
     const events = await ada.rest([...shown, ...first, ...second]);
     assert.match(results(events).at(-1).content, /leave it there/);
+  });
+
+  test('the agent learns what a person changed and wrote', async () => {
+    const own = await createAgent(ada.api, asking);
+    const seen = await ask('Run the command `echo one`', { agent_config_id: own.id });
+    await ada.decide(seen.at(-1), { decision: 'edit', args: { command: 'echo two' }, text: 'two is better' });
+    await ada.rest(seen);
+    const { messages } = (await ada.api.get(`/api/v1/agents/sessions/${seen[0].session_id}/messages`)).json;
+    const { text } = messages.flatMap(({ message }) => message.parts).find(({ kind }) => kind === 'tool_result');
+    assert.match(text, /ran with: \{"command":"echo two"\}\]\n\[A person approved the call and wrote: two is better\]\n\{"stdout":"two/);
+  });
+
+  test('arguments that a tool refuses are put to nobody', async () => {
+    const own = await createAgent(ada.api, asking);
+    const events = await (await ada.api.chat({ agent_config_id: own.id, message: 'Call the tool bash_execute with {"command":5}' })).all();
+    assert.equal(events.filter(isQuestion).length, 0);
+    assert.match(results(events)[0].content, /\/command/);
   });
 
   test('a rule that could not hold is refused', async () => {
