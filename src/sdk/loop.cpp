@@ -74,7 +74,7 @@ class Turn {
   std::size_t first_new_;
   std::string system_prompt_;
   TurnProgress progress_;
-  Deadline::Clock::time_point begin_ = Deadline::Clock::now();
+  Deadline::Clock::time_point begin_;
   Deadline deadline_;
   ToolPhase phase_;
   std::vector<PendingCall> pending_;
@@ -91,7 +91,9 @@ class Turn {
 Deadline deadline_of(const AgentSpec& agent, const TurnInput& input) {
   const auto whole = std::min(std::chrono::seconds(agent.limits.max_seconds), kSecondsMax);
   const auto used = std::chrono::milliseconds(input.resumption ? input.resumption->progress.active_ms : 0);
-  return Deadline::after(std::max<std::chrono::milliseconds>(whole - used, std::chrono::milliseconds(0)));
+  const auto since = Deadline::Clock::now() - input.begin;
+  return Deadline::after(
+      std::max<Deadline::Clock::duration>(whole - used - since, std::chrono::milliseconds(0)));
 }
 
 Turn::Turn(const AgentSpec& agent, TurnInput input, ChatModel& model, ToolBox& tools, EventSink sink,
@@ -105,6 +107,7 @@ Turn::Turn(const AgentSpec& agent, TurnInput input, ChatModel& model, ToolBox& t
       conversation_(std::move(input.history)),
       first_new_(conversation_.size()),
       system_prompt_(agent.system_prompt),
+      begin_(input.begin),
       deadline_(deadline_of(agent, input)),
       phase_(
           agent, tools, [this](Event event) { return emit(std::move(event)); }, deadline_, progress_.plan),
