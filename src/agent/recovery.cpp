@@ -34,7 +34,6 @@ struct Remains {
   bool has_end = false;
   std::optional<sdk::Event> terminal;
   std::string text;
-  std::vector<std::string> heard;
   std::set<RunId> spoken;  // Queued runs whose messages it has heard.
   OpenCalls open_calls;
   OpenTasks open_tasks;
@@ -53,7 +52,6 @@ Remains look_at(const store::Run& run, const Events& events) {
     remains.has_end = remains.has_end || event->type == EventType::session_end;
     if (event->type == EventType::text && event->content) remains.text += *event->content;
     if (is_steered(*event)) {
-      remains.heard.push_back(*event->content);
       const auto* queued = event->metadata.if_contains("queued_run_id");
       if (queued && queued->is_string()) remains.spoken.emplace(std::string(queued->get_string()));
     }
@@ -140,8 +138,7 @@ Task<Result<void>> end_run(store::RunStore& runs, store::EventLog& log, store::R
   run.ended_at = now();
   // Whoever sent the message was told that it had been taken.
   std::vector<store::SessionMessage> history;
-  if (!is_mute)
-    history = history_of(run.id, *run.ended_at, run.message, std::nullopt, remains.text, remains.heard);
+  if (!is_mute) history = history_of(run.id, *run.ended_at, run.message, std::nullopt, events);
   const auto id = run.id;
   ISA_CO_TRYV(co_await runs.finish(std::move(run), std::move(events), std::move(history)));
   co_return co_await log.release(id);

@@ -1,5 +1,7 @@
 #include "agent/run_ending.h"
 
+#include "agent/told_messages.h"
+
 #include <algorithm>
 #include <array>
 #include <set>
@@ -162,14 +164,8 @@ std::string_view failure_code(const RunEnding& ending) {
 
 std::vector<store::SessionMessage> history_of(const RunId& run, Timestamp at, const std::string& message,
                                               std::optional<std::vector<sdk::Message>> recorded,
-                                              const std::string& text,
-                                              const std::vector<std::string>& heard) {
-  if (!recorded) {
-    recorded.emplace();
-    recorded->push_back(sdk::Message::make(sdk::ChatRole::user, message));
-    for (const auto& said : heard) recorded->push_back(sdk::Message::make(sdk::ChatRole::user, said));
-    if (!text.empty()) recorded->push_back(sdk::Message::make(sdk::ChatRole::assistant, text));
-  }
+                                              const std::vector<store::LoggedEvent>& events) {
+  if (!recorded) recorded = messages_told(message, events);
   make_whole(*recorded);
   std::vector<store::SessionMessage> messages;
   for (const auto& one : *recorded) messages.push_back({run, at, sdk::to_json(one)});

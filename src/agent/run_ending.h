@@ -51,11 +51,10 @@ void add_report(RunEnding& ending, const OpenTasks& tasks);
 // The code of the terminal event that says so: "interrupted", "error_max_turns", "sandbox_lost", ...
 std::string_view failure_code(const RunEnding& ending);
 
-// What the turn adds to the session's history: its own record, made whole; without one what the user said
-// (the message, and what was heard while it worked) and the text that was streamed.
+// What the turn adds to the session's history: its own record, or else what its events tell
+// (told_messages.h); made whole.
 std::vector<store::SessionMessage> history_of(const RunId& run, Timestamp at, const std::string& message,
                                               std::optional<std::vector<sdk::Message>> recorded,
-                                              const std::string& text,
-                                              const std::vector<std::string>& heard = {});
+                                              const std::vector<store::LoggedEvent>& events);
 
 }  // namespace isa::agent

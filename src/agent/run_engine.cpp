@@ -410,7 +410,7 @@ Task<void> RunEngine::store_end(LiveRun& run, const RunEnding& ending) {
   // What a stop of the platform cut off stays said, as after a crash (recovery.cpp).
   if (run.recorder.has_begun() || run.stop == StopReason::platform)
     history = history_of(run.id, *run.row.ended_at, run.order.message, std::move(run.record.new_messages),
-                         run.recorder.text(), run.recorder.heard());
+                         run.stream.events_after(0));
   auto wait = kStoreRetryWait;
   for (int attempt = 1;; ++attempt) {
     const auto stored = co_await parts_.runs.finish(run.row, run.stream.events_after(0), history);

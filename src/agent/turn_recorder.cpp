@@ -14,7 +14,6 @@ void TurnRecorder::restore(const std::vector<store::LoggedEvent>& events) {
     if (!event || event->type == sdk::EventType::session_start) continue;
     has_begun_ = true;
     if (event->type == sdk::EventType::text && event->content) text_ += *event->content;
-    if (is_steered(*event)) heard_.push_back(*event->content);
     open_calls_.see(*event);
     open_tasks_.see(*event);
   }
@@ -39,7 +38,6 @@ Task<Result<void>> TurnRecorder::take(sdk::Event event) {
   if (pushed && is_kept) {
     open_calls_.see(kept);
     open_tasks_.see(kept);
-    if (is_steered(kept)) heard_.push_back(*kept.content);
   }
   if (!pushed && !failure_) failure_ = pushed.error();
   co_return pushed;

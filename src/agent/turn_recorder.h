@@ -38,15 +38,12 @@ class TurnRecorder {
   OpenTasks& open_tasks() { return open_tasks_; }
   // The text that was streamed so far.
   const std::string& text() const { return text_; }
-  // What the user said to the turn while it worked, as far as it has heard it.
-  const std::vector<std::string>& heard() const { return heard_; }
 
  private:
   RunStream& stream_;
   std::optional<sdk::Event> terminal_;
   std::optional<Error> failure_;
   std::string text_;
-  std::vector<std::string> heard_;
   OpenCalls open_calls_;
   OpenTasks open_tasks_;
   bool has_begun_ = false;
