@@ -1,6 +1,9 @@
 // Schemas that look at the same value, and what they leave to the last.
 #include "sdk/schema/evaluation.h"
 
+#include <algorithm>
+#include <utility>
+
 namespace isa::sdk::schema {
 
 bool Evaluation::combined(const Place& at) {
@@ -20,13 +23,34 @@ bool Evaluation::any_of(const Place& at, const json::array& schemas) {
     good = fits_quietly(schema, at.value, at.path, at.seen) || good;
     if (good && !at.seen) return true;
   }
-  return good || say(at.path, "fits none of the alternatives in 'anyOf'");
+  return good || say_none(at, schemas);
+}
+
+// Of the alternatives the one that the value came closest to is what somebody meant: it went wrong farthest
+// down.
+bool Evaluation::say_none(const Place& at, const json::array& schemas) {
+  if (quiet_ > 0) return false;
+  const auto found = std::exchange(violations_, {});
+  std::vector<std::string> closest;
+  const auto depth_of = [](const std::vector<std::string>& said) {
+    const std::string_view first = said.empty() ? std::string_view() : said.front();
+    return std::ranges::count(first.substr(0, first.find(':')), '/');
+  };
+  for (const auto& schema : schemas) {
+    violations_.clear();
+    fits(schema, at.value, at.path, nullptr);
+    if (closest.empty() || depth_of(violations_) > depth_of(closest)) closest = violations_;
+  }
+  violations_ = found;
+  const auto none = closest.empty() ? "nothing" : closest.front();
+  return say(at.path, fmt::format("fits none of the alternatives; the closest says: {}", none));
 }
 
 bool Evaluation::one_of(const Place& at, const json::array& schemas) {
   std::size_t count = 0;
   for (const auto& schema : schemas)
     if (fits_quietly(schema, at.value, at.path, at.seen)) ++count;
+  if (count == 0) return say_none(at, schemas);
   return count == 1 ||
          say(at.path, fmt::format("fits {} of the alternatives in 'oneOf', instead of one", count));
 }

@@ -53,6 +53,7 @@ class Evaluation {
   bool dependent(const Place& at, const json::object& fields);
   bool any_of(const Place& at, const json::array& schemas);
   bool one_of(const Place& at, const json::array& schemas);
+  bool say_none(const Place& at, const json::array& schemas);
   bool counted(const Place& at, std::string_view most_key, std::string_view least_key, std::size_t count,
                std::string_view what);
   bool matches(std::string_view pattern, std::string_view text);

@@ -43,6 +43,15 @@ TEST(JsonSchema, EveryViolationSaysWhereAndWhat) {
   EXPECT_EQ(violations(schema, "[]"), Texts{R"(<root>: must be of the type "object")"});
 }
 
+TEST(JsonSchema, OfAlternativesTheClosestIsNamed) {
+  const auto* schema = R"({"properties":{"who":{"anyOf":[{"type":"null"},
+    {"type":"object","properties":{"age":{"minimum":0}}}]}}})";
+  EXPECT_EQ(violations(schema, R"({"who":{"age":-1}})"),
+            Texts{"/who: fits none of the alternatives; the closest says: /who/age: must be at least 0"});
+  EXPECT_EQ(violations(R"({"oneOf":[{"type":"integer"},{"minimum":1}]})", "2"),
+            Texts{"<root>: fits 2 of the alternatives in 'oneOf', instead of one"});
+}
+
 TEST(JsonSchema, AKeywordOfTheWrongShapeIsRefusedWithItsPlace) {
   EXPECT_EQ(refusal(R"({"properties":{"a":{"type":12}}})"),
             "/properties/a/type: expected a type of JSON Schema, or an array of them, found an integer");
