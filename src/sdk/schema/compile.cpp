@@ -15,6 +15,7 @@ class Compiler {
 
   Result<void> run() {
     const auto& root = *to_.document_;
+    identifiers_.add_root(root);
     ISA_TRYV(visit(root, json::Path{}, std::string(kRootUri)));
     while (!references_.empty()) {
       const auto references = std::exchange(references_, {});

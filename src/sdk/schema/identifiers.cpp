@@ -78,8 +78,11 @@ std::string_view without_root(std::string_view uri) {
   return uri;
 }
 
+void Identifiers::add_root(const json::value& schema) {
+  documents_.emplace(kRootUri, &schema);
+}
+
 Result<void> Identifiers::add(const json::value& schema, const json::Path& at, std::string& base) {
-  if (documents_.empty()) documents_.emplace(base, &schema);
   if (const auto id = text_of(schema, "$id"); id.starts_with('#') && id.size() > 1) {
     anchors_.insert_or_assign(std::string(document_of(base)) + std::string(id), Target{&schema, base});
   } else if (!id.empty()) {

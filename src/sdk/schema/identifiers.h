@@ -17,6 +17,7 @@ std::string_view without_root(std::string_view uri);
 
 class Identifiers {
  public:
+  void add_root(const json::value& schema);
   // Notes the names of one schema. `base` is the address of the schema around it, and becomes its own.
   Result<void> add(const json::value& schema, const json::Path& at, std::string& base);
 
