@@ -73,6 +73,8 @@ class Compiler {
     if (to_.patterns_.contains(text)) return ok();
     auto pattern = Pattern::parse(text);
     if (!pattern) return json::broken_rule(at, pattern.error().message());
+    pattern_sizes_ += pattern->size();
+    if (pattern_sizes_ > kPatternsMax) return json::broken_rule(at, "the patterns are too large together");
     to_.patterns_.emplace(text, *std::move(pattern));
     return ok();
   }
@@ -118,10 +120,12 @@ class Compiler {
   }
 
   static constexpr std::size_t kInPlaceMax = 100;
+  static constexpr std::size_t kPatternsMax = 100'000;  // Instructions.
 
   Schema& to_;
   Identifiers identifiers_;
   std::vector<Reference> references_;
+  std::size_t pattern_sizes_ = 0;
   std::set<const json::object*> visited_, open_, done_;
 };
 

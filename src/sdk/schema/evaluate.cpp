@@ -10,7 +10,7 @@
 namespace isa::sdk::schema {
 namespace {
 
-constexpr std::size_t kWorkMax = 20'000'000;
+constexpr std::size_t kWorkMax = 2'000'000;  // Some tenths of a second.
 constexpr int kDepthMax = 1'000;  // Of schemas in schemas, $ref included: each is a call of a function.
 
 std::size_t length_of(std::string_view utf8) {
@@ -53,8 +53,10 @@ bool is_multiple(const json::value& value, const json::value& of) {
 std::string shown(const json::value& value) {
   constexpr std::size_t kShownMax = 200;
   auto text = json::serialize(value);
-  if (text.size() > kShownMax) text = text.substr(0, kShownMax) + "...";
-  return text;
+  if (text.size() <= kShownMax) return text;
+  auto end = kShownMax;
+  while ((static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;  // Not within a character.
+  return text.substr(0, end) + "...";
 }
 
 }  // namespace
@@ -80,8 +82,12 @@ bool Evaluation::spend(std::size_t work) {
   return problem_.empty();
 }
 
+bool Evaluation::say(const json::Path& at, std::string_view what, const json::value& about) {
+  return is_heard() && say(at, fmt::format("{} {}", what, shown(about)));
+}
+
 bool Evaluation::say(const json::Path& at, std::string what) {
-  if (quiet_ == 0 && violations_.size() < max_) {
+  if (is_heard()) {
     auto where = at.pointer();
     violations_.push_back(fmt::format("{}: {}", where.empty() ? "<root>" : where, what));
   }
@@ -108,7 +114,7 @@ bool Evaluation::fits(const json::value& schema, const json::value& value, const
   ++depth_;
   const bool good = fits_all(place);
   --depth_;
-  if (good && seen) seen->add(own);
+  if (good && seen && spend(own.names.size() + own.indices.size())) seen->add(own);
   return good;
 }
 
@@ -123,7 +129,7 @@ bool Evaluation::fits_all(const Place& at) {
   for (const Check check :
        {&Evaluation::any_value, &Evaluation::number, &Evaluation::text, &Evaluation::array,
         &Evaluation::object, &Evaluation::combined, &Evaluation::conditional, &Evaluation::unevaluated}) {
-    if (!good && quiet_ > 0) return false;
+    if (!good && !is_heard()) return false;
     good = (this->*check)(at) && good;
   }
   return good;
@@ -134,15 +140,14 @@ bool Evaluation::any_value(const Place& at) {
   const auto* list = type ? type->if_array() : nullptr;
   const auto is_it = [&](const json::value& name) { return has_type(name.get_string(), at.value); };
   if (type && !(list ? std::ranges::any_of(*list, is_it) : is_it(*type)))
-    return say(at.path, "must be of the type " + shown(*type));
+    return say(at.path, "must be of the type", *type);
   if (const auto* options = at.rule("enum")) {
     const auto text = canonical_of(at.value);
     const auto is_same = [&](const json::value& option) { return canonical_of(option) == text; };
-    if (!std::ranges::any_of(options->get_array(), is_same))
-      return say(at.path, "must be one of " + shown(*options));
+    if (!std::ranges::any_of(options->get_array(), is_same)) return say(at.path, "must be one of", *options);
   }
   if (const auto* only = at.rule("const"); only && canonical_of(*only) != canonical_of(at.value))
-    return say(at.path, "must be " + shown(*only));
+    return say(at.path, "must be", *only);
   return true;
 }
 
@@ -158,15 +163,15 @@ bool Evaluation::number(const Place& at) {
   const auto number = number_of(at.value);
   bool good = true;
   if (const auto* of = at.rule("multipleOf"); of && !is_multiple(at.value, *of))
-    good = say(at.path, "must be a multiple of " + shown(*of));
+    good = say(at.path, "must be a multiple of", *of);
   if (const auto* most = at.rule("maximum"); most && number > number_of(*most))
-    good = say(at.path, "must be at most " + shown(*most));
+    good = say(at.path, "must be at most", *most);
   if (const auto* most = at.rule("exclusiveMaximum"); most && number >= number_of(*most))
-    good = say(at.path, "must be less than " + shown(*most));
+    good = say(at.path, "must be less than", *most);
   if (const auto* least = at.rule("minimum"); least && number < number_of(*least))
-    good = say(at.path, "must be at least " + shown(*least));
+    good = say(at.path, "must be at least", *least);
   if (const auto* least = at.rule("exclusiveMinimum"); least && number <= number_of(*least))
-    good = say(at.path, "must be more than " + shown(*least));
+    good = say(at.path, "must be more than", *least);
   return good;
 }
 
@@ -182,11 +187,14 @@ bool Evaluation::counted(const Place& at, std::string_view most_key, std::string
 bool Evaluation::text(const Place& at) {
   const auto* text = at.value.if_string();
   if (!text) return true;
-  bool good = counted(at, "maxLength", "minLength", length_of(*text), "characters");
+  if (!spend(text->size() / 64)) return false;
+  bool good = true;
+  if (at.rule("maxLength") || at.rule("minLength"))
+    good = counted(at, "maxLength", "minLength", length_of(*text), "characters");
   if (const auto* pattern = at.rule("pattern"); pattern && !matches(pattern->get_string(), *text))
-    good = say(at.path, "must match the regular expression " + shown(*pattern));
+    good = say(at.path, "must match the regular expression", *pattern);
   if (const auto* format = at.rule("format"); format && !has_format(format->get_string(), *text))
-    good = say(at.path, "must have the format " + shown(*format));
+    good = say(at.path, "must have the format", *format);
   return good;
 }
 

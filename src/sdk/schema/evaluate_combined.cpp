@@ -29,7 +29,7 @@ bool Evaluation::any_of(const Place& at, const json::array& schemas) {
 // Of the alternatives the one that the value came closest to is what somebody meant: it went wrong farthest
 // down.
 bool Evaluation::say_none(const Place& at, const json::array& schemas) {
-  if (quiet_ > 0) return false;
+  if (!is_heard()) return false;
   const auto found = std::exchange(violations_, {});
   std::vector<std::string> closest;
   const auto depth_of = [](const std::vector<std::string>& said) {

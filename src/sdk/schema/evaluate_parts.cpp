@@ -35,7 +35,7 @@ bool Evaluation::items(const Place& at, const json::array& values) {
     if (i >= count && !rest) break;
     const auto& schema = i < count ? first->get_array()[i] : *rest;
     good = fits(schema, values[i], json::Path{&at.path, {}, i}, nullptr) && good;
-    if (!good && quiet_ > 0) return false;
+    if (!good && !is_heard()) return false;
   }
   if (at.seen) at.seen->first_items = std::max(at.seen->first_items, rest ? values.size() : count);
   return good;
@@ -68,8 +68,7 @@ bool Evaluation::required(const Place& at, const json::object& fields, const jso
   bool good = true;
   const auto* list = names ? names->if_array() : nullptr;
   for (std::size_t i = 0; list && i < list->size(); ++i)
-    if (const auto& name = (*list)[i].get_string(); spend(1) && !fields.contains(name))
-      good = say(at.path, fmt::format("lacks '{}'", std::string_view(name)));
+    if (spend(1) && !fields.contains((*list)[i].get_string())) good = say(at.path, "lacks", (*list)[i]);
   return good;
 }
 
@@ -109,7 +108,7 @@ bool Evaluation::properties(const Place& at, const json::object& fields) {
              good;
     }
     if (at.seen && (is_known || others)) at.seen->names.insert(name);
-    if (!spend(1) || (!good && quiet_ > 0)) return false;
+    if (!spend(1) || (!good && !is_heard())) return false;
   }
   return good;
 }

@@ -59,8 +59,11 @@ class Evaluation {
   bool matches(std::string_view pattern, std::string_view text);
   std::string canonical_of(const json::value& value);
 
-  bool say(const json::Path& at, std::string what);  // False, always.
-  bool spend(std::size_t work);                      // False when there was too much of it.
+  // False, always. Text is made only for who listens: a schema may hold much of it.
+  bool say(const json::Path& at, std::string what);
+  bool say(const json::Path& at, std::string_view what, const json::value& about);
+  bool is_heard() const { return quiet_ == 0 && violations_.size() < max_; }
+  bool spend(std::size_t work);  // False when there was too much of it.
 
   const Schema& schema_;
   std::size_t max_;
