@@ -79,7 +79,7 @@ Task<Result<sdk::ChatResult>> Service::chat(sdk::ChatRequest request, sdk::ChatS
       request.model, std::string(route.provider->name()), {}, {}, request.trace, text_bytes(request),
       route.price};
   request.model = std::move(route.model);
-  ISA_CO_TRY(auto stream, co_await route.provider->open(std::move(request), deadline));
+  ISA_CO_TRY(auto stream, co_await open_answer(*route.provider, std::move(request), deadline, formats_));
   Call call(std::move(stream), std::move(facts));
   co_return co_await with_deadline(deadline, collect(call, &sink), "the model did not finish in time");
 }
@@ -125,7 +125,7 @@ Task<Result<net::Response>> Service::answer(net::Request& request, const Dialect
   auto chat = std::move(served.chat);
   chat.model = std::move(route.model);
   chat.trace = net::trace_of(request.headers);
-  ISA_CO_TRY(auto stream, co_await route.provider->open(std::move(chat), request.deadline));
+  ISA_CO_TRY(auto stream, co_await open_answer(*route.provider, std::move(chat), request.deadline, formats_));
   // OpenAI's chunks are written anew, which mends what compatible servers get wrong; Anthropic's events hold
   // blocks that the common form does not (citations, tools of the provider) and go through as they are.
   relay->is_verbatim = same_dialect && dialect.name() == anthropic_dialect().name();

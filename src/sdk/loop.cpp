@@ -194,6 +194,7 @@ Task<Result<ChatResult>> Turn::ask_model() {
   std::ranges::move(shown_to_model(), std::back_inserter(request.messages));
   request.tools = tools_.specs();
   request.tools.insert(request.tools.end(), agent_.platform_tools.begin(), agent_.platform_tools.end());
+  if (agent_.output_schema) request.response_format = structured_output_format(*agent_.output_schema);
   request.trace = trace_;
   ChatSink sink = [this](const ChatDelta& delta) { return on_delta(delta); };
   partial_answer_.clear();

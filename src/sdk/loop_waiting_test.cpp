@@ -249,6 +249,9 @@ TEST_F(Loop, AnAnswerThatDoesNotFitItsSchemaIsAskedForAgain) {
   EXPECT_EQ(subtype(), "success");
   EXPECT_EQ(events.back().metadata.at("structured_output").at("n"), 7);
   EXPECT_NE(model.requests.at(0).messages[0].text().find("JSON Schema"), std::string::npos);
+  for (const auto& request : model.requests)
+    EXPECT_EQ(request.response_format.value().at("json_schema").at("schema"),
+              json::value(*agent.output_schema));
   EXPECT_EQ(model.requests.at(1).messages.back().role, ChatRole::user);
 }
 
