@@ -43,11 +43,12 @@ struct SecretOauth {
   std::optional<std::string> resource;
   std::optional<Timestamp> obtained_at;  // The token of now; nothing: there is none yet.
   std::optional<Timestamp> expires_at;   // Nothing: nobody says.
+  std::int64_t renewals = 0;             // Since it was set.
   std::optional<RenewalFailure> last_error;
 };
 BOOST_DESCRIBE_STRUCT(SecretOauth, (),
                       (token_url, client_id, auth_method, grant, scope, resource, obtained_at, expires_at,
-                       last_error))
+                       renewals, last_error))
 
 struct Secret {
   SecretId id;  // Stays the same when the value changes.

@@ -111,8 +111,10 @@ bool is_usable(const store::SecretOauth& oauth, Timestamp now) {
 bool is_due(const store::SecretOauth& oauth, Timestamp now, std::chrono::milliseconds margin) {
   if (!oauth.obtained_at) return true;
   if (!oauth.expires_at) return false;
-  const auto half_life = (*oauth.expires_at - *oauth.obtained_at) / 2;
-  return now >= *oauth.expires_at - std::clamp(half_life, std::chrono::milliseconds(0), margin);
+  // How long one lives is known of those alone that came by a renewal.
+  if (oauth.renewals > 0)
+    margin = std::clamp((*oauth.expires_at - *oauth.obtained_at) / 2, std::chrono::milliseconds(0), margin);
+  return now >= *oauth.expires_at - margin;
 }
 
 }  // namespace isa::cloud_os

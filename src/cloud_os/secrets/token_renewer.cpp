@@ -126,6 +126,7 @@ Task<Result<store::SealedSecret>> TokenRenewer::ask(const store::SealedSecret& s
   oauth.obtained_at = now();
   oauth.expires_at.reset();
   if (answer.expires_in) oauth.expires_at = *oauth.obtained_at + *answer.expires_in;
+  ++oauth.renewals;
   oauth.last_error.reset();
   co_return renewed;
 }
