@@ -112,8 +112,10 @@ Task<Result<void>> Credentials::refresh() {
 }
 
 Task<Result<void>> Credentials::renew_due(const net::Request& request, const PlainTarget& target) {
+  const auto is_due = [&](const Rule& rule) { return renewer_.is_due(rule.sealed.secret); };
+  if (std::ranges::none_of(rules_, is_due)) co_return ok();
   ISA_CO_TRY(const auto* rule, choose(request, target));
-  if (rule == nullptr || !renewer_.is_due(rule->sealed.secret)) co_return ok();
+  if (rule == nullptr || !is_due(*rule)) co_return ok();
   const auto secret = rule->sealed.secret;  // The rules may be others after the wait.
   auto renewed = co_await renewer_.renew(secret.id, std::nullopt, who_);
   if (!renewed && !is_usable(*secret.oauth, now())) co_return Failure(std::move(renewed).error());
