@@ -126,17 +126,17 @@ test('a sign-in counts for the browser that was sent, and for nobody else', { sk
 });
 
 test('a token that ends is renewed, again and again, with refresh tokens that rotate', { skip }, async () => {
-  far.tokenSeconds = 3;
+  far.tokenSeconds = 6;
   assert.equal((await signIn('far')).status, 0);
   const agent = await agentOf('far');
-  const before = far.renewals;
+  const { renewals: before, refusals } = far;
   far.seen.length = 0;
   await until('three renewals', async () => {
     assert.match(await echo(agent, 'once more'), /once more/);
     return far.renewals >= before + 3;
   });
   assert.ok(new Set(far.seen.map(({ authorization }) => authorization)).size >= 3);
-  assert.equal(far.refusals, 0); // A refresh token that is used twice ends the grant.
+  assert.equal(far.refusals, refusals); // A refresh token that is used twice ends the grant.
   assert.ok((await oauthOf('far')).renewals >= 3);
   assert.ok((await renewals()).every(({ verdict, secret, target }) => verdict === 'allowed' && secret === 'far' && target.startsWith('auth.test:')));
   far.tokenSeconds = 600;

@@ -93,12 +93,7 @@ Task<Result<bool>> TokenRenewer::attempt(store::SecretId id, std::shared_ptr<Job
   const bool is_rejected = job->rejected && *job->rejected >= secret.revision;
   if (!secret.secret.oauth || !(is_rejected || is_due(secret.secret))) co_return true;  // Others were faster.
   if (auto error = resting(memory, secret)) co_return *std::move(error);
-  if (!is_due(secret.secret)) {
-    // A server that refuses every token must not make us ask for one with every request.
-    const auto at = Clock::now();
-    if (memory.forced_at && at < *memory.forced_at + limits_.between_forced) co_return false;
-    memory.forced_at = at;
-  }
+  if (!is_due(secret.secret) && !admit_refused(memory)) co_return false;
   auto renewed = co_await ask(secret);
   if (!renewed) co_return co_await fail(std::move(secret), std::move(renewed).error(), std::move(who));
   co_return co_await keep(*std::move(renewed), std::move(who));
@@ -173,6 +168,15 @@ std::optional<Error> TokenRenewer::resting(const Memory& memory, const store::Se
   if (!memory.rest || memory.rest->revision != secret.revision || Clock::now() >= memory.rest->until)
     return std::nullopt;
   return memory.rest->error;
+}
+
+// A server that refuses every token must not make us ask for one with every request.
+bool TokenRenewer::admit_refused(Memory& memory) const {
+  auto& times = memory.refused_at;
+  while (!times.empty() && times.front() + limits_.refused_within < Clock::now()) times.pop_front();
+  if (times.size() >= limits_.refused_max) return false;
+  times.push_back(Clock::now());
+  return true;
 }
 
 // What is remembered only keeps from asking too often: it may go where there is too much of it.

@@ -14,6 +14,7 @@
 #include "cloud_os/secrets/vault.h"
 #include "store/sandbox_audit.h"
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -21,10 +22,11 @@
 namespace isa::cloud_os {
 
 struct RenewalLimits {
-  std::chrono::milliseconds patience{15'000};        // With one answer.
-  std::chrono::milliseconds margin{60'000};          // Before the end of a token.
-  std::chrono::milliseconds between_forced{60'000};  // Renewals for tokens that were refused early.
-  std::chrono::milliseconds rest{5'000};             // After the first failure; doubles up to
+  std::chrono::milliseconds patience{15'000};         // With one answer.
+  std::chrono::milliseconds margin{60'000};           // Before the end of a token.
+  std::size_t refused_max = 3;                        // Renewals for tokens that were refused early,
+  std::chrono::milliseconds refused_within{180'000};  // in this time.
+  std::chrono::milliseconds rest{5'000};              // After the first failure; doubles up to
   std::chrono::milliseconds rest_max{300'000};
   std::chrono::milliseconds farewell{5'000};  // Of stop(), for renewals that are under way.
 };
@@ -62,8 +64,8 @@ class TokenRenewer {
   struct Memory {
     std::shared_ptr<Job> job;
     std::optional<Rest> rest;
-    std::optional<Deadline::Clock::time_point> forced_at;
-    std::optional<store::SealedSecret> unkept;  // A renewed one that the store did not take.
+    std::deque<Deadline::Clock::time_point> refused_at;  // Of renewals for tokens that were refused early.
+    std::optional<store::SealedSecret> unkept;           // A renewed one that the store did not take.
   };
 
   Task<void> run(store::SecretId id, std::shared_ptr<Job> job, store::SandboxAuditEntry who);
@@ -72,6 +74,7 @@ class TokenRenewer {
   Task<Result<bool>> keep(store::SealedSecret renewed, store::SandboxAuditEntry who);
   Task<Error> fail(store::SealedSecret secret, Error why, store::SandboxAuditEntry who);
   std::optional<Error> resting(const Memory& memory, const store::SealedSecret& secret) const;
+  bool admit_refused(Memory& memory) const;
   void forget_idle();
 
   SecretVault& vault_;
