@@ -1,4 +1,5 @@
 // The `isa` program: a table of commands. What they do is in the files that they are named for.
+#include "app/authorize_command.h"
 #include "app/client_commands.h"
 #include "app/doctor.h"
 #include "app/platform_config.h"
@@ -232,6 +233,8 @@ void add_secrets(CLI::App& app, Globals& globals, std::function<int()>& action) 
       return on_cloud_os([command, value](ApiClient& api) { return set_secret(api, *command, *value); });
     };
   });
+
+  add_authorize(*secrets, on_cloud_os, action);
 
   auto* list = secrets->add_subcommand("list", "Your secrets, without their values");
   auto org = std::make_shared<std::optional<std::string>>();

@@ -64,7 +64,7 @@ Broker::Broker(asio::any_io_executor executor, SandboxId sandbox, EgressRules fl
     : sandbox_(std::move(sandbox)),
       brokerage_(brokerage),
       floor_(std::move(floor)),
-      credentials_(sandbox_, brokerage.secrets()),
+      credentials_(sandbox_, brokerage.secrets(), brokerage.renewer()),
       egress_(executor, brokerage.outside(), credentials_, brokerage.egress_limits(),
               [this](store::SandboxAuditEntry entry) { report(std::move(entry)); }),
       web_(egress_, brokerage.searcher(),

@@ -332,9 +332,14 @@ test('secrets and the audit trail', { skip }, async () => {
   await good(ada.put('/api/v1/secrets/a', { ...secret, header: 'Authorization: Bearer {}', methods: ['GET'] }));
   await good(ada.put('/api/v1/secrets/b', { ...secret, env: 'A_TOKEN', path_prefix: '/v1/' }));
   await good(ada.put('/api/v1/secrets/c', { ...secret, env: 'PATH' }), 422);
-  assert.equal((await good(ada.get('/api/v1/secrets'))).secrets.length, 2);
+  const oauth = { token_url: 'https://auth.example.com/token', client_id: 'isa', refresh_token: 'a-refresh-token' };
+  const token = { hosts: ['mcp.example.com'], header: 'Authorization: Bearer {}' };
+  await good(ada.put('/api/v1/secrets/d', { ...token, oauth: { ...oauth, scope: 'read', resource: 'https://mcp.example.com/mcp' } }));
+  await good(ada.put('/api/v1/secrets/d', { ...token, oauth: { ...oauth, token_url: 'http://127.0.0.1/token' } }), 422);
+  await good(ada.put('/api/v1/secrets/d', token), 422);
+  assert.equal((await good(ada.get('/api/v1/secrets'))).secrets.length, 3);
   await good(ada.get('/api/v1/secrets?org_id=none'), 404);
-  for (const name of ['a', 'b']) await good(ada.delete(`/api/v1/secrets/${name}`), 204);
+  for (const name of ['a', 'b', 'd']) await good(ada.delete(`/api/v1/secrets/${name}`), 204);
   await good(ada.delete('/api/v1/secrets/a'), 404);
   await good(ada.get('/api/v1/audit?limit=2'));
   await good(ada.get('/api/v1/audit?limit=0'), 422);
