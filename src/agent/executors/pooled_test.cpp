@@ -73,10 +73,14 @@ class PoolOfOne : public pool::PoolClient {
   explicit PoolOfOne(std::string socket) : socket_(std::move(socket)) {}
   std::size_t acquired = 0, released = 0;
   bool first_is_gone = false;
-  std::string asked;  // The config of the last sandbox that was asked for.
+  std::string asked;                               // The config of the last sandbox that was asked for,
+  std::optional<cloud_os::VmAllowance> allowance;  // and its limits.
+  cloud_os::VmModelUse use;                        // What was used, when a run ends.
+  std::vector<RunId> settled;
 
   Task<Result<pool::Acquired>> acquire(std::string pool_type, pool::AcquireRequest request) override {
     asked = request.config ? json::serialize(*request.config) : "";
+    allowance = request.allowance;
     pool::Acquired at;
     at.instance_id = InstanceId("inst_" + std::to_string(++acquired));
     at.pool_type = std::move(pool_type);
@@ -94,6 +98,10 @@ class PoolOfOne : public pool::PoolClient {
     request.body = json::serialize(json::write(chat));
     co_return co_await client_.open(net::Endpoint::unix_socket(socket_), std::move(request),
                                     Deadline::after(std::chrono::seconds(5)));
+  }
+  Task<Result<cloud_os::VmModelUse>> settle(std::string, InstanceId, std::int64_t, RunId run) override {
+    settled.push_back(std::move(run));
+    co_return use;
   }
   Task<Result<pool::LeaseInfo>> renew(std::string, InstanceId, std::int64_t) override {
     co_return pool::LeaseInfo{};
