@@ -306,5 +306,85 @@ TEST(Pooled, DeletingASessionGivesItsSandboxBack) {
   });
 }
 
+Task<std::string> agent_with(Platform& platform, std::string_view more) {
+  const auto agent =
+      co_await platform.post("/api/v1/agents/configs", fmt::format(R"({{"name":"a",{}}})", more));
+  co_return std::string(agent.at("id").as_string());
+}
+
+Task<json::value> answered(Platform& platform, std::string agent, std::string_view env) {
+  const auto body =
+      fmt::format(R"({{"message":"hi","stream":false,"env":"{}","agent_config_id":"{}"}})", env, agent);
+  co_return co_await platform.post("/api/v1/agents/chat", body);
+}
+
+TEST(PooledLimits, AreGivenToTheSandboxAndWhatProgramsUsedIsPartOfTheUsage) {
+  with_custom_agent([](Scene& s) -> Task<void> {
+    s.agent.lines = {kText, kResult, kHistory, kDone};
+    s.pool.use.usage.input_tokens = 101;
+    s.pool.use.usage.output_tokens = 52;
+    const auto agent = co_await agent_with(s.platform, R"("limits":{"max_tokens":1000})");
+    const auto answer = co_await answered(s.platform, agent, "cloud_pool");
+
+    EXPECT_EQ(s.pool.allowance->max_tokens, 1000);
+    EXPECT_TRUE(s.pool.allowance->until.has_value());
+    EXPECT_TRUE(s.pool.allowance->before.is_nothing());
+    EXPECT_EQ(s.pool.settled.size(), 1U);
+    EXPECT_EQ(s.pool.settled.at(0), s.pool.allowance->run_id);
+    const auto& usage = answer.at("usage");
+    EXPECT_EQ(usage.at("input_tokens"), 101) << json::serialize(answer);
+    EXPECT_EQ(usage.at("output_tokens"), 52);
+    EXPECT_EQ(usage.at("of_programs").at("input_tokens"), 100) << "the agent used one itself";
+    EXPECT_EQ(usage.at("of_programs").at("output_tokens"), 50);
+  });
+}
+
+TEST(PooledLimits, WithoutAnyTheSandboxIsGivenNone) {
+  with_custom_agent([](Scene& s) -> Task<void> {
+    s.agent.lines = {kText, kResult, kHistory, kDone};
+    std::ignore = co_await streamed(s.platform);
+    EXPECT_FALSE(s.pool.allowance->is_limited());
+    EXPECT_EQ(s.pool.settled.size(), 1U);
+  });
+}
+
+TEST(PooledLimits, OfACustomAgentHoldAndItsFailureAtOneSaysSo) {
+  with_custom_agent([](Scene& s) -> Task<void> {
+    s.agent.lines = {
+        kText, R"(data: {"type":"error","content":"402 from the model","metadata":{"code":"oops"}})", kDone};
+    s.pool.use.usage.input_tokens = 9;
+    s.pool.use.refused_calls = 1;
+    s.pool.use.limit = "max_usd";
+    s.pool.use.problem = "limits.max_usd is 0.5, and 0.6 USD were spent";
+    const auto agent = co_await agent_with(s.platform, R"("env":"deployment","limits":{"max_usd":0.5})");
+    const auto answer = co_await answered(s.platform, agent, "deployment");
+
+    EXPECT_EQ(s.pool.allowance->max_usd, Usd::of_number(0.5));
+    EXPECT_EQ(answer.at("error").at("code"), "error_budget") << json::serialize(answer);
+    const auto runs = co_await s.platform.get("/api/v1/agents/runs/" + s.pool.settled.at(0).value());
+    EXPECT_EQ(runs.at("usage").at("input_tokens"), 9) << json::serialize(runs);
+    EXPECT_FALSE(runs.at("usage").as_object().contains("of_programs")) << "all of it is the agent's own";
+  });
+}
+
+TEST(PooledLimits, ARunThatIsCancelledSaysWhatItUsed) {
+  with_custom_agent([](Scene& s) -> Task<void> {
+    s.agent.lines = {kText};
+    s.agent.hangs = true;
+    s.pool.use.usage.output_tokens = 5;
+    TaskGroup tasks(co_await asio::this_coro::executor);
+    Reader reader(tasks.executor());
+    const auto response = co_await s.platform.send(chat());
+    tasks.spawn("reader", response.stream(reader));
+    co_await reader.wait_for_events(3);
+    const auto run = "/api/v1/agents/runs/" + std::string(response.headers.get("X-Run-Id"));
+    const auto row = co_await s.platform.post(run + "/cancel", "");
+    co_await tasks.join();
+
+    EXPECT_EQ(row.at("state").as_string(), "cancelled");
+    EXPECT_EQ(row.at("usage").at("output_tokens"), 5) << json::serialize(row);
+  });
+}
+
 }  // namespace
 }  // namespace isa::agent
