@@ -13,11 +13,12 @@ const kLimit = 3000;
 const prices = 'builtin/demo input=1000 output=1000';
 const question = { model: 'builtin/demo', max_tokens: 200, messages: [{ role: 'user', content: 'count to 20' }] };
 
-// asks(kind, most[, pauses]) is a command that asks a model up to so often, and says how often it was answered and
-// what the refusal was, on its output and in the file `outcome`. One that pauses waits after the third answer
-// until there is a file `go`. While nobody answers (the platform is down) it tries again.
+// asks(kind, most[, name]) is a command that asks a model up to so often, and says how often it was answered and
+// what the refusal was, on its output and in a file `name.outcome`. With a name it waits after the third answer,
+// says so by `name.waits`, and goes on when there is a file `name.go`. While nobody answers (the platform is down)
+// it tries again.
 const program = (streams) => `
-kind=$1; most=$2; pauses=$3
+kind=$1; most=$2; name=$3
 case $kind in
   chat*) url=$OPENAI_BASE_URL/chat/completions;;
   *) url=$ANTHROPIC_BASE_URL/v1/messages;;
@@ -26,15 +27,15 @@ answers=0
 while [ $answers -lt $most ]; do
   code=$(curl -s -o answer.$$ -w '%{http_code}' -H 'Content-Type: application/json' -d '${JSON.stringify({ ...question, ...(streams && { stream: true }) })}' $url)
   [ $code = 000 ] && { sleep 0.1; continue; }
-  [ $code = 200 ] || { echo "refused after $answers: $code $(cat answer.$$)" | tee outcome; exit; }
+  [ $code = 200 ] || { echo "refused after $answers: $code $(cat answer.$$)" | tee $name.outcome; exit; }
   answers=$((answers + 1))
-  [ $answers = 3 ] && [ -n "$pauses" ] && { echo 3 > progress; while [ ! -e go ]; do sleep 0.1; done; }
+  [ $answers = 3 ] && [ -n "$name" ] && { echo 3 > $name.waits; while [ ! -e $name.go ]; do sleep 0.1; done; }
 done
-echo "answered $answers" | tee outcome
+echo "answered $answers" | tee $name.outcome
 `;
-function asks(kind, most, pauses = '') {
+function asks(kind, most, name = '') {
   const text = Buffer.from(program(kind.endsWith('_stream'))).toString('base64');
-  return `echo ${text} | base64 -d > ask_${kind}.sh; sh ask_${kind}.sh ${kind} ${most} ${pauses}`;
+  return `echo ${text} | base64 -d > ask_${kind}.sh; sh ask_${kind}.sh ${kind} ${most} ${name}`;
 }
 const inBackground = (command) => `${command.replace('; sh ', '; setsid sh ')} > /dev/null 2>&1 < /dev/null &`;
 
@@ -73,6 +74,12 @@ describe('programs in a sandbox', { skip: noSandbox }, () => {
       .map((name) => path.join(sandboxes, name, 'workspace'))
       .find((folder) => fs.existsSync(path.join(folder, file)));
   };
+  // Lets the program go on, and says what it came to.
+  const outcomeOf = (folder, name) => {
+    const file = path.join(folder, `${name}.outcome`);
+    fs.writeFileSync(path.join(folder, `${name}.go`), '');
+    return until('its outcome', () => fs.existsSync(file) && fs.readFileSync(file, 'utf8'));
+  };
   // What the run used beside the agent's own calls, which is `answers` of the program's.
   const expectUsage = (usage, answers) => {
     assert.equal(tokensOf(usage.of_programs), answers * perCall);
@@ -80,9 +87,9 @@ describe('programs in a sandbox', { skip: noSandbox }, () => {
     assert.equal(nanos(usage.cost_usd), tokensOf(usage) * 1e6);
     assert.ok(tokensOf(usage) > tokensOf(usage.of_programs), 'the agent asked, too');
   };
-  const expectAtLimit = (usage) => {
-    assert.ok(tokensOf(usage) >= kLimit, `${tokensOf(usage)} tokens`);
-    assert.ok(tokensOf(usage) < kLimit + perCall, `${tokensOf(usage)} tokens`);
+  const expectAtLimit = (usage, limit = kLimit) => {
+    assert.ok(tokensOf(usage) >= limit, `${tokensOf(usage)} tokens`);
+    assert.ok(tokensOf(usage) < limit + perCall, `${tokensOf(usage)} tokens`);
   };
 
   for (const [limit, limits] of [
@@ -146,58 +153,42 @@ describe('programs in a sandbox', { skip: noSandbox }, () => {
       allowance: { run_id: 'run_of_somebody' },
     });
     assert.equal(direct.status, 200, direct.text);
-    const exec = await find_exec(direct.json, asks('chat', more));
-    assert.equal(exec.trim(), `answered ${more}`);
-  });
-  async function find_exec({ instance_id }, command) {
-    const { sandbox_id } = (await platform.internal('pool').get(`/api/v1/pools/agent/${instance_id}`)).json;
-    const started = await platform
-      .internal('cloud_os')
-      .post(`/api/v1/vms/${sandbox_id}/exec`, { command: `cd /workspace; ${command}`, background: true });
+    const { sandbox_id } = (await platform.internal('pool').get(`/api/v1/pools/agent/${direct.json.instance_id}`)).json;
+    const command = `cd /workspace; ${asks('chat', more, 'direct')}`;
+    const started = await platform.internal('cloud_os').post(`/api/v1/vms/${sandbox_id}/exec`, { command, background: true });
     assert.equal(started.status, 201, started.text);
-    return until('the outcome', () => {
-      const folder = workspaceWith('outcome');
-      const text = folder && fs.readFileSync(path.join(folder, 'outcome'), 'utf8');
-      return text?.startsWith('answered') && !text.startsWith('answered 2\n') && text;
-    });
-  }
+    const folder = await until('its third answer', () => workspaceWith('direct.waits'));
+    assert.equal((await outcomeOf(folder, 'direct')).trim(), `answered ${more}`);
+  });
 
   test('what a run left running asks nothing more when the run is over', async () => {
     const agent = await agentWith({ max_tokens: kLimit });
-    const events = await asked(agent, `Run the command \`${inBackground(asks('chat', 1000, 'paused'))} while [ ! -e progress ]; do sleep 0.1; done\``);
-    const { metadata } = find(events, 'result');
+    const command = `${inBackground(asks('chat', 1000, 'left'))} while [ ! -e left.waits ]; do sleep 0.1; done`;
+    const { metadata } = find(await asked(agent, `Run the command \`${command}\``), 'result');
     assert.equal(metadata.subtype, 'success');
     expectUsage(metadata.usage, 3);
-    const folder = workspaceWith('progress');
-    fs.writeFileSync(path.join(folder, 'go'), '');
-    const outcome = await until('the refusal', () => fs.existsSync(path.join(folder, 'outcome')) && fs.readFileSync(path.join(folder, 'outcome'), 'utf8'));
-    const { answers, status, error } = refusalIn(outcome);
+    const { answers, status, error } = refusalIn(await outcomeOf(workspaceWith('left.waits'), 'left'));
     assert.deepEqual([answers, status, error.code], [3, 402, 'budget_exceeded']);
     assert.match(error.message, /is over/);
-    fs.rmSync(path.join(folder, 'progress'));
   });
 
   test('a limit outlives a kill -9, for a program that outlives it too', async () => {
     const agent = await agentWith({ max_tokens: kLimit });
-    const stream = await ada.chat({
-      agent_config_id: agent.id,
-      message: `Run the command \`${inBackground(asks('chat', 1000, 'paused'))} sleep 600\``,
-    });
-    const [{ run_id }] = await stream.takeUntil(({ type }) => type === 'tool_use');
-    const folder = await until('its third answer', () => workspaceWith('progress'));
+    const message = `Run the command \`${inBackground(asks('chat', 1000, 'tough'))} while [ ! -e tough.waits ]; do sleep 0.1; done\`, then run the command \`sleep 600\``;
+    const stream = await ada.chat({ agent_config_id: agent.id, message });
+    const seen = await stream.takeUntil(({ type, metadata }) => type === 'tool_use' && metadata.args.command === 'sleep 600');
+    const { run_id } = seen.at(-1);
+    const folder = await until('its third answer', () => workspaceWith('tough.waits'));
     await platform.kill();
     await platform.start();
     ada = platform.as('ada');
     assert.equal((await ada.get(`/api/v1/agents/runs/${run_id}`)).json.error_code, 'interrupted');
-    fs.writeFileSync(path.join(folder, 'go'), '');
-    const outcome = await until('the refusal', () => fs.existsSync(path.join(folder, 'outcome')) && fs.readFileSync(path.join(folder, 'outcome'), 'utf8'));
-    const { answers, error } = refusalIn(outcome);
+    const { answers, error } = refusalIn(await outcomeOf(folder, 'tough'));
     assert.equal(error.code, 'budget_exceeded');
     assert.equal(error.param, 'max_tokens');
     const used = Number(/and (\d+) tokens were used up/.exec(error.message)[1]);
     assert.ok(used >= kLimit && used < kLimit + perCall, error.message);
     assert.ok(answers > 3 && answers * perCall < used, error.message);
-    fs.rmSync(path.join(folder, 'progress'));
   });
 
   test('what programs used before a decision and a kill -9 counts after it', async () => {
@@ -227,29 +218,26 @@ describe('programs in a sandbox', { skip: noSandbox }, () => {
 
   test('a cancelled run says what it used', async () => {
     const agent = await agentWith({ max_tokens: kLimit });
-    const stream = await ada.chat({
-      agent_config_id: agent.id,
-      message: `Run the command \`${inBackground(asks('chat', 1000, 'paused'))} sleep 600\``,
-    });
+    const stream = await ada.chat({ agent_config_id: agent.id, message: `Run the command \`${asks('chat', 1000, 'cut')}\`` });
     const [{ run_id }] = await stream.takeUntil(({ type }) => type === 'tool_use');
-    const folder = await until('its third answer', () => workspaceWith('progress'));
+    await until('its third answer', () => workspaceWith('cut.waits'));
     const row = (await ada.post(`/api/v1/agents/runs/${run_id}/cancel`)).json;
     assert.equal(row.state, 'cancelled');
     assert.ok(tokensOf(row.usage) > 3 * perCall, JSON.stringify(row));
-    fs.rmSync(path.join(folder, 'progress'));
   });
 
   test('the members of a team in one sandbox share the limit of the team', async () => {
     const member = (name) => ({ name, model_id: 'builtin/demo', tools: ['bash_execute'] });
-    const ask = (most) => `Run the command \`${asks('chat', most)}\``;
+    const task = (id, agent, command, ...depends_on) => ({ id, agent, title: `Run the command \`${command}\``, depends_on });
     const spec = await ada.post('/api/v1/agents/multi-specs', {
       name: 'Askers',
       routing_spec: {
         agents: [member('a'), member('b'), member('c')],
         tasks: [
-          { id: 'one', agent: 'a', title: ask(10) },
-          { id: 'two', agent: 'b', title: ask(10) },
-          { id: 'three', agent: 'c', title: ask(1000), depends_on: ['one', 'two'] },
+          task('wait', 'a', 'while [ ! -e ask.sh ]; do sleep 0.1; done'),
+          task('one', 'a', 'sh ask.sh chat 10', 'wait'),
+          task('two', 'b', 'sh ask.sh chat 10', 'wait'),
+          task('three', 'c', 'sh ask.sh chat 1000', 'one', 'two'),
         ],
       },
     });
@@ -259,16 +247,23 @@ describe('programs in a sandbox', { skip: noSandbox }, () => {
       limits: { max_tokens: 2 * kLimit },
       metadata: { multi_agent_id: spec.json.id },
     });
-    const events = await asked(agent, 'go');
-    const outputs = outputsOf(events);
-    assert.deepEqual(outputs.slice(0, 2).map((text) => text.trim()), ['answered 10', 'answered 10']);
-    const { answers } = refusalIn(outputs[2]);
+    const stream = await ada.chat({ agent_config_id: agent.id, message: 'go' });
+    const seen = await stream.takeUntil(({ metadata }) => metadata.event === 'sandbox.acquired');
+    const { instance_id } = seen.at(-1).metadata;
+    const { sandbox_id } = (await platform.internal('pool').get(`/api/v1/pools/agent/${instance_id}`)).json;
+    fs.writeFileSync(path.join(platform.dataDir, 'sandboxes', sandbox_id, 'workspace', 'ask.sh'), program(false));
+    const events = await (await ada.events(seen[0].run_id)).all();
+    expectWhole(events);
+
+    const outputs = outputsOf(events).map((text) => text.trim());
+    assert.deepEqual(outputs.slice(0, 3), ['', 'answered 10', 'answered 10']);
+    const { answers } = refusalIn(outputs[3]);
     const { metadata } = find(events, 'result');
     assert.deepEqual(
       metadata.tasks.map(({ state }) => state),
-      ['completed', 'completed', 'failed'],
+      ['completed', 'completed', 'completed', 'failed'],
     );
     expectUsage(metadata.usage, 20 + answers);
-    assert.ok(tokensOf(metadata.usage) >= 2 * kLimit && tokensOf(metadata.usage) < 2 * kLimit + perCall);
+    expectAtLimit(metadata.usage, 2 * kLimit);
   });
 });

@@ -2,6 +2,7 @@
 
 #include "agent/skills/delivery.h"
 #include "base/log.h"
+#include "net/event_loop.h"
 
 #include <boost/asio/cancellation_state.hpp>
 
@@ -84,12 +85,24 @@ Task<Result<void>> PooledExecutor::run(Turn turn, sdk::EventSink sink, TurnRecor
   } catch (...) {
     cut_off = std::current_exception();
   }
-  // Otherwise the next co_await would throw.
-  if (cut_off) co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
-  co_await leave(turn, std::move(earlier), record);
+  // Otherwise the next co_await would throw. A cancellation may have come as a value, too.
+  const auto state = co_await asio::this_coro::cancellation_state;
+  const bool is_cancelled = state.cancelled() != asio::cancellation_type::none;
+  if (is_cancelled) co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+  // On a thread of execution of its own: one that comes meanwhile is for whoever called us.
+  auto executor = co_await asio::this_coro::executor;
+  auto left = leave_uncut(turn, std::move(earlier), record);
+  co_await net::call_on(std::move(executor), std::move(left));
   if (cut_off) std::rethrow_exception(cut_off);
+  if (is_cancelled && done) co_return cancelled("the turn was cut off");
   if (!done && done.error().code() == "sandbox_lost") co_await forget(turn.session);
   co_return done;
+}
+
+Task<void> PooledExecutor::leave_uncut(const Turn& turn, std::optional<sdk::Usage> earlier,
+                                       TurnRecord& record) {
+  co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+  co_await leave(turn, std::move(earlier), record);
 }
 
 Task<void> PooledExecutor::enter(const Turn& turn, const TurnRecord& record) {
@@ -135,7 +148,7 @@ Task<void> PooledExecutor::leave(const Turn& turn, std::optional<sdk::Usage> ear
     if (!over.is_split && !record.usage) {
       record.usage = before;
       *record.usage += beside;
-    } else if (!beside.is_nothing()) {
+    } else if (beside.input_tokens + beside.output_tokens > 0) {
       record.programs += beside;
     }
   }

@@ -38,6 +38,7 @@ class PooledExecutor : public TurnExecutor {
     bool has_sandbox = false;  // There is something to settle.
   };
   Task<void> enter(const Turn& turn, const TurnRecord& record);
+  Task<void> leave_uncut(const Turn& turn, std::optional<sdk::Usage> earlier, TurnRecord& record);
   Task<void> leave(const Turn& turn, std::optional<sdk::Usage> earlier, TurnRecord& record);
   Task<std::optional<cloud_os::VmModelUse>> settle(SessionId session, RunId run);
   Task<Result<void>> converse(const Turn& turn, const sdk::EventSink& sink, TurnRecord& record);
