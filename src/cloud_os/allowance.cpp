@@ -16,16 +16,23 @@ Tally::Call::~Call() {
 }
 
 void Tally::Call::use(const sdk::Usage& more) {
-  if (period_ == to_.period_ && !more.is_nothing()) to_.allotment_.use.usage += more;
+  if (period_ != to_.period_ || more.is_nothing()) return;
+  auto& allotment = to_.allotment_;
+  (allotment.is_over ? allotment.late : allotment.use.usage) += more;
 }
 
 void Tally::allow(VmAllowance allowance) {
-  const bool goes_on = !allotment_.is_over && is_limited() && allowance.is_limited() &&
-                       allotment_.allowance.run_id == allowance.run_id;
-  if (!goes_on) {
+  const bool is_same =
+      is_limited() && allowance.is_limited() && allotment_.allowance.run_id == allowance.run_id;
+  if (!is_same) {
     allotment_ = {};
     open_calls_ = 0;
     ++period_;
+  } else if (allotment_.is_over) {
+    Allotment next;
+    next.use.usage = allotment_.late;
+    next.use.calls = open_calls_;
+    allotment_ = std::move(next);
   }
   allotment_.allowance = std::move(allowance);
 }

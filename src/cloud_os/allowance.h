@@ -12,8 +12,9 @@ struct Allotment {
   VmAllowance allowance;
   VmModelUse use;
   bool is_over = false;  // The run is: nothing it left running may ask any more.
+  sdk::Usage late;       // Of calls that ended after that: counts when the run goes on.
 };
-BOOST_DESCRIBE_STRUCT(Allotment, (), (allowance, use, is_over))
+BOOST_DESCRIBE_STRUCT(Allotment, (), (allowance, use, is_over, late))
 
 // Counts the calls of models of one sandbox, for its broker. A call is let in while the limits are not met,
 // and counts when its answer says what it used: so those that are under way may pass a limit together.

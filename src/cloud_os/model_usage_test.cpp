@@ -208,6 +208,10 @@ TEST(Tally, ACallThatIsUnderWayOrWasLeftIsUnknown) {
   }
   Tally::Call open(tally);
   EXPECT_EQ(tally.settle(RunId("run_1"))->unknown_calls, 2);
+  open.use(used(20));
+  tally.allow(tokens(100));  // The run goes on, and so does the call.
+  open.use(used(30));
+  EXPECT_EQ(tally.settle(RunId("run_1"))->usage.input_tokens, 50);
   tally.allow(tokens(100, "run_2"));
   open.use(used(50));  // Of a run that is over: nobody's.
   EXPECT_EQ(tally.settle(RunId("run_2"))->usage.input_tokens, 0);

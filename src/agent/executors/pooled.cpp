@@ -129,10 +129,16 @@ Task<void> PooledExecutor::enter(const Turn& turn, const TurnRecord& record) {
 Task<void> PooledExecutor::leave(const Turn& turn, std::optional<sdk::Usage> earlier, TurnRecord& record) {
   auto& window = windows_.at(turn.session);
   const auto before = turn.resumption ? turn.resumption->progress.usage : sdk::Usage{};
-  if (record.usage)
-    window.agents += record.usage->since(before);
-  else
+  if (record.usage) {
+    // The sandbox says it, of all parts of the turn: it cannot take back what it said before.
+    const auto used = record.usage->since(before);
+    window.agents += used;
+    record.usage = before;
+    *record.usage += used;
+    record.progress.usage = *record.usage;
+  } else {
     window.is_split = false;
+  }
   if (window.turns > 1) {
     --window.turns;
     if (!record.usage) record.usage = std::move(earlier);

@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include <deque>
+
 namespace isa::agent {
 namespace {
 
@@ -32,8 +34,9 @@ class CustomAgent {
   Task<void> stop() { co_await server_->stop(); }
 
   bool listening = false;
-  std::vector<std::string> lines;  // Of the stream, each the text of one SSE event.
-  bool hangs = false;              // After the lines.
+  std::vector<std::string> lines;              // Of the stream, each the text of one SSE event.
+  bool hangs = false;                          // After the lines.
+  std::deque<std::vector<std::string>> parts;  // The lines of one chat after the other.
   std::vector<json::value> received;
   std::size_t cancelled = 0;
   Task<void> wait_for_cancel() {
@@ -52,6 +55,10 @@ class CustomAgent {
   };
   Task<Result<net::Response>> chat(net::Request& request) {
     received.push_back(json::parse(request.body).value_or(json::value()));
+    if (!parts.empty()) {
+      lines = std::move(parts.front());
+      parts.pop_front();
+    }
     co_return net::Response::sse([this](net::BodyWriter& out) { return answer(out); });
   }
   Task<void> answer(net::BodyWriter& out) {
@@ -75,12 +82,14 @@ class PoolOfOne : public pool::PoolClient {
   bool first_is_gone = false;
   std::string asked;                               // The config of the last sandbox that was asked for,
   std::optional<cloud_os::VmAllowance> allowance;  // and its limits.
+  std::vector<std::int64_t> befores;               // Of all that were asked for.
   cloud_os::VmModelUse use;                        // What was used, when a run ends.
   std::vector<RunId> settled;
 
   Task<Result<pool::Acquired>> acquire(std::string pool_type, pool::AcquireRequest request) override {
     asked = request.config ? json::serialize(*request.config) : "";
     allowance = request.allowance;
+    if (allowance) befores.push_back(allowance->before.input_tokens);
     pool::Acquired at;
     at.instance_id = InstanceId("inst_" + std::to_string(++acquired));
     at.pool_type = std::move(pool_type);
@@ -383,6 +392,25 @@ TEST(PooledLimits, ARunThatIsCancelledSaysWhatItUsed) {
 
     EXPECT_EQ(row.at("state").as_string(), "cancelled");
     EXPECT_EQ(row.at("usage").at("output_tokens"), 5) << json::serialize(row);
+  });
+}
+
+TEST(PooledLimits, OfTheNextPartOfARunAreTheRestAndASandboxCannotTakeBackWhatItUsed) {
+  with_custom_agent([](Scene& s) -> Task<void> {
+    const auto suspended = [](int part, int usage, int progress) {
+      return fmt::format(
+          R"(event: history
+data: {{"new_messages":[],"usage":{{"input_tokens":{}}},"progress":{{"usage":{{"input_tokens":{}}}}},"pending":[{{"tool_use_id":"c{}","tool":"t","subject":"t","args":{{}},"reason":"deferred"}}]}})",
+          usage, progress, part);
+    };
+    s.pool.use.usage.input_tokens = 30;
+    s.agent.parts = {{suspended(1, 10, 0), kDone}, {suspended(2, 5, 0), kDone}, {kResult, kHistory, kDone}};
+    const auto agent = co_await agent_with(s.platform, R"("limits":{"max_tokens":1000})");
+    const auto answer = co_await answered(s.platform, agent, "cloud_pool");
+
+    EXPECT_EQ(s.pool.befores, (std::vector<std::int64_t>{0, 30, 60}));
+    EXPECT_EQ(s.pool.settled.size(), 3U);
+    EXPECT_EQ(answer.at("usage").at("input_tokens"), 90) << json::serialize(answer);
   });
 }
 
