@@ -2,6 +2,7 @@
 #pragma once
 
 #include "agent/teams/open_tasks.h"
+#include "agent/turn_executor.h"
 #include "sdk/chat.h"
 #include "sdk/event.h"
 #include "store/run.h"
@@ -26,6 +27,9 @@ struct TurnFacts {
   std::optional<Error> error;          // Why it sent none.
   std::string text;                    // What it streamed.
   std::optional<sdk::Usage> usage;
+  sdk::Usage programs = {};     // TurnRecord::programs
+  bool is_counted = false;      // `usage` counts, whatever the terminal event says.
+  std::optional<LimitMet> met;  // What was refused because of it may be why the turn failed.
   std::int64_t duration_ms = 0;
   std::vector<std::string> unheard = {};  // Said to the turn, and lost with it.
 };

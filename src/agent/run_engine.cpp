@@ -322,6 +322,8 @@ Task<Result<Turn>> RunEngine::turn_of(LiveRun& run) {
             order.egress};
   turn.team = order.team;
   turn.skills = order.skills;
+  const auto& limits = order.agent.limits;
+  turn.allowance.budget = order.team ? order.team->budget() : sdk::Budget{limits.max_tokens, limits.max_usd};
   if (turn.team)
     turn.keep = [this, &run](json::object team_state) { return keep(run, std::move(team_state)); };
   turn.unheard = [this, &run] { return hand_over_.said_to(run); };
@@ -339,6 +341,7 @@ Task<Result<void>> RunEngine::execute_part(TurnExecutor& place, LiveRun& run, Tu
   const auto seconds = run.order.agent.limits.max_seconds;
   const auto limit = std::chrono::seconds(seconds) + config_.acquire_timeout + kTurnGrace - run.worked;
   const auto begin = Deadline::Clock::now();
+  turn.allowance.until = now() + std::chrono::duration_cast<std::chrono::milliseconds>(limit);
   auto part = place.run(std::move(turn), std::move(sink), run.record);
   auto done =
       co_await with_deadline(Deadline::after(limit), std::move(part),
@@ -379,6 +382,9 @@ Task<void> RunEngine::finish(LiveRun& run) {
                   .error = run.turn_error,
                   .text = run.recorder.text(),
                   .usage = run.record.usage,
+                  .programs = run.record.programs,
+                  .is_counted = run.record.is_counted,
+                  .met = run.record.met,
                   .duration_ms = millis_since(run.row.created_at)};
   // Otherwise say_by_itself() does.
   if (run.stop != StopReason::none)

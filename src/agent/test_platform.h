@@ -96,6 +96,9 @@ class NoPool : public pool::PoolClient {
   Task<Result<net::OpenResponse>> stream(std::string, InstanceId, std::int64_t, sdk::RuntimeChat) override {
     co_return down();
   }
+  Task<Result<cloud_os::VmModelUse>> settle(std::string, InstanceId, std::int64_t, RunId) override {
+    co_return down();
+  }
   Task<Result<pool::LeaseInfo>> renew(std::string, InstanceId, std::int64_t) override { co_return down(); }
   Task<Result<void>> release(std::string, InstanceId, std::optional<std::int64_t>) override {
     co_return down();

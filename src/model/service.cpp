@@ -122,6 +122,7 @@ Task<Result<net::Response>> Service::answer(net::Request& request, const Dialect
                     request.request_id, net::trace_of(request.headers),      text_bytes(served.chat),
                     route.price};
   const bool streams = served.stream;
+  const auto pricing = route.price ? json::serialize(to_json(*route.price)) : std::string();
   auto chat = std::move(served.chat);
   chat.model = std::move(route.model);
   chat.trace = net::trace_of(request.headers);
@@ -130,10 +131,16 @@ Task<Result<net::Response>> Service::answer(net::Request& request, const Dialect
   // blocks that the common form does not (citations, tools of the provider) and go through as they are.
   relay->is_verbatim = same_dialect && dialect.name() == anthropic_dialect().name();
   relay->call = std::make_unique<Call>(std::move(stream), std::move(facts));
-  if (streams) co_return net::Response::sse([relay](net::BodyWriter& to) { return relay_stream(relay, to); });
-  ISA_CO_TRY(auto result, co_await collect(*relay->call, nullptr));
-  if (result.id.empty()) result.id = make_ulid();
-  co_return dialect.whole(result);
+  net::Response response;
+  if (streams) {
+    response = net::Response::sse([relay](net::BodyWriter& to) { return relay_stream(relay, to); });
+  } else {
+    ISA_CO_TRY(auto result, co_await collect(*relay->call, nullptr));
+    if (result.id.empty()) result.id = make_ulid();
+    response = dialect.whole(result);
+  }
+  if (!pricing.empty()) response.headers.set("X-Model-Pricing", pricing);
+  co_return response;
 }
 
 Task<Result<net::Response>> Service::resolve(net::Request& request) {

@@ -51,6 +51,10 @@ class Acquirer {
   // Binds the claimed instance to the lease's identity and initialises its runtime. On failure the instance
   // is ended, in the background.
   Task<Result<void>> settle_in(InstancePtr instance, const AcquireRequest& request, Deadline deadline);
+  Task<Result<void>> allow(InstancePtr instance, const AcquireRequest& request);
+  // What the probe says; `limited` what came of the other.
+  Task<Result<void>> probe_and_allow(InstancePtr instance, const AcquireRequest& request,
+                                     Result<void>& limited);
   Task<Result<void>> follow_egress(InstancePtr instance, const AcquireRequest& request);
   Task<Result<bool>> bind_again(InstancePtr instance, const AcquireRequest& request);
   void give_up(InstancePtr instance, const Error& why);

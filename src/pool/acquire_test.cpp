@@ -201,5 +201,42 @@ TEST(Acquire, RefusesATimeoutAndAConfigThatMakeNoSense) {
   });
 }
 
+TEST(Acquire, SetsTheLimitsOfTheRunAndTakesThemAwayAgainButAsksNobodyWhereThereAreNone) {
+  with_pool(small_pool(1, 2), [](World& world) -> Task<void> {
+    auto request = request_of("s1");
+    request.allowance.emplace().run_id = RunId("run_1");
+    const auto got = co_await acquired(world, request);
+    std::ignore = co_await acquired(world, request);
+    EXPECT_EQ(world.vms.allows, 0U);
+
+    request.allowance->run_id = RunId("run_2");
+    request.allowance->max_tokens = 7;
+    std::ignore = co_await acquired(world, request);
+    const auto row = must(co_await world.store->pool().find(got.instance_id));
+    EXPECT_EQ(world.vms.allowance(row.sandbox_id)->max_tokens, 7);
+    std::ignore = co_await acquired(world, request_of("s1"));  // Says nothing about limits: they stay.
+    EXPECT_EQ(world.vms.allows, 1U);
+
+    request.allowance->max_tokens.reset();
+    for (int i = 0; i < 2; ++i) std::ignore = co_await acquired(world, request);
+    EXPECT_EQ(world.vms.allows, 2U);
+    EXPECT_FALSE(world.vms.allowance(row.sandbox_id)->is_limited());
+  });
+}
+
+TEST(Acquire, SetsTheLimitsOfAFreshInstanceToo) {
+  with_pool(small_pool(1, 2), [](World& world) -> Task<void> {
+    auto request = request_of("s1");
+    request.allowance.emplace().run_id = RunId("run_1");
+    request.allowance->max_usd = Usd::of_number(1);
+    // Whoever joins an acquire that is under way gets what it asked for.
+    const auto first = start_acquire(world, request_of("s1"));
+    const auto got = co_await acquired(world, request);
+    must(co_await first->get());
+    const auto row = must(co_await world.store->pool().find(got.instance_id));
+    EXPECT_EQ(world.vms.allowance(row.sandbox_id)->run_id, RunId("run_1"));
+  });
+}
+
 }  // namespace
 }  // namespace isa::pool::testing

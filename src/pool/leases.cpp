@@ -53,6 +53,12 @@ Task<Result<net::OpenResponse>> Leases::stream(InstanceId id, std::optional<std:
   co_return opened;
 }
 
+Task<Result<cloud_os::VmModelUse>> Leases::settle(InstanceId id, std::optional<std::int64_t> fencing_token,
+                                                  RunId run) {
+  ISA_CO_TRY(const auto instance, co_await fleet_.leased(id, fencing_token));
+  co_return co_await fleet_.vms().settle(instance->sandbox_id, std::move(run));
+}
+
 Task<Result<LeaseInfo>> Leases::renew(InstanceId id, std::optional<std::int64_t> fencing_token) {
   ISA_CO_TRY(const auto instance, co_await fleet_.leased(id, fencing_token));
   instance->used_at = fleet_.now();

@@ -17,6 +17,8 @@ class Leases {
 
   Task<Result<net::OpenResponse>> stream(InstanceId id, std::optional<std::int64_t> fencing_token,
                                          sdk::RuntimeChat chat);
+  Task<Result<cloud_os::VmModelUse>> settle(InstanceId id, std::optional<std::int64_t> fencing_token,
+                                            RunId run);
   Task<Result<LeaseInfo>> renew(InstanceId id, std::optional<std::int64_t> fencing_token);
   Task<Result<void>> release(InstanceId id, std::optional<std::int64_t> fencing_token);
 

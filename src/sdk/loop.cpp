@@ -346,8 +346,13 @@ Task<Result<void>> Turn::retry_output(const Error& problem) {
 
 Task<Result<void>> Turn::end_of_failed_call(Error error) {
   keep_partial_answer();
-  if (!deadline_.passed()) co_return co_await finish_failed(std::move(error));
-  json::object more{{"limit", "max_seconds"}};
+  const auto limit = deadline_.passed() ? std::string_view("max_seconds") : limit_of_refusal(error);
+  if (limit.empty()) co_return co_await finish_failed(std::move(error));
+  json::object more{{"limit", limit}};
+  if (!deadline_.passed()) {
+    more["problem"] = error.message();
+    --progress_.num_turns;  // The model was not asked.
+  }
   co_return co_await finish("error_budget", std::move(more));
 }
 

@@ -260,6 +260,13 @@ test('leases', { skip }, async () => {
   await good(ada.post(`${instance}/execute`, { action: 'query', params, fencing_token }));
   await good(ada.post(`${instance}/execute`, { action: 'reset' }));
   await streamed('pool', `${instance}/stream`, { prompt: 'And 3+4?', fencing_token });
+  const allowance = { run_id: 'run_contract', max_tokens: 1000, before: { input_tokens: 1 } };
+  await good(ada.post(`${path}/acquire`, { session_id: 'contract-1', allowance }), 403);
+  const roles = platform.internal('pool');
+  await good(roles.post(`${path}/acquire`, { session_id: 'contract-1', user_id: 'ada', allowance }));
+  await good(roles.post(`${instance}/settle`, { run_id: 'run_contract', fencing_token }));
+  await good(roles.post(`${instance}/settle`, { run_id: 'run_other' }), 409);
+  await good(ada.post(`${instance}/settle`, { run_id: 'run_contract' }), 403);
   await good(ada.post(`${instance}/release`, { fencing_token: fencing_token + 1 }), 409);
   await good(ada.post(`${instance}/release`, { fencing_token }));
   const again = await good(ada.post(`${path}/acquire`, { session_id: 'contract-2' }));
@@ -293,6 +300,13 @@ test('sandboxes', { skip }, async () => {
   await good(internal.put(`${vm}/binding`, binding));
   await good(ada.put(`${vm}/binding`, binding), 403);
   await good(internal.put(`${path}/${own.vm_id}/binding`, binding), 409);
+  const allowance = { run_id: 'run_contract', max_usd: 0.5, until: '2100-01-01T00:00:00Z' };
+  await good(internal.put(`${vm}/allowance`, allowance));
+  await good(internal.put(`${vm}/allowance`, { max_tokens: 1 }), 422);
+  await good(ada.put(`${vm}/allowance`, allowance), 403);
+  await good(internal.delete(`${vm}/allowance?run_id=run_contract`));
+  await good(internal.delete(`${vm}/allowance?run_id=run_other`), 409);
+  await good(ada.delete(`${vm}/allowance?run_id=run_contract`), 403);
   await good(ada.delete(`${path}/${own.vm_id}`));
   await good(ada.get(`${path}?label=team=a`));
   await good(ada.get(vm));
