@@ -156,9 +156,12 @@ class TestSealer : public Sealer {
  public:
   std::string seal(const std::string& text) const override { return "sealed:" + turned(text); }
   Result<std::string> open(const std::string& sealed) const override {
+    if (is_key_lost) return failed_dependency("it was sealed with another key");
     if (!sealed.starts_with("sealed:")) return failed_dependency("it was not sealed");
     return turned(sealed.substr(7));
   }
+
+  bool is_key_lost = false;
 
  private:
   static std::string turned(std::string text) {

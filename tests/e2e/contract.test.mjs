@@ -54,6 +54,13 @@ test('every role serves its contract, and what that refers to, to everybody', { 
     }
 });
 
+async function twoPages(user, path) {
+  const first = await good(user.get(`${path}?limit=1`));
+  const second = await good(user.get(`${path}?limit=1&cursor=${first.next_cursor}`));
+  assert.deepEqual([...first.versions, ...second.versions].map(({ version }) => version), [2, 1]);
+  assert.equal(second.next_cursor, null);
+}
+
 test('agents and their versions', { skip }, async () => {
   const ada = platform.as('ada');
   const path = '/api/v1/agents/configs';
@@ -70,7 +77,7 @@ test('agents and their versions', { skip }, async () => {
   await good(ada.get(`${path}/${id}`));
   await good(ada.patch(`${path}/${id}`, { description: null, mode: 'PROACTIVE' }));
   await good(ada.get(`${path}?limit=1`));
-  await good(ada.get(`${path}/${id}/versions`));
+  await twoPages(ada, `${path}/${id}/versions`);
   await good(ada.get(`${path}/${id}/versions/1`));
   await good(ada.post(`${path}/${id}/rollback`, { version: 1 }, { 'Idempotency-Key': 'contract' }));
   await good(ada.get(`${path}/${id}/audit?limit=1`));
@@ -102,7 +109,7 @@ test('teams', { skip }, async () => {
   await good(ada.get(`${path}?limit=1`));
   await good(ada.get(`${path}/${id}`));
   await good(ada.patch(`${path}/${id}`, { description: null, entry_agent_id: 'b' }));
-  await good(ada.get(`${path}/${id}/versions`));
+  await twoPages(ada, `${path}/${id}/versions`);
   await good(ada.get(`${path}/${id}/versions/1`));
   await good(ada.post(`${path}/${id}/rollback`, { version: 1 }, { 'Idempotency-Key': 'contract-team' }));
   await good(ada.post('/api/v1/agents/swarm', { prompt: 'What is 1+1?', agents }));

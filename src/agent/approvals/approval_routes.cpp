@@ -58,7 +58,9 @@ Result<void> check(const Decision& body, const Approval& question) {
   if (auto good = sdk::check_approval_pattern(*body.always); !good)
     return validation_error("/always: {}", good.error().message()).with_param("/always");
   if (!sdk::matches_approval_pattern(*body.always, question.subject, question.args, sdk::PatternUse::allows))
-    return validation_error("/always: the pattern would not allow the call that is asked about")
+    return validation_error(
+               "/always: the pattern would not allow the call that is asked about; one with other arguments "
+               "than what it is about needs a pattern of all of them as JSON, or the name of the tool alone")
         .with_param("/always");
   return ok();
 }

@@ -359,6 +359,10 @@ TEST(Teams, EveryVersionIsKeptAndCanBeGoneBackTo) {
     const auto all = co_await p.get(path + "/versions");
     EXPECT_EQ(all.at("versions").as_array().size(), 3U);
     EXPECT_EQ(text_at(all, "/versions/1/name"), "Changed");
+    const auto newest = co_await p.get(path + "/versions?limit=1");
+    EXPECT_EQ(number_at(newest, "/versions/0/version"), 3);
+    const auto older = co_await p.get(path + "/versions?limit=1&cursor=" + text_at(newest, "/next_cursor"));
+    EXPECT_EQ(number_at(older, "/versions/0/version"), 2);
     const auto second = co_await p.get(path + "/versions/2");
     EXPECT_EQ(text_at(second, "/name"), "Changed");
     for (const auto* missing : {"/versions/9", "/versions/x"}) {

@@ -324,7 +324,7 @@ Result<void> check_tasks(const std::vector<TaskSpec>& tasks) {
       const auto at = fmt::format("/tasks/{}/depends_on/{}", i, j);
       if (need == tasks[i].id) return broken(at, fmt::format("the task '{}' depends on itself", need));
       if (!ids.contains(need)) return broken(at, fmt::format("there is no task '{}'", need));
-      needs.insert(need);
+      if (!needs.insert(need).second) return broken(at, fmt::format("the task '{}' is named already", need));
     }
   }
   for (bool found = true; found;) {

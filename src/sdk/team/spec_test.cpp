@@ -143,6 +143,8 @@ TEST(TeamSpec, ATaskOnItselfOnNothingOrOfNobodyIsRefused) {
   };
   EXPECT_NE(tasks(R"([{"id":"t","depends_on":["t"]}])").find("depends on itself"), std::string::npos);
   EXPECT_NE(tasks(R"([{"id":"t","depends_on":["u"]}])").find("there is no task 'u'"), std::string::npos);
+  EXPECT_EQ(tasks(R"([{"id":"a"},{"id":"t","depends_on":["a","a"]}])"),
+            "/tasks/1/depends_on/1: the task 'a' is named already");
   EXPECT_NE(tasks(R"([{"id":"t"},{"id":"t"}])").find("another task has the id 't'"), std::string::npos);
   EXPECT_NE(tasks(R"([{"agent":"b"}])").find("'b' is no agent of this team"), std::string::npos);
   EXPECT_NE(tasks(R"([{"tools":["bash_execute"]}])").find("does not have the tool"), std::string::npos);
