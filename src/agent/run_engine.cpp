@@ -351,11 +351,8 @@ Task<Result<void>> RunEngine::execute_part(TurnExecutor& place, LiveRun& run, Tu
 Task<Result<void>> RunEngine::cut_off_calls(LiveRun& run) {
   if (!run.order.team || !run.record.team_state) co_return ok();
   const auto waiting = calls_yet_to_ask(run.order.team->spec, *run.record.team_state);
-  auto events = run.recorder.open_calls().cut_off();
-  for (auto& event : events) {
-    if (waiting.contains(std::string(event.metadata.at("tool_use_id").as_string()))) continue;
-    ISA_CO_TRYV(co_await run.recorder.take(std::move(event)));
-  }
+  auto events = run.recorder.open_calls().cut_off(waiting);
+  for (auto& event : events) ISA_CO_TRYV(co_await run.recorder.take(std::move(event)));
   co_return ok();
 }
 

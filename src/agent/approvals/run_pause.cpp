@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <map>
-#include <tuple>
 
 namespace isa::agent {
 namespace {
@@ -17,11 +16,8 @@ Identity the_platform() {
   return {.user = UserId(std::string(store::kPlatformUser)), .orgs = {}, .is_internal = true};
 }
 
-// Members of a team may have calls of the same id.
-using CallKey = std::tuple<std::string, std::string, std::string>;
-
 CallKey key_of(const Approval& question) {
-  return {question.tool_use_id, question.agent, question.task_id.value_or("")};
+  return {question.agent, question.task_id.value_or(""), question.tool_use_id};
 }
 
 // Those of the run's questions, oldest first, that speak of these inquiries; of two about one call the later.
