@@ -1,5 +1,6 @@
 #include "agent/run_engine.h"
 
+#include "agent/pending_calls.h"
 #include "agent/session_start.h"
 #include "agent/teams/team_state.h"
 #include "base/log.h"
@@ -11,9 +12,6 @@ namespace {
 
 // A hung tool or a custom agent does not look at its limit itself; the platform does, a little later.
 constexpr std::chrono::seconds kTurnGrace{15};
-// How often one run may be suspended, and by how many calls at once.
-constexpr int kPartsMax = 1000;
-constexpr std::size_t kPendingMax = 128;
 // How often the end of a run is offered to a store that refuses it, each time after twice the wait.
 constexpr int kStoreAttempts = 6;
 constexpr std::chrono::milliseconds kStoreRetryWait{100};
@@ -286,10 +284,7 @@ Task<Result<void>> RunEngine::execute(LiveRun& run) {
     ISA_CO_TRYV(co_await execute_part(place, run, std::move(first)));
   }
   for (int parts = 1; !run.record.pending.empty() && !run.recorder.terminal(); ++parts) {
-    if (parts > kPartsMax || run.record.pending.size() > kPendingMax)
-      co_return upstream_error(
-          "the agent asked {} times, or about {} calls at once; it may be caught in a loop", parts,
-          run.record.pending.size());
+    ISA_CO_TRYV(check_pending(parts, run.record.pending, run.record.origins));
     hand_over_.take_back(run);
     auto answers = co_await pause_.settle(run, run.record.pending, std::exchange(is_stored, false));
     if (!answers) co_return std::move(answers).error();

@@ -75,7 +75,7 @@ Task<Result<std::vector<sdk::CallAnswer>>> RunPause::settle(LiveRun& run,
   for (auto& inquiry : inquiries) {
     const auto found = inquiry.question ? decided.find(key_of(*inquiry.question)) : decided.end();
     if (found != decided.end())
-      answers.push_back(std::move(found->second));
+      answers.push_back(found->second);
     else if (inquiry.answer)
       answers.push_back(*std::move(inquiry.answer));
     else
