@@ -30,17 +30,6 @@ sdk::Event queued(std::size_t ahead) {
   return event;
 }
 
-// The questions that readers have seen.
-std::set<ApprovalId> asked_in(const std::vector<store::LoggedEvent>& events) {
-  std::set<ApprovalId> asked;
-  for (const auto& logged : events) {
-    const auto event = sdk::event_from_wire(*logged.json);
-    if (!event || event->type != sdk::EventType::hil_request) continue;
-    if (auto id = json::read<ApprovalId>(event->metadata.at("request_id"))) asked.insert(*std::move(id));
-  }
-  return asked;
-}
-
 // It has not begun.
 bool is_queued(const LiveRun& run) {
   return run.row.state == store::RunState::queued;

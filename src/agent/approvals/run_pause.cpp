@@ -38,6 +38,18 @@ bool is_open(const Approval& question) {
 
 }  // namespace
 
+// A log may hold what a program in a sandbox said to be a question, from when that was not dropped.
+std::set<ApprovalId> asked_in(const std::vector<store::LoggedEvent>& events) {
+  std::set<ApprovalId> asked;
+  for (const auto& logged : events) {
+    const auto event = sdk::event_from_wire(*logged.json);
+    if (!event || event->type != sdk::EventType::hil_request) continue;
+    const auto* id = event->metadata.if_contains("request_id");
+    if (id && id->is_string()) asked.emplace(std::string(id->get_string()));
+  }
+  return asked;
+}
+
 Task<Result<std::vector<sdk::CallAnswer>>> RunPause::settle(LiveRun& run,
                                                             std::vector<sdk::PendingCall> pending,
                                                             bool is_stored) {
