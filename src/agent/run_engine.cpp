@@ -47,7 +47,7 @@ RunEngine::RunEngine(asio::any_io_executor executor, Parts parts, AgentServiceCo
       config_(std::move(config)),
       pause_(parts_.runs, parts_.approvals),
       registry_(executor),
-      hand_over_(registry_, parts_.runs, parts_.executors, parts_.teams),
+      hand_over_(executor, registry_, parts_.runs, parts_.executors, parts_.teams),
       runs_(executor) {}
 
 Result<std::shared_ptr<LiveRun>> RunEngine::start(RunOrder order) {
@@ -120,6 +120,7 @@ Task<void> RunEngine::stop() {
   co_await registry_.wait_until_empty(Deadline::after(config_.drain_timeout));
   for (const auto& run : registry_.all()) run->request_stop(StopReason::platform);
   co_await runs_.join();
+  co_await hand_over_.stop();
 }
 
 Task<void> RunEngine::drive(std::shared_ptr<LiveRun> run) {
