@@ -122,13 +122,16 @@ void judge_error(RunEnding& ending, std::optional<Error> error) {
 // history.
 void make_whole(std::vector<sdk::Message>& messages) {
   std::erase_if(messages, [](const auto& message) { return message.role == sdk::ChatRole::system; });
+  std::vector<sdk::Message> whole;
+  whole.reserve(messages.size());
   for (std::size_t i = 0; i < messages.size(); ++i) {
     const auto calls = messages[i].tool_calls();
-    if (messages[i].role != sdk::ChatRole::assistant || calls.empty()) continue;
+    const bool has_calls = messages[i].role == sdk::ChatRole::assistant && !calls.empty();
+    whole.push_back(std::move(messages[i]));
+    if (!has_calls) continue;
     const bool has_results = i + 1 < messages.size() && messages[i + 1].role == sdk::ChatRole::tool;
-    if (!has_results)
-      messages.insert(messages.begin() + static_cast<std::ptrdiff_t>(i) + 1, {sdk::ChatRole::tool, {}});
-    auto& results = messages[i + 1].parts;
+    whole.push_back(has_results ? std::move(messages[++i]) : sdk::Message{sdk::ChatRole::tool, {}});
+    auto& results = whole.back().parts;
     std::set<std::string> answered;
     for (const auto& part : results) answered.insert(part.id);
     for (const auto& call : calls)
@@ -136,6 +139,7 @@ void make_whole(std::vector<sdk::Message>& messages) {
         results.push_back(
             sdk::Part::make_tool_result(call.id, "The call was cut off; its effect is unknown.", true));
   }
+  messages = std::move(whole);
 }
 
 }  // namespace
@@ -162,8 +166,9 @@ RunEnding ending_in(const std::vector<store::LoggedEvent>& events) {
   for (const auto& logged : events) {
     auto event = sdk::event_from_wire(*logged.json);
     if (!event) continue;  // The terminal event is our own, always.
-    if (event->type == sdk::EventType::session_end)
-      facts.duration_ms = json::read<std::int64_t>(event->metadata.at("duration_ms")).value_or(0);
+    const auto* duration = event->metadata.if_contains("duration_ms");
+    if (event->type == sdk::EventType::session_end && duration)
+      facts.duration_ms = json::read<std::int64_t>(*duration).value_or(0);
     if (event->is_terminal()) facts.terminal = std::move(*event);
   }
   return ending_of(std::move(facts));

@@ -1,5 +1,7 @@
 #include "agent/run_ending.h"
 
+#include "base/deadline.h"
+
 #include <gtest/gtest.h>
 
 namespace isa::agent {
@@ -183,6 +185,18 @@ TEST(History, EveryToolCallGetsAResult) {
   EXPECT_EQ(messages[1].parts[1].id, "b");
   EXPECT_TRUE(messages[1].parts[1].is_error);
   EXPECT_EQ(messages[3].parts.size(), 2u);
+}
+
+// As many as a sandbox can send. In a time that grows with their square this takes far longer than the bound.
+TEST(History, ManyUnansweredCallsAreAnsweredInTheTimeThatAReaderHas) {
+  const std::size_t count = 100'000;
+  const sdk::Message asks{ChatRole::assistant, {sdk::Part::make_tool_call("a", "t", "{}")}};
+  const auto begin = Deadline::Clock::now();
+
+  const auto messages = history_of(RunId("run_1"), now(), "", std::vector<sdk::Message>(count, asks), "");
+
+  EXPECT_EQ(messages.size(), 2 * count);
+  EXPECT_LT(Deadline::Clock::now() - begin, std::chrono::seconds(10));
 }
 
 TEST(History, ASandboxCannotWriteASystemPrompt) {

@@ -1,5 +1,6 @@
 #include "agent/run_engine.h"
 
+#include "agent/pending_calls.h"
 #include "agent/session_start.h"
 #include "agent/teams/team_state.h"
 #include "base/log.h"
@@ -11,9 +12,6 @@ namespace {
 
 // A hung tool or a custom agent does not look at its limit itself; the platform does, a little later.
 constexpr std::chrono::seconds kTurnGrace{15};
-// How often one run may be suspended, and by how many calls at once.
-constexpr int kPartsMax = 1000;
-constexpr std::size_t kPendingMax = 128;
 // How often the end of a run is offered to a store that refuses it, each time after twice the wait.
 constexpr int kStoreAttempts = 6;
 constexpr std::chrono::milliseconds kStoreRetryWait{100};
@@ -30,17 +28,6 @@ sdk::Event queued(std::size_t ahead) {
   event.metadata["event"] = "queued";
   event.metadata["ahead"] = ahead;
   return event;
-}
-
-// The questions that readers have seen.
-std::set<ApprovalId> asked_in(const std::vector<store::LoggedEvent>& events) {
-  std::set<ApprovalId> asked;
-  for (const auto& logged : events) {
-    const auto event = sdk::event_from_wire(*logged.json);
-    if (!event || event->type != sdk::EventType::hil_request) continue;
-    if (auto id = json::read<ApprovalId>(event->metadata.at("request_id"))) asked.insert(*std::move(id));
-  }
-  return asked;
 }
 
 // It has not begun.
@@ -60,7 +47,7 @@ RunEngine::RunEngine(asio::any_io_executor executor, Parts parts, AgentServiceCo
       config_(std::move(config)),
       pause_(parts_.runs, parts_.approvals),
       registry_(executor),
-      hand_over_(registry_, parts_.runs, parts_.executors, parts_.teams),
+      hand_over_(executor, registry_, parts_.runs, parts_.executors, parts_.teams),
       runs_(executor) {}
 
 Result<std::shared_ptr<LiveRun>> RunEngine::start(RunOrder order) {
@@ -133,6 +120,7 @@ Task<void> RunEngine::stop() {
   co_await registry_.wait_until_empty(Deadline::after(config_.drain_timeout));
   for (const auto& run : registry_.all()) run->request_stop(StopReason::platform);
   co_await runs_.join();
+  co_await hand_over_.stop();
 }
 
 Task<void> RunEngine::drive(std::shared_ptr<LiveRun> run) {
@@ -286,10 +274,7 @@ Task<Result<void>> RunEngine::execute(LiveRun& run) {
     ISA_CO_TRYV(co_await execute_part(place, run, std::move(first)));
   }
   for (int parts = 1; !run.record.pending.empty() && !run.recorder.terminal(); ++parts) {
-    if (parts > kPartsMax || run.record.pending.size() > kPendingMax)
-      co_return upstream_error(
-          "the agent asked {} times, or about {} calls at once; it may be caught in a loop", parts,
-          run.record.pending.size());
+    ISA_CO_TRYV(check_pending(parts, run.record.pending, run.record.origins));
     hand_over_.take_back(run);
     auto answers = co_await pause_.settle(run, run.record.pending, std::exchange(is_stored, false));
     if (!answers) co_return std::move(answers).error();
@@ -354,11 +339,8 @@ Task<Result<void>> RunEngine::execute_part(TurnExecutor& place, LiveRun& run, Tu
 Task<Result<void>> RunEngine::cut_off_calls(LiveRun& run) {
   if (!run.order.team || !run.record.team_state) co_return ok();
   const auto waiting = calls_yet_to_ask(run.order.team->spec, *run.record.team_state);
-  auto events = run.recorder.open_calls().cut_off();
-  for (auto& event : events) {
-    if (waiting.contains(std::string(event.metadata.at("tool_use_id").as_string()))) continue;
-    ISA_CO_TRYV(co_await run.recorder.take(std::move(event)));
-  }
+  auto events = run.recorder.open_calls().cut_off(waiting);
+  for (auto& event : events) ISA_CO_TRYV(co_await run.recorder.take(std::move(event)));
   co_return ok();
 }
 

@@ -2,10 +2,24 @@
 
 namespace isa::agent {
 
+namespace {
+
+std::string_view name_of(const sdk::Event& event) {
+  const auto* name = event.type == sdk::EventType::system ? event.metadata.if_contains("event") : nullptr;
+  return name && name->is_string() ? std::string_view(name->get_string()) : std::string_view();
+}
+
+bool is_platforms_own(const sdk::Event& event) {
+  using sdk::EventType;
+  const auto name = name_of(event);
+  return event.type == EventType::session_start || event.type == EventType::session_end ||
+         event.type == EventType::hil_request || name.starts_with("hil.") || name == "queued";
+}
+
+}  // namespace
+
 bool is_steered(const sdk::Event& event) {
-  if (event.type != sdk::EventType::system || !event.content) return false;
-  const auto* name = event.metadata.if_contains("event");
-  return name && name->is_string() && name->get_string() == "steered";
+  return event.content && name_of(event) == "steered";
 }
 
 void TurnRecorder::restore(const std::vector<store::LoggedEvent>& events) {
@@ -23,8 +37,7 @@ Task<Result<void>> TurnRecorder::take(sdk::Event event) {
   using sdk::EventType;
   if (is_stopped_) co_return cancelled("the run was stopped");
   if (failure_) co_return Failure(*failure_);
-  if (event.type == EventType::session_start || event.type == EventType::session_end || terminal_)
-    co_return ok();
+  if (is_platforms_own(event) || terminal_) co_return ok();
   has_begun_ = true;
   if (event.is_terminal()) {
     terminal_ = std::move(event);

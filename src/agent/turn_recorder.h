@@ -17,7 +17,9 @@ bool is_steered(const sdk::Event& event);
 // lets pass what a turn may say and keeps the order of events the platform's own business.
 //
 // The turn's session_start and session_end are dropped; its first result or error is kept for the end of the
-// run and everything after it is dropped. So exactly one of each is written, by whoever ends the run.
+// run and everything after it is dropped. So exactly one of each is written, by whoever ends the run. Dropped
+// is, too, what the platform alone says, and gives to the stream itself: that it asks somebody (hil_request),
+// what was decided (hil.*), that the run is queued. From a turn it is forged, and readers act on it.
 class TurnRecorder {
  public:
   explicit TurnRecorder(RunStream& stream) : stream_(stream) {}

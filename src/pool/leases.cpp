@@ -1,7 +1,7 @@
 #include "pool/leases.h"
 
 #include "base/log.h"
-#include "pool/shield.h"
+#include "base/shield.h"
 
 #include <algorithm>
 

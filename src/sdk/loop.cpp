@@ -13,6 +13,7 @@
 #include <boost/system/system_error.hpp>
 
 #include <algorithm>
+#include <set>
 #include <span>
 #include <utility>
 
@@ -218,10 +219,11 @@ std::vector<Part> Turn::add_answer(ChatResult result) {
   partial_answer_.clear();
   last_answer_ = result.message.text();
   finish_reason_ = result.finish_reason;
-  for (auto& part : result.message.parts) {
-    // Results are matched to calls by id; some providers leave it out.
-    if (part.kind == PartKind::tool_call && part.id.empty()) part.id = "call_" + make_ulid();
-  }
+  // Results and decisions are matched to calls by id; some providers leave it out, or give it twice.
+  std::set<std::string> ids;
+  for (auto& part : result.message.parts)
+    if (part.kind == PartKind::tool_call && (part.id.empty() || !ids.insert(part.id).second))
+      part.id = "call_" + make_ulid();
   auto calls = result.message.tool_calls();
   if (!result.message.parts.empty()) conversation_.push_back(std::move(result.message));
   return calls;

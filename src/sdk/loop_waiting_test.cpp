@@ -60,6 +60,54 @@ TEST_F(Loop, ASuspendedTurnGoesOnAtTheVeryCallThatWaited) {
   expect_no_orphans(outcome.new_messages);
 }
 
+// Two calls of one answer, as a server sends them that numbers none.
+ScriptedModel::Step two_calls_of_one_id() {
+  ScriptedModel::Step step{.finish = FinishReason::tool_calls};
+  for (std::size_t i = 0; i < 2; ++i) {
+    const auto arguments = fmt::format(R"({{"command":"{}"}})", i == 0 ? "first" : "second");
+    step.deltas.push_back({.kind = ChatDelta::Kind::tool_call, .index = i, .id = "call_0", .name = "echo"});
+    step.deltas.push_back({.kind = ChatDelta::Kind::tool_arguments, .text = arguments, .index = i});
+  }
+  return step;
+}
+
+TEST_F(Loop, OfTwoCallsWithOneIdTheDeniedOneDoesNotRun) {
+  agent.approvals = {"echo"};
+  model.steps.push_back(two_calls_of_one_id());
+  auto first = turn();
+  ASSERT_EQ(first.pending.size(), 2U);
+  EXPECT_EQ(first.pending[0].tool_use_id, "call_0");
+  EXPECT_NE(first.pending[1].tool_use_id, "call_0");
+  events.clear();
+  model.says("done");
+
+  const auto outcome =
+      resumed(std::move(first), {{.text = "A person said no.", .is_error = true}, {.run = true}});
+
+  EXPECT_EQ(kinds(), (Names{"tool_result", "tool_result", "text", "result"}));
+  EXPECT_EQ(events[0].content, "A person said no.");
+  EXPECT_EQ(events[1].content, R"({"command":"second"})");
+  expect_no_orphans(outcome.new_messages);
+}
+
+// Suspended by a version that did not tell them apart.
+TEST_F(Loop, AnOlderTurnWithTwoCallsOfOneIdGoesOnWithTheAnswerOfEach) {
+  agent.approvals = {"echo"};
+  model.steps.push_back(two_calls_of_one_id());
+  auto first = turn();
+  for (auto& message : first.new_messages)
+    for (auto& part : message.parts)
+      if (!part.id.empty()) part.id = "call_0";
+  for (auto& call : first.pending) call.tool_use_id = "call_0";
+  events.clear();
+  model.says("done");
+
+  resumed(std::move(first), {{.text = "A person said no.", .is_error = true}, {.run = true}});
+
+  EXPECT_EQ(events[0].content, "A person said no.");
+  EXPECT_EQ(events[1].content, R"({"command":"second"})");
+}
+
 TEST_F(Loop, WhatWasSaidWhileATurnWasSuspendedIsHeardFirst) {
   agent.approvals = {"echo"};
   model.calls({{"echo", "{}"}});

@@ -80,12 +80,13 @@ Task<Result<void>> ToolPhase::announce(std::span<const Part> calls) {
 
 Task<Result<void>> ToolPhase::resume(std::span<const Part> calls, std::span<Part> answers,
                                      const std::vector<CallAnswer>& decided) {
-  std::map<std::string_view, const CallAnswer*> by_id;
-  for (const auto& one : decided) by_id[one.tool_use_id] = &one;
+  // Of two calls with one id, as older turns may have them, each has its own answer.
+  std::multimap<std::string_view, const CallAnswer*> by_id;
+  for (const auto& one : decided) by_id.emplace(one.tool_use_id, &one);
   for (std::size_t at = 0; at < calls.size(); ++at) {
-    const auto found = by_id.find(calls[at].id);
-    if (found == by_id.end()) continue;
-    const CallAnswer& answer = *found->second;
+    const auto found = by_id.lower_bound(calls[at].id);
+    if (found == by_id.end() || found->first != calls[at].id) continue;
+    const CallAnswer& answer = *by_id.extract(found).mapped();
     Part call = calls[at];
     if (answer.args) call.arguments = json::serialize(*answer.args);
     if (answer.run) {

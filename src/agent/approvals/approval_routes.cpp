@@ -114,10 +114,10 @@ ApprovalRoutes::Answer ApprovalRoutes::decide(net::Request& request) {
   ISA_CO_TRY(auto body, json::parse_as<Decision>(request.body));
   ISA_CO_TRY(const auto question, co_await approvals_.find(request.identity, run, id));
   ISA_CO_TRYV(check(body, question));
+  std::optional<store::Allowance> allowance;
   if (body.always) {
-    store::Allowance allowance{AllowanceId::make(), question.owner_id, question.agent_config_id, *body.always,
-                               now()};
-    ISA_CO_TRYV(co_await approvals_.allow(std::move(allowance)));
+    allowance.emplace(AllowanceId::make(), question.owner_id, question.agent_config_id, *body.always, now());
+    ISA_CO_TRYV(co_await check_room(request.identity, *allowance));
   }
   store::ApprovalDecision decision{.state = state_of(body.decision),
                                    .edited_args = std::move(body.args),
@@ -126,7 +126,20 @@ ApprovalRoutes::Answer ApprovalRoutes::decide(net::Request& request) {
                                    .at = now()};
   ISA_CO_TRY(const auto decided, co_await approvals_.decide(request.identity, run, id, std::move(decision)));
   if (const auto live = engine_.registry().find(run)) live->changed.notify();
+  // Only a decision that stands can be kept: of a question that somebody else denied nothing is allowed.
+  if (allowance) ISA_CO_TRYV(co_await approvals_.allow(*std::move(allowance)));
   co_return net::Response::json(200, json::write(decided));
+}
+
+// Before the decision: afterwards it could not be taken back.
+Task<Result<void>> ApprovalRoutes::check_room(Identity caller, const store::Allowance& wanted) {
+  ISA_CO_TRY(const auto kept, co_await approvals_.allowances(std::move(caller)));
+  const bool is_kept = std::ranges::any_of(kept, [&](const store::Allowance& one) {
+    return one.agent_config_id == wanted.agent_config_id && one.pattern == wanted.pattern;
+  });
+  if (!is_kept && std::cmp_greater_equal(kept.size(), store::ApprovalStore::kAllowancesMax))
+    co_return conflict("there are {} rules already; remove one, or decide without 'always'", kept.size());
+  co_return ok();
 }
 
 ApprovalRoutes::Answer ApprovalRoutes::allowances(net::Request& request) {

@@ -1,6 +1,7 @@
 #include "agent/teams/member_turns.h"
 
 #include "agent/approvals/questions.h"
+#include "agent/pending_calls.h"
 #include "sdk/loop_events.h"
 
 #include <algorithm>
@@ -167,8 +168,9 @@ Task<Result<sdk::team::MemberAnswer>> MemberTurns::run(std::string member, sdk::
   TurnExecutor& executor = *places_.at(placed.env);
   auto counted = stopped ? stopped->progress.usage : sdk::Usage{};
   std::vector<sdk::Event> warnings;
-  for (;;) {
+  for (int parts = 1;; ++parts) {
     if (stopped) {
+      ISA_CO_TRYV(check_pending(parts, stopped->pending));
       const bool needs_people = std::ranges::any_of(
           stopped->pending, [&](const sdk::PendingCall& call) { return asks(asker, tools, call); });
       if (needs_people && !stopped->is_decided()) {

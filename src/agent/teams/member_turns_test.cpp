@@ -252,6 +252,28 @@ TEST_F(MemberTurnsTest, WhatWasApprovedBeforeTheCallThatEndsTheTurnIsRun) {
   EXPECT_NE(answers[2].text.find("Not run"), std::string::npos);
 }
 
+TEST_F(MemberTurnsTest, AMemberThatIsSuspendedWithoutAnEndIsEnded) {
+  team(R"([{"name":"a"}])");
+  for (int i = 0; i < 2'000; ++i)
+    place.suspensions.push_back({pending("1", "bash_execute", sdk::PendingReason::deferred)});
+  const auto answer = turn_of("a");
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().kind(), ErrorKind::upstream_error);
+  EXPECT_NE(answer.error().message().find("caught in a loop"), std::string::npos);
+  EXPECT_LT(place.turns.size(), 1'100U);
+}
+
+TEST_F(MemberTurnsTest, AMemberCannotWaitForCallsWithoutNumber) {
+  team(R"([{"name":"a"}])");
+  auto& calls = place.suspensions.emplace_back();
+  for (int i = 0; i < 1'000; ++i)
+    calls.push_back(pending(std::to_string(i), "bash_execute", sdk::PendingReason::deferred));
+  const auto answer = turn_of("a");
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().kind(), ErrorKind::upstream_error);
+  EXPECT_EQ(place.turns.size(), 1U);
+}
+
 TEST_F(MemberTurnsTest, AMemberHasItsOwnSkills) {
   team(R"([{"name":"a","skills":["web"]},{"name":"b"}])");
   auto plan = std::make_shared<TeamPlan>(*team_turn.team);
