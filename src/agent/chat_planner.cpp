@@ -215,9 +215,11 @@ Task<Result<ChatPlanner::Conversation>> ChatPlanner::look_up(const Identity& who
         found.session->id.value(),
         found.session->agent_config_id ? "agent " + found.session->agent_config_id->value() : "no agent");
   const auto id = found.session ? found.session->agent_config_id : asked;
-  const auto version = found.session ? found.session->agent_version : std::nullopt;
+  const bool is_pinned = found.session && !options.latest.value_or(false);
+  const auto version = is_pinned ? found.session->agent_version : std::nullopt;
   if (id) {
     ISA_CO_TRY(found.agent, co_await find_agent(who, *id, version));
+    if (found.session) found.session->agent_version = found.agent->version;  // Of this run.
   }
   co_return found;
 }

@@ -180,6 +180,14 @@ std::string_view why_cut_off(StopReason stop) {
   return "the run ended before it was completed";
 }
 
+sdk::Event out_of_time(std::int64_t seconds, std::string text) {
+  sdk::Event event{sdk::EventType::result, std::move(text), {}};
+  event.metadata = {{"subtype", "error_budget"},
+                    {"limit", "max_seconds"},
+                    {"problem", fmt::format("max_seconds: the {} s of the run are over", seconds)}};
+  return event;
+}
+
 void add_report(RunEnding& ending, const OpenTasks& tasks) {
   auto report = tasks.report();
   if (report && !ending.terminal.metadata.contains("tasks"))

@@ -49,6 +49,8 @@ RunEnding ending_in(const std::vector<store::LoggedEvent>& events);
 
 // What became of the tasks of a team whose run ended so.
 std::string_view why_cut_off(StopReason stop);
+// How a team ends whose max_seconds are over.
+sdk::Event out_of_time(std::int64_t seconds, std::string text);
 // The report of the tasks goes into a terminal event that has none.
 void add_report(RunEnding& ending, const OpenTasks& tasks);
 

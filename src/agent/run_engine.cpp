@@ -324,14 +324,20 @@ Task<Result<void>> RunEngine::execute_part(TurnExecutor& place, LiveRun& run, Tu
     return is_steered(event) ? hand_over_.hear(run, std::move(event)) : run.recorder.take(std::move(event));
   };
   const auto seconds = run.order.agent.limits.max_seconds;
-  const auto limit = std::chrono::seconds(seconds) + config_.acquire_timeout + kTurnGrace - run.worked;
+  // An agent's loop keeps to its limit by itself, and says what came of it; a team's members know only their
+  // own.
+  const auto grace = run.order.team ? std::chrono::milliseconds(0) : config_.acquire_timeout + kTurnGrace;
+  const auto limit = std::chrono::seconds(seconds) + grace - run.worked;
   const auto begin = Deadline::Clock::now();
+  const auto deadline = Deadline::after(limit);
   turn.allowance.until = now() + std::chrono::duration_cast<std::chrono::milliseconds>(limit);
   auto part = place.run(std::move(turn), std::move(sink), run.record);
   auto done =
-      co_await with_deadline(Deadline::after(limit), std::move(part),
+      co_await with_deadline(deadline, std::move(part),
                              fmt::format("the agent did not finish within its limit of {} s", seconds));
   run.worked += Deadline::Clock::now() - begin;
+  if (!done && run.order.team && deadline.passed() && run.stop == StopReason::none)
+    co_return co_await run.recorder.take(out_of_time(seconds, run.recorder.text()));
   co_return done;
 }
 

@@ -11,6 +11,7 @@ namespace {
 
 constexpr double kTimeoutDefault = 30;
 constexpr double kTimeoutMax = 300;
+constexpr std::chrono::seconds kLookAgain{1};  // Whether something became idle in a full pool.
 
 Result<Deadline> deadline_of(const AcquireRequest& request) {
   const auto seconds = request.timeout.value_or(kTimeoutDefault);
@@ -75,7 +76,8 @@ Acquirer::Acquirer(Fleet& fleet, WaitQueue& queue, Refill& refill, Leases& lease
       tasks_(tasks),
       warm_claim_timeout_(settings.warm_claim_timeout),
       bind_timeout_(settings.create_timeout),
-      lease_idle_(settings.lease_idle) {}
+      lease_idle_(settings.lease_idle),
+      reclaim_after_(settings.reclaim_after) {}
 
 Task<Result<Acquired>> Acquirer::acquire(AcquireRequest request) {
   if (is_closed_) co_return service_unavailable("the pool manager is shutting down");
@@ -296,8 +298,22 @@ Task<Result<Acquired>> Acquirer::wait_in_line(const AcquireRequest& request, std
     if (auto trouble = refill_.trouble();
         trouble && (fleet_.count(State::creating) == 0 || trouble->code() == "store_unavailable"))
       co_return std::move(*trouble);
-    co_await ticket.wait_until(deadline);
+    const auto look_again = co_await make_room(ticket.position(), deadline);
+    co_await ticket.wait_until(look_again);
   }
+}
+
+Task<Deadline> Acquirer::make_room(std::size_t position, Deadline deadline) {
+  const auto counts = fleet_.counts();
+  const auto coming = counts.unleased();  // For those before this one, as far as it goes.
+  if (std::cmp_less(counts.total(), fleet_.shape().max) || coming >= position) co_return deadline;
+  const auto idlest = leases_.idlest();
+  if (!idlest) co_return deadline.tightened(kLookAgain);
+  const auto idle = fleet_.now() - idlest->used_at;
+  if (idle < reclaim_after_)
+    co_return deadline.tightened(std::min<Deadline::Clock::duration>(reclaim_after_ - idle, kLookAgain));
+  co_await leases_.take_back(idlest);
+  co_return deadline.tightened(kLookAgain);
 }
 
 store::Lease Acquirer::new_lease(const AcquireRequest& request) const {

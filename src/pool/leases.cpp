@@ -87,6 +87,29 @@ Task<Result<void>> Leases::use(InstancePtr instance) {
   co_return co_await extend(instance, instance->used_at + lease_idle_);
 }
 
+InstancePtr Leases::idlest() const {
+  InstancePtr idlest;
+  if (fleet_.is_shared()) return idlest;
+  for (auto& instance : fleet_.all()) {
+    const bool is_idle =
+        instance->state == State::leased && !instance->is_settling && instance->open_streams == 0;
+    if (is_idle && (!idlest || instance->used_at < idlest->used_at)) idlest = std::move(instance);
+  }
+  return idlest;
+}
+
+Task<void> Leases::take_back(InstancePtr instance) {
+  log::info("pool.lease_taken_back",
+            {{"instance_id", instance->id.value()}, {"session_id", instance->lease->session_id.value()}});
+  if (const auto drained = co_await fleet_.drain(instance); !drained) {
+    log::warn("pool.take_back_failed",
+              {{"instance_id", instance->id.value()}, {"error", drained.error().message()}});
+    co_return;
+  }
+  ++fleet_.totals().expired;
+  fleet_.meters().expired();
+}
+
 Task<void> Leases::sweep() {
   for (const auto& instance : fleet_.all())
     if (instance->state == State::leased && !instance->is_settling) co_await sweep_one(instance);

@@ -85,9 +85,20 @@ bool has_command(std::string_view pattern, std::string_view text) {
     auto command = text.substr(0, end);
     command.remove_prefix(std::min(command.find_first_not_of(" \t"), command.size()));
     if (!command.empty() && glob(pattern, command, {})) return true;
+    // "/bin/rm x" is "rm x".
+    const auto slash = command.substr(0, command.find_first_of(" \t")).rfind('/');
+    if (slash != std::string_view::npos && glob(pattern, command.substr(slash + 1), {})) return true;
     text.remove_prefix(std::min(end + 1, text.size()));
   }
   return false;
+}
+
+// What it comes to, and that from the workspace on.
+bool asks_about_path(std::string_view pattern, std::string_view text) {
+  constexpr std::string_view kWorkspace = "/workspace/";
+  const auto path = std::filesystem::path(text).lexically_normal().string();
+  return glob(pattern, path, {}) ||
+         (path.starts_with(kWorkspace) && glob(pattern, path.substr(kWorkspace.size()), {}));
 }
 
 bool asks_about(std::string_view pattern, const json::object& args) {
@@ -97,8 +108,7 @@ bool asks_about(std::string_view pattern, const json::object& args) {
     const std::string_view text = found->get_string();
     if (glob(pattern, text, {})) return true;
     if (name == "command" && has_command(pattern, text)) return true;
-    if (is_path(name) && glob(pattern, std::filesystem::path(text).lexically_normal().string(), {}))
-      return true;
+    if (is_path(name) && asks_about_path(pattern, text)) return true;
   }
   return glob(pattern, json::serialize(args), {});
 }

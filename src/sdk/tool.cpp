@@ -65,6 +65,11 @@ bool ToolBox::is_read_only(std::string_view name) const {
   return tool && tool->is_read_only();
 }
 
+bool ToolBox::is_polled(std::string_view name) const {
+  const Tool* tool = find(name);
+  return tool && tool->is_polled();
+}
+
 Tool* ToolBox::find(std::string_view name) const {
   const auto found =
       std::ranges::find_if(tools_, [&](const auto& tool) { return tool->spec().name == name; });

@@ -179,6 +179,7 @@ Task<Result<void>> ToolPhase::tell(const Part& call, ToolProgress progress) {
 }
 
 bool ToolPhase::repeats(std::span<const Part> calls) {
+  if (std::ranges::all_of(calls, [&](const Part& call) { return tools_.is_polled(call.name); })) return false;
   std::string key;
   for (const auto& call : calls)
     key += fmt::format("{}:{} {}\n", call.name.size(), call.name, call.arguments);

@@ -22,9 +22,21 @@ constexpr std::chrono::seconds kSettleWait{5};
 constexpr std::size_t kRunBytesMax = 64 << 20;
 constexpr std::size_t kEventBytes = 256;
 
-sdk::Event sandbox_acquired(const pool::Acquired& at) {
+// The conversation went on in another sandbox before, or in none.
+bool is_without_past(const pool::Acquired& at, const Turn& turn) {
+  return !at.resumed && (!turn.history.empty() || turn.resumption);
+}
+
+constexpr std::string_view kWithoutPast =
+    "The sandbox is new: files and processes that earlier turns of this conversation left are not in it.";
+
+sdk::Event sandbox_acquired(const pool::Acquired& at, const Turn& turn) {
   sdk::Event event{sdk::EventType::system, "", {}};
   event.content = at.resumed ? "Using the session's sandbox." : "A sandbox is ready.";
+  if (is_without_past(at, turn)) {
+    event.content = kWithoutPast;
+    event.metadata["replaced"] = true;
+  }
   event.metadata["event"] = "sandbox.acquired";
   event.metadata["instance_id"] = at.instance_id.value();
   event.metadata["wait_ms"] = at.wait_ms;
@@ -80,8 +92,9 @@ Task<Result<void>> PooledExecutor::run(Turn turn, sdk::EventSink sink, TurnRecor
   auto earlier = std::exchange(record.usage, std::nullopt);
   Result<void> done = ok();
   std::exception_ptr cut_off;
+  std::optional<Held> at;
   try {
-    done = co_await converse(turn, sink, record);
+    done = co_await converse(turn, sink, record, at);
   } catch (...) {
     cut_off = std::current_exception();
   }
@@ -95,7 +108,7 @@ Task<Result<void>> PooledExecutor::run(Turn turn, sdk::EventSink sink, TurnRecor
   co_await net::call_on(std::move(executor), std::move(left));
   if (cut_off) std::rethrow_exception(cut_off);
   if (is_cancelled && done) co_return cancelled("the turn was cut off");
-  if (!done && done.error().code() == "sandbox_lost") co_await forget(turn.session);
+  if (!done && at && done.error().code() == "sandbox_lost") co_await let_go(turn.session, *at);
   co_return done;
 }
 
@@ -189,27 +202,30 @@ Task<std::optional<cloud_os::VmModelUse>> PooledExecutor::settle(SessionId sessi
   co_return *std::move(settled);
 }
 
-Task<Result<void>> PooledExecutor::converse(const Turn& turn, const sdk::EventSink& sink,
-                                            TurnRecord& record) {
+Task<Result<void>> PooledExecutor::converse(const Turn& turn, const sdk::EventSink& sink, TurnRecord& record,
+                                            std::optional<Held>& held) {
   if (!turn.skills.missing.empty() && !turn.resumption) {
     auto notice = skills_unavailable(turn.skills.missing);
     ISA_CO_TRYV(co_await sink(std::move(notice)));
   }
   ISA_CO_TRY(auto at, co_await acquire(turn, sink));
+  held = held_of(at);
   auto answer = co_await open(at, turn);
   if (!answer && at.resumed && is_gone(answer.error())) {
     // The sandbox that the session had is gone since its last turn. Nothing ran yet: take a new one.
     log::warn("run.sandbox_replaced", {{"run_id", turn.run.value()},
                                        {"trace_id", turn.trace.id()},
                                        {"instance_id", at.instance_id.value()}});
-    co_await forget(turn.session);
+    co_await let_go(turn.session, *held);
     auto fresh = co_await acquire(turn, sink);
     if (!fresh) co_return std::move(fresh).error();
     at = *std::move(fresh);
+    held = held_of(at);
     answer = co_await open(at, turn);
   }
   if (!answer) co_return std::move(answer).error();
-  net::SseReader events(std::move(answer->body));
+  // The history of a turn is one event.
+  net::SseReader events(std::move(answer->body), kRunBytesMax);
   co_return co_await relay(events, sink, record);
 }
 
@@ -234,6 +250,15 @@ Task<void> PooledExecutor::forget(SessionId session) {
               {{"session_id", session.value()}, {"detail", released.error().message()}});
 }
 
+// Another turn of the session may have another sandbox by now, which is none of this one's business.
+Task<void> PooledExecutor::let_go(SessionId session, Held at) {
+  const auto held = held_.find(session);
+  if (held == held_.end() || held->second.fencing_token != at.fencing_token ||
+      held->second.instance != at.instance)
+    co_return;
+  co_await forget(std::move(session));
+}
+
 Task<Result<pool::Acquired>> PooledExecutor::acquire(const Turn& turn, const sdk::EventSink& sink) {
   pool::AcquireRequest request{.session_id = turn.session,
                                .user_id = turn.user,
@@ -246,7 +271,7 @@ Task<Result<pool::Acquired>> PooledExecutor::acquire(const Turn& turn, const sdk
   ISA_CO_TRY(auto at, co_await pool_.acquire(pool_type_, std::move(request)));
   remember(turn.session, at);
   windows_.at(turn.session).has_sandbox = true;
-  auto event = sandbox_acquired(at);
+  auto event = sandbox_acquired(at, turn);
   ISA_CO_TRYV(co_await sink(std::move(event)));
   co_return at;
 }
@@ -271,6 +296,10 @@ Task<Result<net::OpenResponse>> PooledExecutor::send(const pool::Acquired& at, c
   if (turn.resumption)
     chat.resumption = sdk::RuntimeResumption{sdk::to_json(turn.resumption->new_messages),
                                              turn.resumption->answers, turn.resumption->progress};
+  if (is_without_past(at, turn) && !turn.agent.tools.empty()) {
+    auto& prompt = chat.agent->system_prompt;
+    prompt += fmt::format("{}{}", prompt.empty() ? "" : "\n\n", kWithoutPast);
+  }
   if (!turn.skills.skills.empty()) {
     ISA_CO_TRY(chat.skills, co_await packed_skills(skills_, turn.skills, with_skill_files));
   }
@@ -322,7 +351,7 @@ void PooledExecutor::remember(const SessionId& session, const pool::Acquired& le
   if (held_.size() >= kHeldMax)
     std::erase_if(held_,
                   [](const auto& held) { return held.second.expires_at + std::chrono::hours(1) < now(); });
-  held_.insert_or_assign(session, Held{lease.instance_id, lease.lease.fencing_token, lease.lease.expires_at});
+  held_.insert_or_assign(session, held_of(lease));
 }
 
 }  // namespace isa::agent

@@ -29,6 +29,9 @@ class PooledExecutor : public TurnExecutor {
     std::int64_t fencing_token = 0;
     Timestamp expires_at;
   };
+  static Held held_of(const pool::Acquired& lease) {
+    return {lease.instance_id, lease.lease.fencing_token, lease.lease.expires_at};
+  }
   // The turns of one run that are under way in one sandbox: the members of a team share it.
   struct Window {
     cloud_os::VmAllowance allowance;
@@ -41,7 +44,11 @@ class PooledExecutor : public TurnExecutor {
   Task<void> leave_uncut(const Turn& turn, std::optional<sdk::Usage> earlier, TurnRecord& record);
   Task<void> leave(const Turn& turn, std::optional<sdk::Usage> earlier, TurnRecord& record);
   Task<std::optional<cloud_os::VmModelUse>> settle(SessionId session, RunId run);
-  Task<Result<void>> converse(const Turn& turn, const sdk::EventSink& sink, TurnRecord& record);
+  // `held`: the lease that it used last, as soon as it has one.
+  Task<Result<void>> converse(const Turn& turn, const sdk::EventSink& sink, TurnRecord& record,
+                              std::optional<Held>& held);
+  // Releases this very lease, if the session still has it.
+  Task<void> let_go(SessionId session, Held at);
   Task<Result<pool::Acquired>> acquire(const Turn& turn, const sdk::EventSink& sink);
   Task<Result<net::OpenResponse>> open(const pool::Acquired& at, const Turn& turn);
   Task<Result<net::OpenResponse>> send(const pool::Acquired& at, const Turn& turn, bool with_skill_files);
