@@ -85,7 +85,7 @@ Result<TokenUrl> parse_token_url(std::string_view text) {
                         std::ranges::all_of(text, [](char c) { return c > 0x20 && c <= 0x7e; });
   if (!is_clean) return validation_error("is an https:// URL of at most {} characters", kUrlMax);
   ISA_TRY(const auto url, sdk::mcp::parse_web_url(text));
-  if (!url.endpoint.tls) return validation_error("'{}' is no https:// URL", text);
+  if (!url.endpoint.tls || url.endpoint.port == 0) return validation_error("'{}' is no https:// URL", text);
   TokenUrl parsed;
   ISA_TRY(parsed.to.host, net::normal_host(url.endpoint.host));
   parsed.to.port = url.endpoint.port;
