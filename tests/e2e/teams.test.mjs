@@ -169,6 +169,31 @@ describe('tasks', { skip }, () => {
     await user.delete(`/api/v1/agents/sessions/${events[0].session_id}`);
   });
 
+  test('what tasks said at the same time stands apart in the result of a cancelled run', async () => {
+    const stream = await EventStream.open(`${platform.endpoints.agent}/api/v1/agents/swarm/stream`, {
+      method: 'POST',
+      headers: { 'user-id': 'tea' },
+      body: {
+        prompt: 'Count.',
+        agents: [does('a')],
+        tasks: [
+          { id: 'x', title: 'count to 1000' },
+          { id: 'y', title: 'count to 1000' },
+        ],
+      },
+    });
+    const said = (id, all) => texts(all.filter(({ metadata }) => metadata.task_id === id)).length;
+    let asked = false;
+    const { events } = await stream.collect(async (event, all) => {
+      if (asked || said('x', all) < 3 || said('y', all) < 3) return;
+      asked = true;
+      await user.post(`/api/v1/agents/runs/${event.run_id}/cancel`);
+    });
+    const [one, other, ...more] = find(events, 'result').content.split('\n\n');
+    for (const text of [one, other]) assert.match(text, /^1 2 3\b/);
+    assert.deepEqual(more, []);
+  });
+
   test('a cancelled run shows no task under way and has the report', async () => {
     const stream = await EventStream.open(`${platform.endpoints.agent}/api/v1/agents/swarm/stream`, {
       method: 'POST',
