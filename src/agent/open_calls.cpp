@@ -32,4 +32,8 @@ std::vector<sdk::Event> OpenCalls::cut_off() const {
   return events;
 }
 
+void say_not_run(sdk::Event& cut_off) {
+  cut_off.content = "The call was not run: the run ended while it waited.";
+}
+
 }  // namespace isa::agent
