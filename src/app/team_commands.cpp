@@ -1,8 +1,7 @@
 #include "app/team_commands.h"
 
+#include "app/watch.h"
 #include "base/yaml/yaml.h"
-#include "net/sse.h"
-#include "sdk/event.h"
 
 #include <cstdio>
 #include <filesystem>
@@ -94,7 +93,7 @@ Result<json::object> spec_of(const std::string& file) {
 }
 
 // What the team does to stderr, its answer to stdout.
-Result<void> print(const sdk::Event& event) {
+void show(const sdk::Event& event) {
   const auto name = text_of(event.metadata, "event");
   if (event.type == sdk::EventType::system && (name.starts_with("swarm_") || name == "dag_start"))
     std::fprintf(stderr, "%s\n", event.content.value_or("").c_str());
@@ -107,30 +106,7 @@ Result<void> print(const sdk::Event& event) {
     std::fprintf(stderr, "? %s: %s\n  isa approvals approve|deny %s\n",
                  text_of(event.metadata, "agent").c_str(), event.content.value_or("").c_str(),
                  text_of(event.metadata, "request_id").c_str());
-  if (event.type == sdk::EventType::error)
-    return upstream_error("the run ended with an error: {}", event.content.value_or("unknown"));
-  if (event.type != sdk::EventType::result) return ok();
-  std::printf("%s\n", event.content.value_or("").c_str());
-  const auto subtype = text_of(event.metadata, "subtype");
-  if (subtype != "success") return upstream_error("the team stopped before it finished: {}", subtype);
-  return ok();
-}
-
-Task<Result<void>> follow(net::SseReader events, bool as_json) {
-  Result<void> outcome = ok();
-  for (;;) {
-    ISA_CO_TRY(const auto event, co_await events.next());
-    if (!event)
-      co_return upstream_error("the connection ended before the answer did; the run goes on without us");
-    if (event->data == "[DONE]") co_return outcome;
-    if (as_json) {
-      std::printf("%s\n", event->data.c_str());
-      std::fflush(stdout);
-      continue;
-    }
-    ISA_CO_TRY(const auto parsed, sdk::event_from_wire(event->data));
-    if (auto printed = print(parsed); !printed) outcome = std::move(printed);
-  }
+  if (event.type == sdk::EventType::result) std::printf("%s\n", event.content.value_or("").c_str());
 }
 
 }  // namespace
@@ -193,8 +169,7 @@ Task<Result<void>> run_team(ApiClient& api, RunTeamCommand command) {
   if (command.session) body["session_id"] = *command.session;
   if (command.env) body["env"] = *command.env;
   ISA_CO_TRY(auto answer, co_await api.open("/api/v1/agents/swarm/stream", std::move(body)));
-  net::SseReader events(std::move(answer.body));
-  co_return co_await follow(std::move(events), command.json);
+  co_return co_await watch(std::move(answer), command.json, show);
 }
 
 }  // namespace isa::app

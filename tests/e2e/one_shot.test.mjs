@@ -1,0 +1,80 @@
+// What scripts rely on: the exit codes of the commands that run agents, and that one shot leaves nothing behind.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { after, before, describe, test } from 'node:test';
+
+import { binary, createAgent, environment, noSandbox, Platform, run, temporaryFolder, until } from './harness.mjs';
+
+const skip = noSandbox;
+
+let platform;
+let eve;
+before(async () => {
+  if (skip) return;
+  platform = await Platform.up({ settings: { 'pool.agent.warm': '1', 'model.demo.delay': '20ms' } });
+  eve = platform.as('eve');
+});
+after(() => platform?.stopAndLeaveNothing());
+
+const flags = () => ['--data-dir', platform.dataDir, '--user', 'eve'];
+const isa = (...args) => run([...args, ...flags()]);
+
+const folder = temporaryFolder();
+const file = (name, text) => {
+  const made = path.join(folder, name);
+  fs.writeFileSync(made, text);
+  return made;
+};
+const kAgent = 'model_id: builtin/demo\nenv: cloud_shared\n';
+
+// A command that is still running: what it has said, and how it ends.
+function begin(...args) {
+  const child = spawn(binary, [...args, ...flags()], { env: environment(), cwd: '/tmp', stdio: 'pipe' });
+  const said = { child, stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr']) child[name].setEncoding('utf8').on('data', (text) => (said[name] += text));
+  said.ended = new Promise((resolve) => child.on('exit', (status, signal) => resolve({ status, signal })));
+  return said;
+}
+
+const agents = async () => (await eve.get('/api/v1/agents/configs')).json.agents.map(({ name }) => name);
+
+function expectFailure({ status, stderr }, ...words) {
+  assert.equal(status, 1, stderr);
+  assert.match(stderr, /^isa: /m);
+  for (const word of words) assert.match(stderr, word);
+}
+
+describe('a run that does not succeed ends the command with 1 and says why', { skip }, () => {
+  const limited = `${kAgent}tools: [get_current_time]\nlimits: {max_turns: 1}\nmessage: What time is it?\n`;
+
+  test('at a limit', async () => {
+    expectFailure(await isa('run', file('limited.yaml', limited)), /error_max_turns/);
+    await createAgent(eve, { name: 'Short', env: 'cloud_shared', tools: ['get_current_time'], limits: { max_turns: 1 } });
+    expectFailure(await isa('chat', 'Short', 'What time is it?'), /error_max_turns/);
+    const hurried = await isa('run', file('hurried.yaml', `${kAgent}limits: {max_seconds: 1}\n`), 'count to 1000');
+    expectFailure(hurried, /max_seconds/);
+    assert.match(hurried.stdout, /^1 2 /, 'what was said stays said');
+  });
+
+  test('with --json, too, and the lines are whole', async () => {
+    const ended = await isa('run', file('limited.yaml', limited), '--json');
+    expectFailure(ended, /error_max_turns/);
+    const lines = ended.stdout.trim().split('\n').map((line) => JSON.parse(line));
+    assert.equal(lines.at(-1).type, 'session_end');
+    const team = file('team.yaml', `agents: [{name: a, model_id: builtin/demo, tools: [get_current_time], limits: {max_turns: 1}}]
+tasks: [{id: t, title: What time is it?}]\n`);
+    expectFailure(await isa('teams', 'run', team, 'go', '--json'), /error_task_failed/);
+    expectFailure(await isa('teams', 'run', team, 'go'), /error_task_failed/);
+  });
+
+  test('when somebody cancels it', async () => {
+    await createAgent(eve, { name: 'Counter', env: 'cloud_shared' });
+    const chat = begin('chat', 'Counter', 'count to 1000', '--json');
+    await until('the answer to begin', () => /"type":"text"/.test(chat.stdout));
+    const { run_id: id } = JSON.parse(chat.stdout.split('\n')[0]);
+    assert.equal((await eve.post(`/api/v1/agents/runs/${id}/cancel`)).json.state, 'cancelled');
+    expectFailure({ ...(await chat.ended), stderr: chat.stderr }, /was cancelled/);
+  });
+});
