@@ -1,5 +1,6 @@
 #include "app/client_commands.h"
 
+#include "app/answer_hint.h"
 #include "app/watch.h"
 #include "base/usd.h"
 
@@ -65,8 +66,7 @@ class ChatPrinter {
       case sdk::EventType::progress: return note_progress(event);
       case sdk::EventType::tool_result: return note("< " + event.content.value_or(""));
       case sdk::EventType::hil_request:
-        return note(fmt::format("? {}\n  isa approvals approve|deny {}", event.content.value_or(""),
-                                text_of(event.metadata, "request_id")));
+        return note(fmt::format("? {}\n{}", event.content.value_or(""), how_to_answer(event.metadata)));
       case sdk::EventType::result:
         if (!printed_text_) std::fputs(event.content.value_or("").c_str(), stdout);
         std::fputs("\n", stdout);

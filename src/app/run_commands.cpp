@@ -1,5 +1,6 @@
 #include "app/run_commands.h"
 
+#include "app/answer_hint.h"
 #include "app/client_commands.h"
 #include "app/team_commands.h"
 #include "base/yaml/yaml.h"
@@ -106,10 +107,8 @@ Task<Result<void>> list_approvals(ApiClient& api, std::string state, bool as_jso
                 text_of(one, "question").c_str());
     if (text_of(one, "kind") != "input" && text_of(one, "kind") != "choice")
       std::printf("  %s %s\n", text_of(one, "tool").c_str(), json::serialize(one.at("args")).c_str());
-    if (text_of(one, "kind") == "choice")
-      std::printf("  one of %s\n", json::serialize(one.at("options")).c_str());
+    if (text_of(one, "state") == "pending") std::printf("%s\n", how_to_answer(one).c_str());
   }
-  if (state == "pending") std::printf("\nAnswer with: isa approvals approve|deny|edit ID\n");
   co_return ok();
 }
 

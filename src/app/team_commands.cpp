@@ -1,5 +1,6 @@
 #include "app/team_commands.h"
 
+#include "app/answer_hint.h"
 #include "app/watch.h"
 #include "base/yaml/yaml.h"
 
@@ -103,9 +104,8 @@ void show(const sdk::Event& event) {
                  text_of(event.metadata, "state").c_str(), reason.empty() ? "" : (" - " + reason).c_str());
   }
   if (event.type == sdk::EventType::hil_request)
-    std::fprintf(stderr, "? %s: %s\n  isa approvals approve|deny %s\n",
-                 text_of(event.metadata, "agent").c_str(), event.content.value_or("").c_str(),
-                 text_of(event.metadata, "request_id").c_str());
+    std::fprintf(stderr, "? %s: %s\n%s\n", text_of(event.metadata, "agent").c_str(),
+                 event.content.value_or("").c_str(), how_to_answer(event.metadata).c_str());
   if (event.type == sdk::EventType::result) std::printf("%s\n", event.content.value_or("").c_str());
 }
 

@@ -78,3 +78,47 @@ tasks: [{id: t, title: What time is it?}]\n`);
     expectFailure({ ...(await chat.ended), stderr: chat.stderr }, /was cancelled/);
   });
 });
+
+describe('a question says what to type', { skip }, () => {
+  const asks = (tool, args) =>
+    file('asks.yaml', `${kAgent}mode: COLLABORATIVE\ntools: [ask_human, request_authorization, get_current_time]
+approvals: [{match: get_current_time}]\nmessage: 'Call the tool ${tool} with ${JSON.stringify(args)}'\n`);
+  // The command that is printed, with what stands for the answer; and the same in the list.
+  const asked = async (shot) => {
+    await until('the question', () => /isa approvals \S+ appr_\w+.*\n/.test(shot.stderr));
+    const listed = await isa('approvals', 'list');
+    for (const line of shot.stderr.split('\n').filter((one) => /^\s+(isa approvals|one of)/.test(one)))
+      assert.ok(listed.stdout.includes(line), `${line} is not in\n${listed.stdout}`);
+    return shot.stderr;
+  };
+  const answer = async (shot, command) => {
+    const answered = await isa(...command);
+    assert.equal(answered.status, 0, answered.stderr);
+    assert.equal((await shot.ended).status, 0, shot.stderr);
+  };
+
+  test('that is answered in words', async () => {
+    const shot = begin('run', asks('ask_human', { question: 'Which colour?' }));
+    const [, id] = /isa approvals approve (appr_\w+) --text ANSWER$/m.exec(await asked(shot));
+    await answer(shot, ['approvals', 'approve', id, '--text', 'blue']);
+    assert.match(shot.stdout, /blue/);
+  });
+
+  test('that has options', async () => {
+    const shot = begin('run', asks('ask_human', { question: 'Which?', options: ['red', 'deep blue'] }));
+    const stderr = await asked(shot);
+    assert.match(stderr, /one of \["red","deep blue"\]/);
+    const [, id] = /isa approvals approve (appr_\w+) --text ONE_OF_THEM$/m.exec(stderr);
+    await answer(shot, ['approvals', 'approve', id, '--text', 'deep blue']);
+  });
+
+  test('about a call, which can be edited; and about a permission, which cannot', async () => {
+    const call = begin('run', asks('get_current_time', {}));
+    const [, id] = /isa approvals approve\|deny (appr_\w+)\n\s+isa approvals edit \1 --args JSON$/m.exec(await asked(call));
+    await answer(call, ['approvals', 'approve', id]);
+    const permission = begin('run', asks('request_authorization', { action: 'Go on' }));
+    const stderr = await asked(permission);
+    assert.doesNotMatch(stderr, /approvals edit/);
+    await answer(permission, ['approvals', 'approve', /isa approvals approve\|deny (appr_\w+)$/m.exec(stderr)[1]]);
+  });
+});
