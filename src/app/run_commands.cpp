@@ -2,8 +2,8 @@
 
 #include "app/answer_hint.h"
 #include "app/client_commands.h"
+#include "app/manifest.h"
 #include "app/team_commands.h"
-#include "base/yaml/yaml.h"
 
 #include <cstdio>
 #include <filesystem>
@@ -39,12 +39,10 @@ struct Manifest {
 };
 
 Result<Manifest> read_manifest(const RunCommand& command) {
-  ISA_TRY(auto document, read_yaml(command.file));
-  if (!document.is_object())
-    return validation_error("the manifest {} is no object with the fields of an agent", command.file);
-  Manifest manifest{std::move(document.get_object()), {}};
-  manifest.message = command.message.value_or(text_of(manifest.agent, "message"));
-  manifest.agent.erase("message");
+  Manifest manifest;
+  ISA_TRY(manifest.agent, read_manifest_file(command.file));
+  ISA_TRY(manifest.message, take_text(manifest.agent, "message", command.file));
+  if (command.message) manifest.message = *command.message;
   if (manifest.message.empty())
     return validation_error("nothing to say to the agent: give a message, or write one as `message:` into {}",
                             command.file);

@@ -77,6 +77,13 @@ tasks: [{id: t, title: What time is it?}]\n`);
     assert.equal((await eve.post(`/api/v1/agents/runs/${id}/cancel`)).json.state, 'cancelled');
     expectFailure({ ...(await chat.ended), stderr: chat.stderr }, /was cancelled/);
   });
+
+  test('a command line that makes no sense is 64, whatever is wrong with it', async () => {
+    for (const args of [['run'], ['run', '/nowhere.yaml'], ['chat', 'x'], ['dance'], ['chat', 'x', 'y', '--loud'], ['serve', 'tea']])
+      assert.equal((await isa(...args)).status, 64, args.join(' '));
+    assert.equal((await run([])).status, 64);
+    for (const args of [['--help'], ['run', '--help'], ['--version']]) assert.equal((await run(args)).status, 0, args.join(' '));
+  });
 });
 
 describe('a question says what to type', { skip }, () => {
@@ -120,5 +127,40 @@ approvals: [{match: get_current_time}]\nmessage: 'Call the tool ${tool} with ${J
     const stderr = await asked(permission);
     assert.doesNotMatch(stderr, /approvals edit/);
     await answer(permission, ['approvals', 'approve', /isa approvals approve\|deny (appr_\w+)$/m.exec(stderr)[1]]);
+  });
+});
+
+describe('a manifest', { skip }, () => {
+  test('with a second document, a message that is no text, or what is no YAML: the file and the place', async () => {
+    for (const [text, ...words] of [
+      [`name: M\n---\nname: N\n`, /line 3/, /second document/],
+      [`${kAgent}message: 5\n`, /`message` that is no text: 5/],
+      ['name: [', /line 1, at the end/],
+      ['name: M\n  message: x\n', /line 2, column/],
+      ['- a\n', /no object/],
+    ]) {
+      const bad = file('bad.yaml', text);
+      for (const args of [['run', bad], ['teams', 'run', bad, 'go'], ['teams', 'create', bad]])
+        expectFailure(await isa(...args), /bad\.yaml/, ...words);
+    }
+  });
+
+  test('of a team holds the env of its runs, and the team is kept without it', async () => {
+    const team = file(
+      'pooled.yaml',
+      'name: Pooled\nenv: cloud_pool\nmessage: go\nagents: [{name: a, model_id: builtin/demo, tools: [bash_execute]}]\n' +
+        'tasks: [{id: t, title: "run `echo from-a-sandbox`"}]\n',
+    );
+    for (const args of [['run', team], ['teams', 'run', team, 'go']]) {
+      const ran = await isa(...args);
+      assert.equal(ran.status, 0, ran.stderr);
+      assert.match(ran.stdout, /from-a-sandbox/);
+    }
+    const made = await isa('teams', 'create', team);
+    assert.equal(made.status, 0, made.stderr);
+    assert.match(made.stderr, /"cloud_pool" is not kept with a team/);
+    assert.match((await isa('teams', 'run', 'Pooled', 'go', '--env', 'cloud_pool')).stdout, /from-a-sandbox/);
+    const wrong = file('wrong.yaml', 'env: moon\nmessage: go\nagents: [{name: a, model_id: builtin/demo}]\n');
+    expectFailure(await isa('run', wrong), /env/);
   });
 });
