@@ -107,7 +107,9 @@ Task<Result<void>> chat(ApiClient& api, ChatCommand command) {
   ISA_CO_TRY(auto id, co_await agent_id(api, command.agent));
   json::object body{{"agent_config_id", id}, {"message", command.message}, {"stream", true}};
   if (command.session) body["session_id"] = *command.session;
+  if (command.ends_with_us) body["cancel_on_disconnect"] = true;
   ISA_CO_TRY(auto answer, co_await api.open("/api/v1/agents/chat", std::move(body)));
+  if (command.run) *command.run = answer.headers.get("X-Run-Id");
   ChatPrinter printer;
   ShowEvent show = [&printer](const sdk::Event& event) { printer.show(event); };
   co_return co_await watch(std::move(answer), command.json, std::move(show));

@@ -2,6 +2,7 @@
 
 #include "app/answer_hint.h"
 #include "app/client_commands.h"
+#include "app/end_signals.h"
 #include "app/manifest.h"
 #include "app/team_commands.h"
 
@@ -65,26 +66,66 @@ Task<Result<json::array>> questions(ApiClient& api, std::string state) {
   co_return all;
 }
 
+// What one shot leaves behind where nothing is done about it.
+struct OneShot {
+  std::string agent;  // "" for a team: it is in the request alone.
+  std::string run;    // Once it has begun.
+  bool keep = false;
+};
+
+Task<Result<void>> cancel(ApiClient& api, const OneShot& shot) {
+  if (shot.run.empty()) co_return ok();
+  const auto path = fmt::format("/api/v1/agents/runs/{}/cancel", net::percent_encode(shot.run));
+  ISA_CO_TRYV(co_await api.call(net::Method::post, path, json::object()));
+  std::fprintf(stderr, "Cancelled the run %s.\n", shot.run.c_str());
+  co_return ok();
+}
+
+Task<Result<void>> remove_agent(ApiClient& api, const OneShot& shot) {
+  if (shot.agent.empty()) co_return ok();
+  if (shot.keep) {
+    std::fprintf(stderr, "Kept the agent %s.\n", shot.agent.c_str());
+    co_return ok();
+  }
+  const auto path = fmt::format("{}/{}", kConfigs, net::percent_encode(shot.agent));
+  ISA_CO_TRYV(co_await api.call(net::Method::del, path));
+  co_return ok();
+}
+
+// Also when the program is told to end meanwhile nothing is left behind.
+Task<Result<void>> to_its_end(ApiClient& api, OneShot& shot, EndSignals& signals, Task<Result<void>> run) {
+  const auto done = co_await signals.unless_one_comes(std::move(run));
+  Result<void> cancelled = ok();
+  if (!done) cancelled = co_await cancel(api, shot);
+  const auto removed = co_await remove_agent(api, shot);
+  if (done) co_return *done ? removed : *done;
+  for (const auto& failed : {cancelled, removed})
+    if (!failed) std::fprintf(stderr, "isa: %s\n", failed.error().message().c_str());
+  signals.end_program();
+}
+
 Task<Result<void>> run_manifest(ApiClient& api, RunCommand command) {
   ISA_CO_TRY(auto manifest, read_manifest(command));
+  EndSignals signals(co_await asio::this_coro::executor);
+  OneShot shot;
   if (manifest.agent.contains("agents")) {
     RunTeamCommand team{.team = command.file, .prompt = std::move(manifest.message), .json = command.json};
-    co_return co_await run_team(api, std::move(team));
+    team.run = &shot.run;
+    auto run = run_team(api, std::move(team));
+    co_return co_await to_its_end(api, shot, signals, std::move(run));
   }
   ISA_CO_TRY(const auto agent,
              co_await api.call(net::Method::post, std::string(kConfigs), std::move(manifest.agent)));
-  const auto id = text_of(agent.as_object(), "id");
-  ChatCommand message{
-      .agent = id, .message = std::move(manifest.message), .session = {}, .json = command.json};
-  auto chatted = co_await chat(api, std::move(message));
-  if (command.keep) {
-    std::fprintf(stderr, "Kept the agent %s.\n", id.c_str());
-    co_return chatted;
-  }
-  const auto path = fmt::format("{}/{}", kConfigs, net::percent_encode(id));
-  auto gone = co_await api.call(net::Method::del, path);
-  if (chatted && !gone) co_return std::move(gone).error();
-  co_return chatted;
+  shot.agent = text_of(agent.as_object(), "id");
+  shot.keep = command.keep;
+  ChatCommand message{.agent = shot.agent,
+                      .message = std::move(manifest.message),
+                      .session = {},
+                      .json = command.json,
+                      .ends_with_us = true,
+                      .run = &shot.run};
+  auto run = chat(api, std::move(message));
+  co_return co_await to_its_end(api, shot, signals, std::move(run));
 }
 
 Task<Result<void>> list_approvals(ApiClient& api, std::string state, bool as_json) {

@@ -179,6 +179,7 @@ Task<Result<void>> run_team(ApiClient& api, RunTeamCommand command) {
   if (command.session) body["session_id"] = *command.session;
   if (command.env) body["env"] = *command.env;
   ISA_CO_TRY(auto answer, co_await api.open("/api/v1/agents/swarm/stream", std::move(body)));
+  if (command.run) *command.run = answer.headers.get("X-Run-Id");
   co_return co_await watch(std::move(answer), command.json, show);
 }
 

@@ -13,6 +13,7 @@ struct RunTeamCommand {
   std::optional<std::string> session;
   std::optional<std::string> env;  // Of members that the team defines itself.
   bool json = false;               // Print the events as they come instead of the answer.
+  std::string* run = nullptr;      // Gets the id of the run once that has begun.
 };
 
 // A manifest is what POST /api/v1/agents/multi-specs takes, or a routing_spec with a name beside its agents;

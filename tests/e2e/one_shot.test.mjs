@@ -86,6 +86,61 @@ tasks: [{id: t, title: What time is it?}]\n`);
   });
 });
 
+describe('one shot that is told to end cancels its run and removes its agent', { skip }, () => {
+  const counts = () => file('counts.yaml', `${kAgent}message: count to 1000\n`);
+  const interrupted = async (shot, end) => {
+    await until('the answer to begin', () => /\b1\b/.test(shot.stdout + shot.stderr));
+    end(shot.child);
+    const ended = await shot.ended;
+    const [, id] = /Cancelled the run (\S+)\./.exec(shot.stderr) ?? [];
+    assert.ok(id, `${JSON.stringify(ended)}: ${shot.stderr}`);
+    assert.equal((await eve.get(`/api/v1/agents/runs/${id}`)).json.state, 'cancelled');
+    return ended;
+  };
+
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
+    test(signal, async () => {
+      const ended = await interrupted(begin('run', counts()), (child) => child.kill(signal));
+      assert.deepEqual(ended, { status: null, signal });
+      assert.ok(!(await agents()).includes('counts'));
+    });
+
+  test('a pipe that nobody reads any more', async () => {
+    const ended = await interrupted(begin('run', counts()), (child) => child.stdout.destroy());
+    assert.deepEqual(ended, { status: null, signal: 'SIGPIPE' });
+    assert.ok(!(await agents()).includes('counts'));
+  });
+
+  test('while it waits for a person', async () => {
+    const asks = file(
+      'asks.yaml',
+      `${kAgent}mode: COLLABORATIVE\ntools: [ask_human]\nmessage: 'Call the tool ask_human with {"question":"1 or 2?"}'\n`,
+    );
+    await interrupted(begin('run', asks), (child) => child.kill('SIGINT'));
+    assert.ok(!(await agents()).includes('asks'));
+    assert.deepEqual((await eve.get('/api/v1/agents/approvals')).json.approvals, []);
+  });
+
+  test('a team is cancelled; an agent that is to be kept stays', async () => {
+    const team = file('counters.yaml', 'message: go\nagents: [{name: a, model_id: builtin/demo}]\ntasks: [{id: t1, title: count to 1000}]\n');
+    const teamRun = begin('run', team, '--json');
+    await until('its first word', () => /"type":"text"/.test(teamRun.stdout));
+    await interrupted(teamRun, (child) => child.kill('SIGINT'));
+    await interrupted(begin('run', counts(), '--keep'), (child) => child.kill('SIGINT'));
+    assert.ok((await agents()).includes('counts'));
+    assert.equal((await isa('agents', 'delete', 'counts')).status, 0);
+  });
+
+  test('kill -9 leaves no run either: it ends with its reader', async () => {
+    const shot = begin('run', counts(), '--json');
+    await until('the answer to begin', () => /"type":"text"/.test(shot.stdout));
+    const { run_id: id } = JSON.parse(shot.stdout.split('\n')[0]);
+    shot.child.kill('SIGKILL');
+    await until('the run to be cancelled', async () => (await eve.get(`/api/v1/agents/runs/${id}`)).json.state === 'cancelled');
+    assert.equal((await isa('agents', 'delete', 'counts')).status, 0);
+  });
+});
+
 describe('a question says what to type', { skip }, () => {
   const asks = (tool, args) =>
     file('asks.yaml', `${kAgent}mode: COLLABORATIVE\ntools: [ask_human, request_authorization, get_current_time]
