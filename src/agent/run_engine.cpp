@@ -379,6 +379,8 @@ Task<void> RunEngine::finish(LiveRun& run) {
     for (const auto& word : run.unheard) facts.unheard.push_back(word.text);
   auto ending = ending_of(std::move(facts));
   auto last = run.recorder.open_calls().cut_off();
+  for (auto& call : last)
+    if (run.is_waiting() || run.recorder.open_tasks().waits(call)) say_not_run(call);
   for (auto& task : run.recorder.open_tasks().cut_off(why_cut_off(run.stop))) last.push_back(std::move(task));
   add_report(ending, run.recorder.open_tasks());
   last.push_back(ending.terminal);

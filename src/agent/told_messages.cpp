@@ -1,5 +1,6 @@
 #include "agent/told_messages.h"
 
+#include "agent/said_text.h"
 #include "agent/turn_recorder.h"
 
 #include <algorithm>
@@ -81,12 +82,13 @@ class Telling {
 
 std::vector<Message> said(const std::string& message, const std::vector<sdk::Event>& events) {
   std::vector<Message> messages{Message::make(ChatRole::user, message)};
-  std::string text;
+  SaidText text;
   for (const auto& event : events) {
-    if (event.type == EventType::text) text += event.content.value_or("");
+    text.add(event);
     if (is_steered(event)) messages.push_back(Message::make(ChatRole::user, *event.content));
   }
-  if (!text.empty()) messages.push_back(Message::make(ChatRole::assistant, std::move(text)));
+  if (auto whole = text.text(); !whole.empty())
+    messages.push_back(Message::make(ChatRole::assistant, std::move(whole)));
   return messages;
 }
 

@@ -2,6 +2,7 @@
 
 #include "agent/open_calls.h"
 #include "agent/run_stream.h"
+#include "agent/said_text.h"
 #include "agent/teams/open_tasks.h"
 
 #include <optional>
@@ -39,13 +40,13 @@ class TurnRecorder {
   const OpenCalls& open_calls() const { return open_calls_; }
   OpenTasks& open_tasks() { return open_tasks_; }
   // The text that was streamed so far.
-  const std::string& text() const { return text_; }
+  std::string text() const { return said_.text(); }
 
  private:
   RunStream& stream_;
   std::optional<sdk::Event> terminal_;
   std::optional<Error> failure_;
-  std::string text_;
+  SaidText said_;
   OpenCalls open_calls_;
   OpenTasks open_tasks_;
   bool has_begun_ = false;

@@ -238,10 +238,12 @@ void Turn::keep_partial_answer() {
 Task<Result<void>> Turn::run_tools(std::vector<Part> calls) {
   // The results stand in the history from the start, so that no call is without one however the run ends.
   Message results{.role = ChatRole::tool, .parts = {}};
-  for (const auto& call : calls)
-    results.parts.push_back(Part::make_tool_result(call.id, "[interrupted]", true));
+  for (const auto& call : calls) results.parts.push_back(Part::make_tool_result(call.id, kInterrupted, true));
   conversation_.push_back(std::move(results));
-  ISA_CO_TRY(pending_, co_await phase_.run(calls, conversation_.back().parts));
+  auto& answers = conversation_.back().parts;
+  ISA_CO_TRY(pending_, co_await phase_.run(calls, answers));
+  // Those that wait stand last, and nobody may ever go on with them.
+  for (auto& answer : std::span(answers).last(pending_.size())) answer.text = kNotRun;
   if (!phase_.goes_in_circles()) co_return ok();
   json::object more{{"limit", "repeated_calls"}};
   co_return co_await finish("error_tool", std::move(more));

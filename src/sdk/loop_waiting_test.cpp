@@ -34,6 +34,30 @@ TEST_F(Loop, ACallThatNeedsApprovalSuspendsTheTurnAndWhatStandsBeforeItRuns) {
   EXPECT_EQ(outcome.pending[1].reason, PendingReason::deferred);
   EXPECT_EQ(outcome.progress.num_turns, 1);
   expect_no_orphans(outcome.new_messages);
+  const auto& results = outcome.new_messages.back().parts;
+  ASSERT_EQ(results.size(), 3U);
+  EXPECT_EQ(results[0].text, R"({"command":"safe"})");
+  for (const auto at : {1, 2}) EXPECT_TRUE(results[at].text.starts_with("[not run")) << results[at].text;
+}
+
+TEST_F(Loop, OfCallsThatWaitedOnlyTheOneThatWasBegunIsInterrupted) {
+  int begun = 0;
+  tools = {std::make_shared<TestTool>("echo", false, [&](json::object) { return ++begun, hang(); })};
+  agent.approvals = {"echo"};
+  model.calls({{"echo", R"({"a":1})"}, {"echo", R"({"a":2})"}});
+  auto first = turn();
+  ASSERT_EQ(first.pending.size(), 2U);
+  resumption = Resumption{std::move(first.new_messages),
+                          {{.tool_use_id = first.pending[0].tool_use_id, .run = true},
+                           {.tool_use_id = first.pending[1].tool_use_id, .run = true}},
+                          first.progress};
+
+  const auto outcome = cancelled_turn([&] { return begun == 1; });
+
+  const auto& results = outcome.new_messages.back().parts;
+  ASSERT_EQ(results.size(), 2U);
+  EXPECT_EQ(results[0].text, "[interrupted]");
+  EXPECT_TRUE(results[1].text.starts_with("[not run")) << results[1].text;
 }
 
 TEST_F(Loop, ASuspendedTurnGoesOnAtTheVeryCallThatWaited) {

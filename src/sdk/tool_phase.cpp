@@ -90,6 +90,7 @@ Task<Result<void>> ToolPhase::resume(std::span<const Part> calls, std::span<Part
     Part call = calls[at];
     if (answer.args) call.arguments = json::serialize(*answer.args);
     if (answer.run) {
+      answers[at].text = kInterrupted;
       ISA_CO_TRYV(co_await run_together({&call, 1}, answers.subspan(at, 1)));
       if (!answer.text.empty()) answers[at].text.insert(0, answer.text + "\n");
       continue;

@@ -9,6 +9,10 @@
 
 namespace isa::sdk {
 
+// What stands for the result of a call that has none: it had begun, or it waited when the turn ended.
+inline constexpr const char* kInterrupted = "[interrupted]";
+inline constexpr const char* kNotRun = "[not run: the turn ended while the call waited]";
+
 class ToolPhase {
  public:
   // All are used until the phase is over. `emit`'s error ends the turn.

@@ -146,6 +146,10 @@ describe('in a sandbox', { skip: noSandbox }, () => {
     assert.equal(cancelled.json.state, 'cancelled');
     const events = await ada.rest(seen);
     assert.equal(find(events, 'result').metadata.subtype, 'interrupted');
+    assert.match(find(events, 'tool_result').content, /was not run/);
+    const { messages } = (await ada.api.get(`/api/v1/agents/sessions/${seen[0].session_id}/messages`)).json;
+    const result = messages.map(({ message }) => message).find(({ role }) => role === 'tool').parts[0];
+    assert.match(result.text, /not run/);
     expectWhole(await (await next).all());
     const [entry] = (await ada.api.get(`/api/v1/agents/runs/${seen[0].run_id}/approvals`)).json.approvals;
     assert.equal(entry.state, 'cancelled');
