@@ -332,9 +332,8 @@ Task<Result<void>> RunEngine::execute_part(TurnExecutor& place, LiveRun& run, Tu
   const auto deadline = Deadline::after(limit);
   turn.allowance.until = now() + std::chrono::duration_cast<std::chrono::milliseconds>(limit);
   auto part = place.run(std::move(turn), std::move(sink), run.record);
-  auto done =
-      co_await with_deadline(deadline, std::move(part),
-                             fmt::format("the agent did not finish within its limit of {} s", seconds));
+  auto done = co_await with_deadline(
+      deadline, std::move(part), fmt::format("the agent did not finish within its limit of {} s", seconds));
   run.worked += Deadline::Clock::now() - begin;
   if (!done && run.order.team && deadline.passed() && run.stop == StopReason::none)
     co_return co_await run.recorder.take(out_of_time(seconds, run.recorder.text()));

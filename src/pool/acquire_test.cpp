@@ -188,6 +188,30 @@ TEST(Acquire, NeverHandsOneInstanceToTwoSessionsUnderLoad) {
   });
 }
 
+TEST(Acquire, TakesBackInAFullPoolWhatIsIdleForLongestAndNothingThatIsUsed) {
+  with_pool(small_pool(0, 3), [](World& world) -> Task<void> {
+    const auto busy = co_await acquired(world, request_of("busy"));
+    const auto chat = must(co_await world.service->stream("agent", busy.instance_id, busy.lease.fencing_token,
+                                                          sdk::RuntimeChat{.message = "hello"}));
+    world.ahead = std::chrono::seconds(1);
+    const auto idle = co_await acquired(world, request_of("idle"));
+    world.ahead = std::chrono::seconds(2);
+    co_await acquired(world, request_of("newer"));
+
+    auto impatient = request_of("early");
+    impatient.timeout = 0;
+    const auto refused = co_await world.service->acquire("agent", impatient);
+    EXPECT_EQ(refused.error().code(), "pool_exhausted") << "nothing is idle for long enough";
+
+    world.ahead = world.settings.reclaim_after + std::chrono::seconds(2);
+    co_await acquired(world, request_of("next"));
+    EXPECT_FALSE(world.fleet().find_session(SessionId("idle")));
+    for (const auto* kept : {"busy", "newer", "next"})
+      EXPECT_TRUE(world.fleet().find_session(SessionId(kept))) << kept;
+    EXPECT_FALSE(world.fleet().find(idle.instance_id));
+  });
+}
+
 TEST(Acquire, RefusesATimeoutAndAConfigThatMakeNoSense) {
   with_pool(small_pool(0, 2), [](World& world) -> Task<void> {
     auto request = request_of("s1");

@@ -28,6 +28,8 @@ TEST(ApprovalPattern, ANameMatchesEveryCallOfThatToolAndNoOther) {
 TEST(ApprovalPattern, WhatIsInParenthesesIsComparedWithWhatTheCallIsAbout) {
   EXPECT_TRUE(asks("bash_execute(rm *)", "bash_execute", command("rm -r x")));
   EXPECT_FALSE(asks("bash_execute(rm *)", "bash_execute", command("ls")));
+  EXPECT_TRUE(asks("bash_execute(rm *)", "bash_execute", command("true; /bin/rm -r x")));
+  EXPECT_TRUE(asks("write_file(secret/*)", "write_file", {{"file_path", "/workspace/./secret/x"}}));
   EXPECT_TRUE(asks("write_file(docs/*)", "write_file", {{"content", "x"}, {"file_path", "docs/a/b.md"}}));
   EXPECT_TRUE(asks(R"(memory_store({"key":"*"}))", "memory_store", {{"key", "k"}}));
 }

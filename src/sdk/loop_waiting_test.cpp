@@ -18,6 +18,28 @@ TEST_F(Loop, CallsThatAreRepeatedAllTheSameEndTheRun) {
   expect_no_orphans(outcome.new_messages);
 }
 
+class Polled final : public Tool {
+ public:
+  const ToolSpec& spec() const override { return spec_; }
+  bool is_polled() const override { return true; }
+  Task<ToolOutput> call(json::object, ToolContext) override { return give("news"); }
+
+ private:
+  ToolSpec spec_{"news", "", {}};
+};
+
+TEST_F(Loop, ToAskAToolForNewsAgainAndAgainIsNoCircle) {
+  tools.push_back(std::make_shared<Polled>());
+  agent.tools.emplace_back("news");
+  for (int i = 0; i < 10; ++i) model.calls({{"news", "{}"}});
+  model.says("done");
+
+  turn();
+
+  EXPECT_EQ(subtype(), "success");
+  EXPECT_EQ(std::ranges::count(events, "news", &Event::content), 10);
+}
+
 TEST_F(Loop, ACallThatNeedsApprovalSuspendsTheTurnAndWhatStandsBeforeItRuns) {
   agent.approvals = {"echo(*danger*)"};
   model.calls({{"echo", R"({"command":"safe"})"},

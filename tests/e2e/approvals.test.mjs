@@ -192,6 +192,15 @@ describe('in a sandbox', { skip: noSandbox }, () => {
     assert.match(results(events).at(-1).content, /leave it there/);
   });
 
+  test('a permission is asked for each time, and the word of a person comes with it', async () => {
+    const own = await createAgent(ada.api, { mode: 'COLLABORATIVE', tools: ['request_authorization'] });
+    const seen = await ask('Call the tool request_authorization with {"action":"spend 5 EUR"}', { agent_config_id: own.id });
+    const kept = await ada.decide(seen.at(-1), { decision: 'approve', always: 'request_authorization' });
+    assert.deepEqual([kept.status, kept.json.error?.param], [422, '/always']);
+    await ada.decide(seen.at(-1), { decision: 'approve', text: 'but not 6' });
+    assert.equal(results(await ada.rest(seen))[0].content, 'approved. They wrote: but not 6');
+  });
+
   test('the agent learns what a person changed and wrote', async () => {
     const own = await createAgent(ada.api, asking);
     const seen = await ask('Run the command `echo one`', { agent_config_id: own.id });

@@ -55,6 +55,24 @@ const changes = (events) =>
     .map(({ metadata }) => `${metadata.task_id}:${metadata.state}`);
 
 describe('tasks', { skip }, () => {
+  test('all of them together keep to the seconds of the run, and what was done by then is told', async () => {
+    const events = await streamed({
+      prompt: 'Take your time.',
+      max_seconds: 3,
+      agents: [does('quick'), does('slow', { tools: ['bash_execute'] })],
+      env: 'cloud_pool',
+      tasks: [
+        { id: 'a', title: 'say "done"', agent: 'quick' },
+        { id: 'b', title: 'Run the command `sleep 600`', agent: 'slow' },
+      ],
+    });
+    const { metadata } = find(events, 'result');
+    assert.deepEqual([metadata.subtype, metadata.limit], ['error_budget', 'max_seconds']);
+    assert.equal(states(metadata.tasks).a, 'completed');
+    assert.notEqual(states(metadata.tasks).b, 'completed');
+    expectPaired(events);
+  });
+
   test('each gets the results of those that it depends on, and the last ones are the answer', async () => {
     const result = await post('/dag', {
       prompt: 'Report on the sums.',
