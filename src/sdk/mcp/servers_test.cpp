@@ -209,7 +209,7 @@ TEST(Servers, ResourcesAndPromptsAreOfferedWhereAServerHasThem) {
 TEST(Servers, OneThatTakesItsTimeToFailIsNotWaitedForAtEveryTurn) {
   const auto body = [](Scene& s) -> Task<void> {
     for (int turn = 0; turn < 3; ++turn) {
-      const auto equipment = co_await s.servers.equip({{"one", s.spec("mute")}}, kEnvironment, {"mcp:one/*"});
+      const auto equipment = co_await s.servers.equip({{"one", s.spec("silent")}}, kEnvironment, {"mcp:one/*"});
       EXPECT_EQ(equipment.unavailable.size(), 1u) << turn;
     }
     EXPECT_EQ(s.script.noted("started"), 1u);
@@ -223,7 +223,7 @@ TEST(Servers, OneThatTakesItsTimeToFailIsNotWaitedForAtEveryTurn) {
 
 TEST(Servers, ATurnWaitsForThemNoLongerThanItsOwnTime) {
   with_servers([](Scene& s) -> Task<void> {
-    const auto equipment = co_await s.servers.equip({{"one", s.spec("mute")}}, kEnvironment, {"mcp:one/*"},
+    const auto equipment = co_await s.servers.equip({{"one", s.spec("silent")}}, kEnvironment, {"mcp:one/*"},
                                                     Deadline::after(std::chrono::milliseconds(1)));
     EXPECT_EQ(equipment.unavailable.size(), 1u);
     EXPECT_NE(equipment.unavailable.at(0).message.find("did not start in time"), std::string::npos);
