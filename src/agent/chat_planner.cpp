@@ -1,6 +1,7 @@
 #include "agent/chat_planner.h"
 
 #include "agent/approvals/questions.h"
+#include "agent/field_rules.h"
 
 #include <algorithm>
 
@@ -33,6 +34,7 @@ Result<void> override_spec(sdk::AgentSpec& spec, const ChatOptions& options, boo
   if (options.output_schema) spec.output_schema = *options.output_schema;
   if (options.output_format == "json" && !spec.output_schema) spec.output_schema.emplace();  // Any JSON.
   if (!options.tools) return ok();
+  if (is_ad_hoc) ISA_TRYV(check_tool_servers(*options.tools, {}));
   if (!is_ad_hoc) ISA_TRYV(check_narrower(*options.tools, spec.tools));
   spec.tools = *options.tools;
   return ok();
