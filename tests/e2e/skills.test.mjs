@@ -163,6 +163,18 @@ describe('hostile archives', { skip }, () => {
 });
 
 describe('in a sandbox', { skip }, () => {
+  test('a name in any script is one folder like another', async () => {
+    await upload(user, '技能-café', 'Run scripts/greet.sh.');
+    const found = await user.get(`${kSkills}/${encodeURIComponent('技能-café')}`);
+    assert.equal(found.json.instructions, 'Run scripts/greet.sh.');
+    const agent = await createAgent(user, { skills: ['技能-café'], tools: ['bash_execute'] });
+    const first = await chat(agent, use({ name: '技能-café' }));
+    const [, folder] = /Its folder in your workspace: (\S+)/.exec(results(first)[0].content);
+    const { session_id } = first[0];
+    const ran = await chat(agent, `Run the command \`./${folder}/scripts/greet.sh you\``, { session_id });
+    assert.match(results(ran)[0].content, /greetings from greet\.sh, you/);
+  });
+
   test('the model reads a skill, one of its files, and runs its script', async () => {
     await upload(user, 'greeting', 'Run scripts/greet.sh with a name.');
     const agent = await createAgent(user, { skills: ['greeting'], tools: ['bash_execute'] });

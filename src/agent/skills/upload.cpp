@@ -61,6 +61,7 @@ Result<SkillUpload> from_json(const net::Request& request) {
   upload.visibility = body.visibility;
   upload.org_id = body.org_id;
   for (auto& [path, text] : body.files) upload.files.push_back({path, std::move(text)});
+  sdk::name_document(upload.files);
   sdk::mark_scripts(upload.files);
   // Here SKILL.md alone says the name.
   const auto document = std::ranges::find(upload.files, sdk::kSkillDocument, &PackedFile::path);
@@ -79,6 +80,7 @@ Result<UnpackedSkill> unpack_skill(std::string_view zip) {
   ISA_TRY(unpacked.files, read_zip(zip, limits));
   std::erase_if(unpacked.files, [](const PackedFile& file) { return is_litter(file.path); });
   ISA_TRY(unpacked.name, take_top_folder(unpacked.files));
+  sdk::name_document(unpacked.files);
   sdk::mark_scripts(unpacked.files);
   return unpacked;
 }
