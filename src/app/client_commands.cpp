@@ -1,6 +1,5 @@
 #include "app/client_commands.h"
 
-#include "app/run_outcome.h"
 #include "base/usd.h"
 #include "net/sse.h"
 #include "sdk/event.h"
@@ -56,30 +55,37 @@ Task<Result<std::string>> agent_id(ApiClient& api, std::string agent) {
 // Text to stdout as it comes; what the agent does, dimmed, to stderr.
 class ChatPrinter {
  public:
-  void print(const sdk::Event& event) {
+  Result<void> print(const sdk::Event& event) {
     switch (event.type) {
       case sdk::EventType::text:
         std::fputs(event.content.value_or("").c_str(), stdout);
         std::fflush(stdout);
         printed_text_ = true;
-        return;
-      case sdk::EventType::tool_use: return note("> " + text_of(event.metadata, "tool") + arguments(event));
-      case sdk::EventType::progress: return note_progress(event);
-      case sdk::EventType::tool_result: return note("< " + event.content.value_or(""));
+        return ok();
+      case sdk::EventType::tool_use:
+        return note("> " + text_of(event.metadata, "tool") + arguments(event)), ok();
+      case sdk::EventType::progress: return note_progress(event), ok();
+      case sdk::EventType::tool_result: return note("< " + event.content.value_or("")), ok();
       case sdk::EventType::hil_request:
-        return note(fmt::format("? {}\n  {}", event.content.value_or(""), how_to_answer(event.metadata)));
+        note(fmt::format("? {}\n  isa approvals approve|deny {}", event.content.value_or(""),
+                         text_of(event.metadata, "request_id")));
+        return ok();
       case sdk::EventType::result:
         if (!printed_text_) std::fputs(event.content.value_or("").c_str(), stdout);
         std::fputs("\n", stdout);
-        std::fflush(stdout);
-        return note_cost(event);
-      default: return;
+        note_end(event);
+        return ok();
+      case sdk::EventType::error:
+        return upstream_error("the run ended with an error: {}", event.content.value_or("unknown"))
+            .with_code(text_of(event.metadata, "code"));
+      default: return ok();
     }
   }
 
  private:
-  // Where it is known and something.
-  static void note_cost(const sdk::Event& event) {
+  // Why it stopped early, and what it cost where that is known and something.
+  static void note_end(const sdk::Event& event) {
+    if (const auto problem = text_of(event.metadata, "problem"); !problem.empty()) note("! " + problem);
     const auto* usage = event.metadata.if_contains("usage");
     const auto* cost = usage && usage->is_object() ? usage->get_object().if_contains("cost_usd") : nullptr;
     const auto spent = cost && cost->is_number() ? Usd::of_number(cost->to_number<double>()) : std::nullopt;
@@ -112,17 +118,18 @@ Task<Result<void>> chat(ApiClient& api, ChatCommand command) {
   ISA_CO_TRY(auto answer, co_await api.open("/api/v1/agents/chat", std::move(body)));
   net::SseReader events(std::move(answer.body));
   ChatPrinter printer;
-  Result<void> outcome = ok();
   for (;;) {
     ISA_CO_TRY(const auto event, co_await events.next());
     if (!event)
       co_return upstream_error("the connection ended before the answer did; the run goes on without us");
-    if (event->data == "[DONE]") co_return outcome;
-    if (command.json) std::printf("%s\n", event->data.c_str());
-    std::fflush(stdout);
+    if (event->data == "[DONE]") co_return ok();
+    if (command.json) {
+      std::printf("%s\n", event->data.c_str());
+      std::fflush(stdout);
+      continue;
+    }
     ISA_CO_TRY(const auto parsed, sdk::event_from_wire(event->data));
-    if (parsed.is_terminal()) outcome = outcome_of(parsed);
-    if (!command.json) printer.print(parsed);
+    ISA_CO_TRYV(printer.print(parsed));
   }
 }
 

@@ -396,11 +396,11 @@ int run(int argc, char** argv) {
   } catch (const CLI::RequiredError& e) {
     // CLI11 says that a command is missing also when one is there that it does not know.
     const auto unknown = app.remaining(true);
-    if (unknown.empty()) return app.exit(e), kUsage;
+    if (unknown.empty()) return app.exit(e);
     std::fprintf(stderr, "isa: there is no command '%s'; `isa --help` lists them\n", unknown.front().c_str());
     return kUsage;
   } catch (const CLI::ParseError& e) {
-    return app.exit(e) == 0 ? 0 : kUsage;  // 0: --help and --version.
+    return app.exit(e);
   }
   return action();
 }

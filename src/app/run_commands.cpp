@@ -1,7 +1,6 @@
 #include "app/run_commands.h"
 
 #include "app/client_commands.h"
-#include "app/run_outcome.h"
 #include "app/team_commands.h"
 #include "base/yaml/yaml.h"
 
@@ -40,14 +39,10 @@ struct Manifest {
 };
 
 Result<Manifest> read_manifest(const RunCommand& command) {
-  auto document = read_yaml(command.file);
-  if (!document)
-    return validation_error("the manifest {} cannot be read: {}", command.file, document.error().message());
-  if (!document->is_object())
+  ISA_TRY(auto document, read_yaml(command.file));
+  if (!document.is_object())
     return validation_error("the manifest {} is no object with the fields of an agent", command.file);
-  Manifest manifest{std::move(document->get_object()), {}};
-  if (const auto* message = manifest.agent.if_contains("message"); message && !message->is_string())
-    return validation_error("/message in {}: expected a text; put it into quotes", command.file);
+  Manifest manifest{std::move(document.get_object()), {}};
   manifest.message = command.message.value_or(text_of(manifest.agent, "message"));
   manifest.agent.erase("message");
   if (manifest.message.empty())
@@ -112,8 +107,10 @@ Task<Result<void>> list_approvals(ApiClient& api, std::string state, bool as_jso
                 text_of(one, "question").c_str());
     if (text_of(one, "kind") != "input" && text_of(one, "kind") != "choice")
       std::printf("  %s %s\n", text_of(one, "tool").c_str(), json::serialize(one.at("args")).c_str());
-    if (text_of(one, "state") == "pending") std::printf("  %s\n", how_to_answer(one).c_str());
+    if (text_of(one, "kind") == "choice")
+      std::printf("  one of %s\n", json::serialize(one.at("options")).c_str());
   }
+  if (state == "pending") std::printf("\nAnswer with: isa approvals approve|deny|edit ID\n");
   co_return ok();
 }
 

@@ -1,6 +1,5 @@
 #include "app/team_commands.h"
 
-#include "app/run_outcome.h"
 #include "base/yaml/yaml.h"
 #include "net/sse.h"
 #include "sdk/event.h"
@@ -95,7 +94,7 @@ Result<json::object> spec_of(const std::string& file) {
 }
 
 // What the team does to stderr, its answer to stdout.
-void print(const sdk::Event& event) {
+Result<void> print(const sdk::Event& event) {
   const auto name = text_of(event.metadata, "event");
   if (event.type == sdk::EventType::system && (name.starts_with("swarm_") || name == "dag_start"))
     std::fprintf(stderr, "%s\n", event.content.value_or("").c_str());
@@ -105,9 +104,16 @@ void print(const sdk::Event& event) {
                  text_of(event.metadata, "state").c_str(), reason.empty() ? "" : (" - " + reason).c_str());
   }
   if (event.type == sdk::EventType::hil_request)
-    std::fprintf(stderr, "? %s: %s\n  %s\n", text_of(event.metadata, "agent").c_str(),
-                 event.content.value_or("").c_str(), how_to_answer(event.metadata).c_str());
-  if (event.type == sdk::EventType::result) std::printf("%s\n", event.content.value_or("").c_str());
+    std::fprintf(stderr, "? %s: %s\n  isa approvals approve|deny %s\n",
+                 text_of(event.metadata, "agent").c_str(), event.content.value_or("").c_str(),
+                 text_of(event.metadata, "request_id").c_str());
+  if (event.type == sdk::EventType::error)
+    return upstream_error("the run ended with an error: {}", event.content.value_or("unknown"));
+  if (event.type != sdk::EventType::result) return ok();
+  std::printf("%s\n", event.content.value_or("").c_str());
+  const auto subtype = text_of(event.metadata, "subtype");
+  if (subtype != "success") return upstream_error("the team stopped before it finished: {}", subtype);
+  return ok();
 }
 
 Task<Result<void>> follow(net::SseReader events, bool as_json) {
@@ -117,11 +123,13 @@ Task<Result<void>> follow(net::SseReader events, bool as_json) {
     if (!event)
       co_return upstream_error("the connection ended before the answer did; the run goes on without us");
     if (event->data == "[DONE]") co_return outcome;
-    if (as_json) std::printf("%s\n", event->data.c_str());
-    std::fflush(stdout);
+    if (as_json) {
+      std::printf("%s\n", event->data.c_str());
+      std::fflush(stdout);
+      continue;
+    }
     ISA_CO_TRY(const auto parsed, sdk::event_from_wire(event->data));
-    if (parsed.is_terminal()) outcome = outcome_of(parsed);
-    if (!as_json) print(parsed);
+    if (auto printed = print(parsed); !printed) outcome = std::move(printed);
   }
 }
 

@@ -83,12 +83,6 @@ Result<SwarmBody> parse_swarm(std::string_view text, SwarmRoute route) {
 }
 
 Result<void> check_route(const sdk::team::TeamSpec& team, SwarmRoute route) {
-  if (route == SwarmRoute::dag && !team.runs_as_dag() && !team.tasks.empty())
-    return validation_error(
-               "/routing_type: this route runs the tasks of a team, and this one's routing_type is swarm; "
-               "say "
-               "dag, or use /api/v1/agents/swarm")
-        .with_param("/routing_type");
   if (route == SwarmRoute::dag && !team.runs_as_dag())
     return validation_error(
                "/tasks: this route runs the tasks of a team; without tasks use /api/v1/agents/swarm")

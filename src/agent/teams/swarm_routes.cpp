@@ -17,13 +17,6 @@ Result<net::Response> answer(const RunId& run, const SessionId& session, const R
   return with_ids(net::Response::json(200, std::move(body)), run, session);
 }
 
-// Of a team that the request names itself; TeamPlanner speaks of an agent's.
-Error no_team(const TeamId& id) {
-  return not_found("the team '{}' does not exist, or is not shared with you", id.value())
-      .with_code("team_not_found")
-      .with_param("/multi_agent_id");
-}
-
 }  // namespace
 
 SwarmRoutes::Answer SwarmRoutes::swarm(net::Request& request, store::Once once) {
@@ -75,11 +68,8 @@ Task<Result<std::shared_ptr<LiveRun>>> SwarmRoutes::begin(const net::Request& re
   ISA_CO_TRY(auto body, parse_swarm(request.body, route));
   TeamOptions options;
   if (body.multi_agent_id) {
-    auto team =
-        co_await teams_.find(request.identity, *body.multi_agent_id, std::move(body.entry_agent_override));
-    if (!team && team.error().code() == "team_not_found") co_return no_team(*body.multi_agent_id);
-    if (!team) co_return std::move(team).error();
-    options.team = *std::move(team);
+    ISA_CO_TRY(options.team, co_await teams_.find(request.identity, *body.multi_agent_id,
+                                                  std::move(body.entry_agent_override)));
     ISA_CO_TRYV(check_route(options.team.spec, route));
   } else {
     options.team.spec = *std::move(body.team);

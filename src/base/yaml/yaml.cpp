@@ -75,12 +75,7 @@ class Converter {
 
 Result<json::value> parse_yaml(const std::string& text, YamlScalars scalars) {
   try {
-    const auto documents = YAML::LoadAll(text);
-    for (std::size_t i = 1; i < documents.size(); ++i)  // A last line of hyphens is no document.
-      if (!documents[i].IsNull())
-        return validation_error(
-            "the text holds several documents, separated by a line of hyphens; write one");
-    return Converter(scalars).convert(documents.empty() ? YAML::Node() : documents.front());
+    return Converter(scalars).convert(YAML::Load(text));
   } catch (const YAML::Exception& e) {
     return validation_error("line {}, column {}: {}", e.mark.line + 1, e.mark.column + 1,
                             to_valid_utf8(e.msg));

@@ -28,13 +28,6 @@ TEST(Yaml, DepthIsBounded) {
   EXPECT_TRUE(parse_yaml(std::string(40, '[') + std::string(40, ']')));
 }
 
-TEST(Yaml, ASecondDocumentIsNotIgnored) {
-  EXPECT_NE(parse_yaml("a: 1\n---\na: 2\n").error().message().find("several documents"), std::string::npos);
-  for (const auto* text : {"---\na: 1\n", "a: 1\n---\n", "a: 1\n...\n"})
-    EXPECT_EQ(json::serialize(parse_yaml(text).value()), R"({"a":1})") << text;
-  EXPECT_TRUE(parse_yaml("").value().is_null());
-}
-
 TEST(Yaml, AnErrorSaysWhere) {
   EXPECT_TRUE(parse_yaml("a: 1\nb: [").error().message().starts_with("line "));
   EXPECT_EQ(parse_yaml("a: 1\na: 2").error().message(), "line 2: the key 'a' is there twice");

@@ -338,8 +338,8 @@ Result<void> check_tasks(const std::vector<TaskSpec>& tasks) {
   if (waits_for.empty()) return ok();
   std::set<std::string_view> open;
   for (const auto& [id, needs] : waits_for) open.insert(id);
-  return broken("/tasks", fmt::format("the tasks wait in a cycle, each for the one before it: {}",
-                                      cycle_among(tasks, open)));
+  return broken("/tasks",
+                fmt::format("the tasks wait for each other in a cycle: {}", cycle_among(tasks, open)));
 }
 
 Result<TeamSpec> read_team(const json::object& routing_spec, const TeamChoice& choice) {
