@@ -13,6 +13,7 @@ namespace isa::app {
 namespace {
 
 constexpr std::string_view kConfigs = "/api/v1/agents/configs";
+constexpr std::string_view kAllowances = "/api/v1/agents/approvals/allowances";
 
 struct RunCommand {
   std::string file;                    // YAML: the fields of an agent's config.
@@ -174,6 +175,35 @@ Task<Result<void>> decide_approval(ApiClient& api, DecideCommand command) {
   co_return ok();
 }
 
+Task<Result<void>> list_allowances(ApiClient& api, bool as_json) {
+  ISA_CO_TRY(const auto answer, co_await api.call(net::Method::get, std::string(kAllowances)));
+  const auto& rules = answer.at("allowances").as_array();
+  if (as_json) {
+    std::printf("%s\n", json::serialize(rules).c_str());
+    co_return ok();
+  }
+  if (rules.empty()) {
+    std::printf("You allowed nothing for good: `isa approvals approve ID --always PATTERN` does.\n");
+    co_return ok();
+  }
+  for (const auto& item : rules) {
+    const auto& rule = item.as_object();
+    const auto agent = text_of(rule, "agent_config_id");
+    std::printf("%s  %s  of %s, since %s\n", text_of(rule, "id").c_str(), text_of(rule, "pattern").c_str(),
+                agent.empty() ? "chats without an agent" : agent.c_str(),
+                text_of(rule, "created_at").c_str());
+  }
+  std::printf("\nTake one back with: isa approvals revoke ID\n");
+  co_return ok();
+}
+
+Task<Result<void>> revoke_allowance(ApiClient& api, std::string id) {
+  const auto path = fmt::format("{}/{}", kAllowances, net::percent_encode(id));
+  ISA_CO_TRYV(co_await api.call(net::Method::del, path));
+  std::printf("Revoked %s; from its next run on the agent asks again.\n", id.c_str());
+  co_return ok();
+}
+
 }  // namespace
 
 void add_run(CLI::App& app, WithAgentService with_service, std::function<int()>& action) {
@@ -208,6 +238,13 @@ void add_approvals(CLI::App& app, WithAgentService with_service, std::function<i
   list->add_option("--state", *state, "pending, approved, denied, edited, expired, cancelled or all")
       ->capture_default_str();
   on_service(list, [as_json, state](ApiClient& api) { return list_approvals(api, *state, *as_json); });
+  auto* allowances = approvals->add_subcommand("allowances", "What you allowed for good, oldest first");
+  allowances->add_flag("--json", *as_json, "Print JSON");
+  on_service(allowances, [as_json](ApiClient& api) { return list_allowances(api, *as_json); });
+  auto* revoke = approvals->add_subcommand("revoke", "Take back what you allowed for good");
+  auto id = std::make_shared<std::string>();
+  revoke->add_option("id", *id, "As `isa approvals allowances` shows it")->required();
+  on_service(revoke, [id](ApiClient& api) { return revoke_allowance(api, *id); });
   for (const auto* verb : {"approve", "deny", "edit"}) {
     auto* sub = approvals->add_subcommand(verb, std::string("Answer a question: ") + verb);
     auto command = std::make_shared<DecideCommand>();

@@ -89,6 +89,11 @@ class Turn {
   bool is_deaf_ = false;       // The sink failed.
 };
 
+std::string seconds_used_up(const LoopLimits& limits, std::chrono::milliseconds active) {
+  return fmt::format("limits.max_seconds is {}, and the run has worked for {:.1f} s", limits.max_seconds,
+                     std::chrono::duration<double>(active).count());
+}
+
 Deadline deadline_of(const AgentSpec& agent, const TurnInput& input) {
   const auto whole = std::min(std::chrono::seconds(agent.limits.max_seconds), kSecondsMax);
   const auto used = std::chrono::milliseconds(input.resumption ? input.resumption->progress.active_ms : 0);
@@ -386,6 +391,8 @@ Task<Result<void>> Turn::finish(std::string_view subtype, json::object more) {
   if (std::exchange(is_finished_, true)) co_return ok();
   steering_->close();
   Event event{EventType::result, last_answer_, std::move(more)};
+  if (subtype == "error_budget" && !event.metadata.contains("problem"))  // Of the others the budget says it.
+    event.metadata["problem"] = seconds_used_up(agent_.limits, active());
   event.metadata["subtype"] = subtype;
   event.metadata["usage"] = json::write(progress_.usage);
   event.metadata["duration_ms"] = active().count();

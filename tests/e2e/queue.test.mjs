@@ -105,7 +105,9 @@ test('a word to a running turn is heard, and one to a run that is over is refuse
   await s.release();
   assert.match(textOf(await s.whole(s.first)), /and this/);
   await until('its end', async () => (await ada.get(`/api/v1/agents/runs/${s.first}`)).json.state === 'succeeded');
-  assert.equal((await ada.post(`/api/v1/agents/runs/${s.first}/steer`, { message: 'x' })).status, 409);
+  const late = await ada.post(`/api/v1/agents/runs/${s.first}/steer`, { message: 'x' });
+  assert.equal(late.status, 409);
+  assert.equal(late.json.error.code, 'turn_not_running');
   assert.equal((await platform.as('bob').post(`/api/v1/agents/runs/${s.first}/steer`, { message: 'x' })).status, 404);
 });
 

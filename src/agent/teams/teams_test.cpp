@@ -292,9 +292,13 @@ TEST(Teams, ATemplateThatCarriesATeamMakesOneForEachAgentUnlessTheBodyNamesAnoth
     const auto team = co_await p.get(std::string(kSpecs) + "/" + id);
     EXPECT_EQ(text_at(team, "/name"), "Mine");
     EXPECT_EQ(text_at(team, "/owner_id"), "ann");
-    const auto other = co_await p.post("/api/v1/agents/configs",
-                                       R"({"template_id":"duo","metadata":{"multi_agent_id":"multi_mine"}})");
-    EXPECT_EQ(text_at(other, "/metadata/multi_agent_id"), "multi_mine");
+    const auto with_team = [](std::string team) {
+      return fmt::format(R"({{"template_id":"duo","metadata":{{"multi_agent_id":"{}"}}}})", team);
+    };
+    const auto other = co_await p.post("/api/v1/agents/configs", with_team(id));
+    EXPECT_EQ(text_at(other, "/metadata/multi_agent_id"), id);
+    const auto none = co_await p.post("/api/v1/agents/configs", with_team("multi_nope"));
+    EXPECT_EQ(text_at(none, "/error/param"), "/metadata/multi_agent_id");
     const auto bad = co_await p.post("/api/v1/agents/templates",
                                      R"({"id":"bad","name":"Bad","multi_agent":{"agents":[]}})");
     EXPECT_TRUE(text_at(bad, "/error/param").starts_with("/multi_agent"));

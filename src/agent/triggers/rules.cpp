@@ -21,7 +21,9 @@ Error broken(std::string_view at, std::string_view why) {
 // An error of the rule as the request sees it.
 Error within_rule(Error error) {
   if (error.param().starts_with("/rule")) return error;
-  return broken("/rule" + error.param(), error.message());
+  std::string_view why = error.message();
+  if (const auto at = error.param() + ": "; why.starts_with(at)) why.remove_prefix(at.size());
+  return broken("/rule" + error.param(), why);
 }
 
 Result<void> check(ScheduleRule& rule) {

@@ -25,11 +25,27 @@ bool met_by(std::string_view condition, const json::value& data) {
   EXPECT_TRUE(check_conditions("", one)) << condition;
   return holds(one.front(), data);
 }
+std::string words(TriggerType type, std::string_view text) {
+  const auto parsed = parse_rule(type, doc(text).as_object());
+  return parsed ? "fine" : parsed.error().message();
+}
 bool met(std::string_view condition, std::string_view data) {
   return met_by(condition, doc(data));
 }
 Timestamp minute(std::int64_t n) {
   return from_millis(1'700'000'000'000 + n * 60'000);
+}
+
+TEST(Rules, AnErrorNamesItsFieldOnce) {
+  EXPECT_EQ(words(TriggerType::schedule, R"({"every_s":"x"})").find("/every_s"),
+            words(TriggerType::schedule, R"({"every_s":"x"})").rfind("/every_s"));
+  EXPECT_TRUE(words(TriggerType::schedule, R"({"every_s":"x"})").starts_with("/rule/every_s: "));
+}
+
+TEST(Rules, ATimeMayHaveAnOffset) {
+  const auto parsed = rule(TriggerType::schedule, R"({"at":"2027-01-01T00:00:00+02:00"})");
+  EXPECT_EQ(std::get<ScheduleRule>(parsed).at, parse_rfc3339("2026-12-31T22:00:00Z").value());
+  EXPECT_EQ(fault(TriggerType::schedule, R"({"at":"2027-01-01T00:00:00"})"), "/rule/at");
 }
 
 TEST(Conditions, EqualsComparesJsonAndNumbersByValue) {
