@@ -173,7 +173,9 @@ TEST_F(ModelService, AnthropicsOwnEventsGoThroughAsTheyAre) {
   for (const auto* name : {"anthropic_text", "anthropic_thinking_tool", "anthropic_server_tool"}) {
     play(name);
     const auto answer = post("/v1/messages", anthropic("claude-sonnet-4-5", R"(,"stream":true)"));
-    EXPECT_EQ(answer.body, recorded(name));
+    const auto own = recorded(name);
+    EXPECT_EQ(answer.body.substr(0, own.size()), own);
+    EXPECT_TRUE(answer.body.substr(own.size()).starts_with(": usage {")) << "a comment, for whoever meters";
   }
 }
 
