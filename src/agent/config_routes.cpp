@@ -47,9 +47,27 @@ ConfigRoutes::Answer ConfigRoutes::create(net::Request& request, store::Once onc
   ISA_CO_TRY(auto config, create_config(once.new_id<AgentId>(), body, from ? &*from : nullptr,
                                         request.identity, default_model_, now()));
   ISA_CO_TRYV(co_await skills_.check_agent(request.identity, config, {}));
+  ISA_CO_TRYV(co_await check_team(request.identity, body, {}));
   if (from) ISA_CO_TRYV(co_await make_team(request.identity, *from, once.new_id<TeamId>(), config));
   ISA_CO_TRYV(co_await configs_.create(config));
   co_return answer(config);
+}
+
+Task<Result<void>> ConfigRoutes::check_team(const Identity& who, const AgentFields& body,
+                                            const json::object& former) {
+  if (!body.metadata.has_value()) co_return ok();
+  const auto* id = body.metadata->if_contains("multi_agent_id");
+  const auto* before = former.if_contains("multi_agent_id");
+  if (!id || (before && *before == *id)) co_return ok();
+  const auto found = co_await teams_.find(who, TeamId(std::string(id->get_string())));
+  if (!found && found.error().kind() == ErrorKind::not_found)
+    co_return validation_error(
+        "/metadata/multi_agent_id: the team '{}' does not exist, or is not shared with you; POST "
+        "/api/v1/agents/multi-specs makes one",
+        std::string_view(id->get_string()))
+        .with_param("/metadata/multi_agent_id");
+  if (!found) co_return Failure(found.error());
+  co_return ok();
 }
 
 Task<Result<void>> ConfigRoutes::make_team(const Identity& who, const store::AgentTemplate& from, TeamId id,
@@ -93,6 +111,7 @@ Task<Result<store::AgentConfig>> ConfigRoutes::change(const net::Request& reques
     ISA_CO_TRY(auto current, co_await find(request));
     ISA_CO_TRYV(check_version(current, expected));
     ISA_CO_TRY(auto next, patch_config(current, body, request.identity, default_model_, now()));
+    ISA_CO_TRYV(co_await check_team(request.identity, body, current.metadata));
     // What an agent has already stays, also when a skill of it is gone by now: a chat says so. But nobody
     // else shows an owner's skills to another organization.
     const bool is_moved = next.org_id != current.org_id && request.identity.user != current.owner_id;
@@ -115,9 +134,10 @@ ConfigRoutes::Answer ConfigRoutes::remove(net::Request& request) {
 }
 
 ConfigRoutes::Answer ConfigRoutes::versions(net::Request& request) {
-  ISA_CO_TRY(const auto found, co_await configs_.versions(request.identity, AgentId(request.param("id"))));
-  json::object body{{"versions", json::write(found)}};
-  co_return net::Response::json(200, std::move(body));
+  ISA_CO_TRY(auto asked, page_asked(request));
+  ISA_CO_TRY(const auto page, co_await configs_.versions(request.identity, AgentId(request.param("id")),
+                                                         std::move(asked.cursor), asked.limit));
+  co_return net::Response::json(200, page_body("versions", page));
 }
 
 ConfigRoutes::Answer ConfigRoutes::version(net::Request& request) {

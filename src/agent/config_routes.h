@@ -38,6 +38,8 @@ class ConfigRoutes {
   // The team of an agent whose template carries one, unless the body names another.
   Task<Result<void>> make_team(const Identity& who, const store::AgentTemplate& from, TeamId id,
                                store::AgentConfig& config);
+  // A team that the body names and `former` did not: one that is not there, no chat would find either.
+  Task<Result<void>> check_team(const Identity& who, const AgentFields& body, const json::object& former);
   Task<Result<store::AgentConfig>> change(const net::Request& request, const AgentFields& body);
   Task<Result<store::AgentConfig>> find(const net::Request& request);
   Task<Result<store::AgentConfig>> find(Identity who, AgentId id);

@@ -59,6 +59,25 @@ Result<void> check(const AgentConfig& config) {
   return check_egress(config.egress);
 }
 
+std::vector<std::string> patterns_of(const std::vector<store::ApprovalRule>& rules) {
+  std::vector<std::string> patterns;
+  for (const auto& rule : rules) patterns.push_back(rule.match);
+  return patterns;
+}
+
+// What its fields say of each other. An agent from before these rules may break them: a change of other
+// fields is none of their business.
+Result<void> check_together(const AgentConfig& config, const AgentFields& body, bool is_new) {
+  if (body.metadata.is_present()) ISA_TRYV(check_metadata(config.metadata));
+  const bool is_of_servers = is_new || body.mcp_servers.is_present();
+  if (body.tools.is_present() || is_of_servers)
+    ISA_TRYV(check_tool_servers(config.tools, config.mcp_servers));
+  // A custom agent has tools of its own.
+  if ((body.approvals.is_present() || is_of_servers) && config.env != store::ExecutionEnv::deployment)
+    ISA_TRYV(check_approvable(patterns_of(config.approvals), config.mcp_servers));
+  return ok();
+}
+
 void inherit(AgentConfig& to, const store::AgentTemplate& from, const std::string& default_model) {
   to.source = AgentSource::template_;
   to.template_id = from.id;
@@ -111,13 +130,20 @@ Result<AgentConfig> create_config(AgentId id, const CreateAgent& body, const sto
   if (config.mode == store::Mode::COLLABORATIVE && !body.approvals.is_present())
     config.approvals = risky_calls();
   ISA_TRYV(check(config));
+  ISA_TRYV(check_together(config, body, true));
   return config;
 }
 
 Result<AgentConfig> patch_config(AgentConfig current, const AgentFields& body, const Identity& who,
                                  const std::string& default_model, Timestamp at) {
+  const bool asked_before = current.mode == store::Mode::COLLABORATIVE;
   ISA_TRYV(apply(current, body, who, default_model));
+  // As when it is made: who turns the mode on and names no rules gets those for risky calls.
+  if (!asked_before && current.mode == store::Mode::COLLABORATIVE && !body.approvals.is_present() &&
+      current.approvals.empty())
+    current.approvals = risky_calls();
   ISA_TRYV(check(current));
+  ISA_TRYV(check_together(current, body, false));
   ++current.version;
   current.updated_at = at;
   return current;

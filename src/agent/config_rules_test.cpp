@@ -61,6 +61,14 @@ TEST(ConfigRules, AnAgentThatAsksAsksAboutRiskyCallsUnlessItsMakerSaysOtherwise)
   EXPECT_TRUE(create(R"({"name":"a"})").value().approvals.empty());
 }
 
+TEST(ConfigRules, AnAgentThatIsMadeToAskAsksAboutRiskyCallsToo) {
+  const auto quiet = create(R"({"name":"a"})").value();
+  EXPECT_EQ(patch(quiet, R"({"mode":"COLLABORATIVE"})")->approvals.size(), 2U);
+  EXPECT_TRUE(patch(quiet, R"({"mode":"COLLABORATIVE","approvals":[]})")->approvals.empty());
+  const auto chosen = create(R"({"name":"a","mode":"COLLABORATIVE","approvals":[]})").value();
+  EXPECT_TRUE(patch(chosen, R"({"name":"b","mode":"COLLABORATIVE"})")->approvals.empty());
+}
+
 TEST(ConfigRules, ATemplateGivesWhatTheBodyDoesNotName) {
   const auto from = researcher();
   const auto config =
@@ -139,9 +147,63 @@ TEST(ConfigRules, LengthsCountCharactersNotBytes) {
             "/system_prompt: must have at most 100000 characters; this has 100001");
 }
 
-TEST(ConfigRules, AnMcpPatternIsATool) {
-  EXPECT_EQ(refusal(R"({"name":"a","tools":["mcp:github/*","mcp:github/create_issue"]})"), "accepted");
+TEST(ConfigRules, AnMcpPatternIsAToolOfAServerThatTheAgentHas) {
+  EXPECT_EQ(refusal(R"({"name":"a","tools":["mcp:github/*","mcp:github/create_issue"],
+                        "mcp_servers":{"github":{"command":"x"}}})"),
+            "accepted");
+  EXPECT_EQ(refusal(R"({"name":"a","tools":["mcp:none/*"]})"),
+            "/tools/0: 'mcp:none/*' is of no server in mcp_servers, which has none");
+  EXPECT_EQ(refusal(R"({"name":"a","tools":["read_file","mcp:git/x"],
+                        "mcp_servers":{"github":{"command":"x"},"fs":{"command":"x"}}})"),
+            "/tools/1: 'mcp:git/x' is of no server in mcp_servers, which has github, fs");
   EXPECT_EQ(refusal(R"({"name":"a","tools":["mcp:github"]})"), "/tools/0: unknown tool 'mcp:github'");
+}
+
+std::string refused_rule(std::string_view match, std::string_view more = "") {
+  return refusal(fmt::format(R"({{"name":"a","approvals":[{{"match":"{}"}}]{}}})", match, more));
+}
+
+TEST(ConfigRules, ARuleThatCanMatchNoCallIsATypoThatAsksNobody) {
+  constexpr auto* kServers = R"(,"mcp_servers":{"files":{"command":"x"}})";
+  for (const auto* match : {"bash_execute", "bash_execute(git *)", "write_*", "*", "*_file(docs/*)",
+                            "use_skill", "ask_human", "create_plan", "mcp_read_resource", "handoff", "mcp:*"})
+    EXPECT_EQ(refused_rule(match), "accepted") << match;
+  for (const auto* match : {"mcp:files/*", "mcp:files/write_file(/etc/*)", "mcp:*/write_file", "mcp:f*",
+                            "mcp*", "*/write_file", "mcp:*"})
+    EXPECT_EQ(refused_rule(match, kServers), "accepted") << match;
+  for (const auto* match :
+       {"nonexistent_tool", "bash", "Bash_execute", "bash_execute_*", "mcp__files__write"})
+    EXPECT_NE(refused_rule(match, kServers).find("can match no call: there is no tool"), std::string::npos)
+        << match;
+  for (const auto* match : {"mcp:file/*", "mcp:files", "mcp:files/", "mcp:fi/write_file", "mcp:g*/x"})
+    EXPECT_NE(refused_rule(match, kServers).find("is of no server in mcp_servers, which has files"),
+              std::string::npos)
+        << match;
+  EXPECT_EQ(
+      refused_rule("nonexistent_tool(x)"),
+      "/approvals/0/match: 'nonexistent_tool(x)' can match no call: there is no tool 'nonexistent_tool'");
+  // A program of one's own has tools of its own.
+  EXPECT_EQ(refused_rule("nonexistent_tool", R"(,"env":"deployment")"), "accepted");
+}
+
+TEST(ConfigRules, AServerDoesNotGoBeforeWhatNamesIt) {
+  const auto before = create(R"({"name":"a","tools":["mcp:files/*"],"mcp_servers":{"files":{"command":"x"}},
+                                 "approvals":[{"match":"mcp:files/*"}]})")
+                          .value();
+  EXPECT_EQ(patch(before, R"({"mcp_servers":{}})").error().param(), "/tools/0");
+  EXPECT_EQ(patch(before, R"({"mcp_servers":{},"tools":[]})").error().param(), "/approvals/0/match");
+  EXPECT_TRUE(patch(before, R"({"mcp_servers":{},"tools":[],"approvals":[]})"));
+  auto old = before;  // From before this rule.
+  old.mcp_servers.clear();
+  EXPECT_TRUE(patch(old, R"({"name":"b"})"));
+}
+
+TEST(ConfigRules, AnIdInTheMetadataIsAString) {
+  EXPECT_EQ(refusal(R"({"name":"a","metadata":{"multi_agent_id":5}})"),
+            "/metadata/multi_agent_id: expected an id, a string");
+  EXPECT_EQ(refusal(R"({"name":"a","metadata":{"deployment_id":null}})"),
+            "/metadata/deployment_id: expected an id, a string");
+  EXPECT_EQ(refusal(R"({"name":"a","metadata":{"mine":5}})"), "accepted");
 }
 
 TEST(ConfigRules, AnOrgIsKeptOnlyWhenItIsSharedWithOneOfTheCallers) {

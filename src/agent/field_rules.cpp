@@ -7,6 +7,7 @@
 #include "sdk/tool.h"
 
 #include <algorithm>
+#include <array>
 #include <set>
 
 namespace isa::agent {
@@ -18,6 +19,9 @@ constexpr std::int64_t kTurnsMax = 10'000;
 constexpr std::int64_t kSecondsMax = 24L * 3'600;
 constexpr std::int64_t kApprovalSecondsMax = 30L * 24 * 3'600;
 constexpr std::int64_t kCheckpointEveryMax = 100;
+// Of agents in a team, besides known_tool_names().
+constexpr std::array<std::string_view, 4> kTeamTools{"handoff", "shared_state_get", "shared_state_set",
+                                                     "shared_state_list"};
 
 Error broken(std::string pointer, std::string rule) {
   return validation_error("{}: {}", pointer, rule).with_param(pointer);
@@ -49,6 +53,31 @@ bool is_mcp_pattern(std::string_view name) {
   const auto slash = name.find('/');
   return slash != std::string_view::npos && is_word(name.substr(0, slash), "_-.") &&
          is_word(name.substr(slash + 1), "_-.*/", kMcpToolMax);
+}
+
+std::string names_of(const json::object& servers) {
+  std::string names;
+  for (const auto& entry : servers)
+    names += fmt::format("{}{}", names.empty() ? "" : ", ", std::string_view(entry.key()));
+  return names.empty() ? "which has none" : "which has " + names;
+}
+
+// Of mcp:<server>/...
+std::string_view server_in(std::string_view name) {
+  name.remove_prefix(4);
+  return name.substr(0, name.find('/'));
+}
+
+// Whether the rule `name` speaks of a tool that a server may bring: what stands before its first star is the
+// begin of such a name, or such a name is the begin of it.
+bool may_mean_server_tool(std::string_view name, const json::object& servers) {
+  if (name == "mcp:*") return true;  // Of every COLLABORATIVE agent, also before it has a server.
+  const auto literal = name.substr(0, name.find('*'));
+  return std::ranges::any_of(servers, [&](const auto& server) {
+    const auto begin = fmt::format("mcp:{}/", std::string_view(server.key()));
+    if (literal.size() == name.size()) return name.size() > begin.size() && name.starts_with(begin);
+    return begin.starts_with(literal) || literal.starts_with(begin);
+  });
 }
 
 bool is_known_tool(const std::string& name) {
@@ -155,6 +184,39 @@ Result<void> check_approvals(const std::vector<store::ApprovalRule>& rules) {
     if (*rules[i].every < 0 || *rules[i].every > kCheckpointEveryMax)
       return broken(at("approvals", i) + "/every", fmt::format("must be from 0 to {}", kCheckpointEveryMax));
   }
+  return ok();
+}
+
+Result<void> check_tool_servers(const std::vector<std::string>& tools, const json::object& servers) {
+  for (std::size_t i = 0; i < tools.size(); ++i)
+    if (is_mcp_pattern(tools[i]) && !servers.contains(server_in(tools[i])))
+      return broken(at("tools", i),
+                    fmt::format("'{}' is of no server in mcp_servers, {}", tools[i], names_of(servers)));
+  return ok();
+}
+
+Result<void> check_approvable(const std::vector<std::string>& patterns, const json::object& servers) {
+  for (std::size_t i = 0; i < patterns.size(); ++i) {
+    const auto& pattern = patterns[i];
+    const auto name = std::string_view(pattern).substr(0, pattern.find('('));
+    const auto is_of = [&](std::string_view tool) {
+      return sdk::matches_approval_pattern(name, tool, {}, sdk::PatternUse::asks);
+    };
+    if (std::ranges::any_of(sdk::known_tool_names(), is_of) || std::ranges::any_of(kTeamTools, is_of) ||
+        may_mean_server_tool(name, servers))
+      continue;
+    const auto why = name.starts_with("mcp:")
+                         ? fmt::format("it is of no server in mcp_servers, {}", names_of(servers))
+                         : fmt::format("there is no tool '{}'", name);
+    return broken(at("approvals", i) + "/match", fmt::format("'{}' can match no call: {}", pattern, why));
+  }
+  return ok();
+}
+
+Result<void> check_metadata(const json::object& metadata) {
+  for (const auto* key : {"multi_agent_id", "deployment_id"})
+    if (const auto* found = metadata.if_contains(key); found && !found->is_string())
+      return broken(fmt::format("/metadata/{}", key), "expected an id, a string");
   return ok();
 }
 

@@ -29,7 +29,13 @@ Result<void> check_egress(const std::vector<std::string>& hosts);
 // name -> {command, args, env} or {url, headers_secret}.
 Result<void> check_mcp_servers(const json::object& servers);
 Result<void> check_approvals(const std::vector<store::ApprovalRule>& rules);
+// Whether each can be there and each can match: `servers` are the agent's MCP servers. What can never be is a
+// typo, and of a rule one that leaves its calls unasked.
+Result<void> check_tool_servers(const std::vector<std::string>& tools, const json::object& servers);
+Result<void> check_approvable(const std::vector<std::string>& patterns, const json::object& servers);
 Result<void> check_limits(const store::RunLimits& limits);
+// The keys that mean something to the platform.
+Result<void> check_metadata(const json::object& metadata);
 
 // Where something belongs that asks for `visibility`: an org of the caller, or nothing when it is private.
 // The caller's only org is taken when none is named.

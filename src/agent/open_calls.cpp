@@ -47,4 +47,8 @@ std::vector<sdk::Event> OpenCalls::cut_off(const std::set<CallKey>& going_on) co
   return events;
 }
 
+void say_not_run(sdk::Event& cut_off) {
+  cut_off.content = "The call was not run: the run ended while it waited.";
+}
+
 }  // namespace isa::agent

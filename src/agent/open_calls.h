@@ -33,4 +33,7 @@ class OpenCalls {
   std::vector<Call> open_;  // In order; a turn runs a handful at a time.
 };
 
+// Of one that cut_off() made: the call waited for somebody, and was not begun.
+void say_not_run(sdk::Event& cut_off);
+
 }  // namespace isa::agent

@@ -10,8 +10,8 @@ struct PageAsked {
   std::size_t limit = 50;
 };
 
-// ?limit= (1 to 200) and ?cursor=.
-Result<PageAsked> page_asked(const net::Request& request);
+// ?limit= (1 to `most`) and ?cursor=.
+Result<PageAsked> page_asked(const net::Request& request, std::size_t most = 200);
 
 // {<name>: [...], "next_cursor": string | null}
 template <class T>

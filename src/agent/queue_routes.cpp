@@ -23,6 +23,12 @@ bool is_queued(const RunEngine& engine, const LiveRun& run) {
 }
 
 Error not_queued(const LiveRun& run) {
+  if (run.is_handed())
+    return conflict(
+               "the message of run {} was handed to run {}, which is about to hear it: nobody can change it "
+               "now",
+               run.id.value(), run.speech->to.value())
+        .with_code("not_queued");
   return conflict("run {} does not wait in its session's queue any more", run.id.value())
       .with_code("not_queued");
 }
@@ -73,7 +79,7 @@ QueueRoutes::Answer QueueRoutes::edit(net::Request& request) {
   if (!body.message && !body.before.is_present())
     co_return validation_error("expected 'message' or 'before': nothing would change");
   if (body.message) ISA_CO_TRYV(check_message("message", *body.message));
-  ISA_CO_TRY(const auto run, co_await live(request));
+  ISA_CO_TRY(const auto run, co_await live(request, "not_queued"));
   if (!is_queued(engine_, *run)) co_return not_queued(*run);
   if (body.before.is_present()) {
     const auto before = body.before.has_value() ? std::optional(*body.before) : std::nullopt;
@@ -89,7 +95,7 @@ QueueRoutes::Answer QueueRoutes::steer(net::Request& request) {
   if (!request.body.empty()) {
     ISA_CO_TRY(body, json::parse_as<Steer>(request.body));
   }
-  ISA_CO_TRY(const auto run, co_await live(request));
+  ISA_CO_TRY(const auto run, co_await live(request, "turn_not_running"));
   if (!body.message) co_return co_await hand_over(*run);
   ISA_CO_TRYV(check_message("message", *body.message));
   co_return co_await say(*run, *std::move(body.message), net::trace_of(request.headers));
@@ -145,6 +151,8 @@ Task<Result<void>> QueueRoutes::move(const LiveRun& run, const std::optional<Run
 // The queued run's message to the run that is under way. Once that has heard it the queued one ends as
 // `steered`.
 QueueRoutes::Answer QueueRoutes::hand_over(LiveRun& queued) {
+  // Asked twice is answered alike, while the other has not heard it.
+  if (queued.is_handed()) co_return steered("taken", queued.speech->to, &queued);
   if (!is_queued(engine_, queued))
     co_return conflict("run {} does not wait; send the 'message' that it shall hear", queued.id.value())
         .with_code("not_queued");
@@ -153,14 +161,15 @@ QueueRoutes::Answer QueueRoutes::hand_over(LiveRun& queued) {
   co_return steered(current->is_waiting() ? "kept" : "taken", current->id, &queued);
 }
 
-Task<Result<std::shared_ptr<LiveRun>>> QueueRoutes::live(const net::Request& request) {
+Task<Result<std::shared_ptr<LiveRun>>> QueueRoutes::live(const net::Request& request,
+                                                         std::string code_when_over) {
   const RunId id(request.param("id"));
   const auto found = co_await runs_.find(request.identity, id);
   if (!found && found.error().kind() == ErrorKind::not_found)
     co_return not_found("run '{}' does not exist", id.value());
   if (!found) co_return Failure(found.error());
   auto run = engine_.registry().find(id);
-  if (!run) co_return conflict("run {} is over", id.value()).with_code("not_queued");
+  if (!run) co_return conflict("run {} is over", id.value()).with_code(std::move(code_when_over));
   co_return run;
 }
 

@@ -18,7 +18,7 @@ class QueueRoutes {
   Answer steer(net::Request& request);
 
  private:
-  Task<Result<std::shared_ptr<LiveRun>>> live(const net::Request& request);
+  Task<Result<std::shared_ptr<LiveRun>>> live(const net::Request& request, std::string code_when_over);
   Task<Result<void>> edit_message(LiveRun& run, std::string message);
   Task<Result<void>> move(const LiveRun& run, const std::optional<RunId>& before);
   Answer say(LiveRun& run, std::string message, TraceContext trace);

@@ -295,7 +295,12 @@ TEST(Steering, AMessageThatTheTurnTookAndNeverHeardIsARunOfItsOwn) {
     EXPECT_EQ(text_at(taken, "/status"), "taken");
     EXPECT_EQ(text_at(taken, "/run_id"), first);
     // It is the turn's now.
-    EXPECT_EQ((co_await p.send({Method::patch, kRuns + queued, R"({"message":"x"})"})).status, 409);
+    const auto edited = co_await p.ask({Method::patch, kRuns + queued, R"({"message":"x"})"});
+    EXPECT_EQ(text_at(edited, "/error/code"), "not_queued");
+    EXPECT_NE(text_at(edited, "/error/message").find("was handed to run " + first), std::string::npos);
+    const auto again = co_await p.post(kRuns + queued + "/steer", "");
+    EXPECT_EQ(text_at(again, "/status"), "taken");
+    EXPECT_EQ(text_at(again, "/run_id"), first);
     // So is a word that nobody queued.
     EXPECT_EQ(text_at(co_await p.post(kRuns + first + "/steer", R"({"message":"third"})"), "/status"),
               "taken");
@@ -320,6 +325,12 @@ TEST(Steering, AQueuedMessageThatTheTurnHearsEndsItsRun) {
     const auto stream = co_await whole(p, first);
     EXPECT_NE(stream.find(fmt::format(R"("queued_run_id":"{}")", queued)), std::string::npos);
     EXPECT_NE((co_await whole(p, queued)).find(R"("subtype":"steered")"), std::string::npos);
+    for (const auto* body : {"", R"({"message":"third"})"}) {
+      const auto late = co_await p.post(kRuns + first + "/steer", body);
+      EXPECT_EQ(text_at(late, "/error/code"), "turn_not_running");
+    }
+    const auto late = co_await p.ask({Method::patch, kRuns + first, R"({"message":"third"})"});
+    EXPECT_EQ(text_at(late, "/error/code"), "not_queued");
     EXPECT_EQ(co_await words_of_user(p), (std::vector<std::string>{"first", "second"}));
   });
 }

@@ -285,7 +285,7 @@ Task<void> killed_after_a_message_was_heard(bool ended_before) {
     auto row = hearer;
     row.state = store::RunState::failed;
     EXPECT_TRUE(co_await stores.store->runs().finish(
-        row, events, history_of(row.id, now(), row.message, std::nullopt, "", {queued.message})));
+        row, events, history_of(row.id, now(), row.message, std::nullopt, events)));
     EXPECT_TRUE(co_await stores.log->release(hearer.id));
   }
 

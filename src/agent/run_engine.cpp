@@ -307,6 +307,8 @@ Task<Result<Turn>> RunEngine::turn_of(LiveRun& run) {
             order.egress};
   turn.team = order.team;
   turn.skills = order.skills;
+  const auto& limits = order.agent.limits;
+  turn.allowance.budget = order.team ? order.team->budget() : sdk::Budget{limits.max_tokens, limits.max_usd};
   if (turn.team)
     turn.keep = [this, &run](json::object team_state) { return keep(run, std::move(team_state)); };
   turn.unheard = [this, &run] { return hand_over_.said_to(run); };
@@ -322,13 +324,19 @@ Task<Result<void>> RunEngine::execute_part(TurnExecutor& place, LiveRun& run, Tu
     return is_steered(event) ? hand_over_.hear(run, std::move(event)) : run.recorder.take(std::move(event));
   };
   const auto seconds = run.order.agent.limits.max_seconds;
-  const auto limit = std::chrono::seconds(seconds) + config_.acquire_timeout + kTurnGrace - run.worked;
+  // An agent's loop keeps to its limit by itself, and says what came of it; a team's members know only their
+  // own.
+  const auto grace = run.order.team ? std::chrono::milliseconds(0) : config_.acquire_timeout + kTurnGrace;
+  const auto limit = std::chrono::seconds(seconds) + grace - run.worked;
   const auto begin = Deadline::Clock::now();
+  const auto deadline = Deadline::after(limit);
+  turn.allowance.until = now() + std::chrono::duration_cast<std::chrono::milliseconds>(limit);
   auto part = place.run(std::move(turn), std::move(sink), run.record);
-  auto done =
-      co_await with_deadline(Deadline::after(limit), std::move(part),
-                             fmt::format("the agent did not finish within its limit of {} s", seconds));
+  auto done = co_await with_deadline(
+      deadline, std::move(part), fmt::format("the agent did not finish within its limit of {} s", seconds));
   run.worked += Deadline::Clock::now() - begin;
+  if (!done && run.order.team && deadline.passed() && run.stop == StopReason::none)
+    co_return co_await run.recorder.take(out_of_time(seconds, run.recorder.text()));
   co_return done;
 }
 
@@ -361,12 +369,17 @@ Task<void> RunEngine::finish(LiveRun& run) {
                   .error = run.turn_error,
                   .text = run.recorder.text(),
                   .usage = run.record.usage,
+                  .programs = run.record.programs,
+                  .is_counted = run.record.is_counted,
+                  .met = run.record.met,
                   .duration_ms = millis_since(run.row.created_at)};
   // Otherwise say_by_itself() does.
   if (run.stop != StopReason::none)
     for (const auto& word : run.unheard) facts.unheard.push_back(word.text);
   auto ending = ending_of(std::move(facts));
   auto last = run.recorder.open_calls().cut_off();
+  for (auto& call : last)
+    if (run.is_waiting() || run.recorder.open_tasks().waits(call)) say_not_run(call);
   for (auto& task : run.recorder.open_tasks().cut_off(why_cut_off(run.stop))) last.push_back(std::move(task));
   add_report(ending, run.recorder.open_tasks());
   last.push_back(ending.terminal);
@@ -392,7 +405,7 @@ Task<void> RunEngine::store_end(LiveRun& run, const RunEnding& ending) {
   // What a stop of the platform cut off stays said, as after a crash (recovery.cpp).
   if (run.recorder.has_begun() || run.stop == StopReason::platform)
     history = history_of(run.id, *run.row.ended_at, run.order.message, std::move(run.record.new_messages),
-                         run.recorder.text(), run.recorder.heard());
+                         run.stream.events_after(0));
   auto wait = kStoreRetryWait;
   for (int attempt = 1;; ++attempt) {
     const auto stored = co_await parts_.runs.finish(run.row, run.stream.events_after(0), history);

@@ -118,8 +118,9 @@ TEST(Skills, ARefusalNamesTheEntryTheFileOrTheField) {
               "SKILL.md: /name: 'b' is not the name of the folder, 'a'");
     const auto broken = co_await refusal(upload({{"a/SKILL.md", "---\nname: a\n  x: [\n---\n"}}));
     EXPECT_TRUE(broken.starts_with("SKILL.md: line ")) << broken;
-    EXPECT_NE((co_await refusal(upload({{"SKILL.md", document("a")}}))).find("one folder"),
-              std::string::npos);
+    EXPECT_EQ(co_await refusal(upload({{"SKILL.md", document("a")}, {"scripts/x.sh", ""}})),
+              "'SKILL.md' is at the top of the archive: the archive must hold one folder that bears the "
+              "skill's name, and all files in it");
     EXPECT_NE((co_await refusal(upload({{"a/SKILL.md", document("a")}, {"b/x", ""}}))).find("'b/x'"),
               std::string::npos);
     EXPECT_NE((co_await refusal({Method::post, kSkills, R"({"files":{"x":"y"}})"})).find("no SKILL.md"),

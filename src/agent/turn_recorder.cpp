@@ -27,8 +27,7 @@ void TurnRecorder::restore(const std::vector<store::LoggedEvent>& events) {
     const auto event = sdk::event_from_wire(*logged.json);
     if (!event || event->type == sdk::EventType::session_start) continue;
     has_begun_ = true;
-    if (event->type == sdk::EventType::text && event->content) text_ += *event->content;
-    if (is_steered(*event)) heard_.push_back(*event->content);
+    said_.add(*event);
     open_calls_.see(*event);
     open_tasks_.see(*event);
   }
@@ -44,7 +43,7 @@ Task<Result<void>> TurnRecorder::take(sdk::Event event) {
     terminal_ = std::move(event);
     co_return ok();
   }
-  if (event.type == EventType::text && event.content) text_ += *event.content;
+  said_.add(event);
   const bool is_kept = event.type == EventType::tool_use || event.type == EventType::tool_result ||
                        event.type == EventType::system;
   const auto kept = is_kept ? event : sdk::Event{};  // Tokens, of which there are many, are not copied.
@@ -52,7 +51,6 @@ Task<Result<void>> TurnRecorder::take(sdk::Event event) {
   if (pushed && is_kept) {
     open_calls_.see(kept);
     open_tasks_.see(kept);
-    if (is_steered(kept)) heard_.push_back(*kept.content);
   }
   if (!pushed && !failure_) failure_ = pushed.error();
   co_return pushed;

@@ -1,5 +1,6 @@
 #include "app/skill_commands.h"
 
+#include "agent/skills/upload.h"
 #include "base/archive/zip.h"
 #include "sdk/skills/skill.h"
 #include "sdk/skills/skill_files.h"
@@ -52,6 +53,21 @@ struct Checked {
   std::vector<PackedFile> files;
 };
 
+Result<std::string> bytes_of(const std::string& file) {
+  std::ifstream in(file, std::ios::binary);
+  std::string bytes;
+  bytes.assign(std::istreambuf_iterator<char>(in), {});
+  if (!in) return not_found("there is no folder and no zip file '{}'", file);
+  return bytes;
+}
+
+Result<Checked> check_zip(const std::string& file) {
+  ISA_TRY(const auto bytes, bytes_of(file));
+  ISA_TRY(auto unpacked, agent::unpack_skill(bytes));
+  ISA_TRYV(sdk::check_skill(unpacked.name, unpacked.files));
+  return Checked{std::move(unpacked.name), std::move(unpacked.files)};
+}
+
 Result<Checked> check_folder(const std::string& folder) {
   Checked checked;
   ISA_TRY(checked.name, name_of(folder));
@@ -76,19 +92,16 @@ Result<Archive> archive_of_folder(const std::string& folder) {
 Result<Archive> archive_of(const std::string& from) {
   std::error_code ec;
   if (fs::is_directory(from, ec)) return archive_of_folder(from);
-  std::ifstream in(from, std::ios::binary);
   Archive archive;
-  archive.bytes.assign(std::istreambuf_iterator<char>(in), {});
-  if (!in) return not_found("there is no folder and no zip file '{}'", from);
-  ISA_TRY(const auto files,
-          read_zip(archive.bytes, {.files = sdk::kSkillFilesMax, .unpacked_bytes = sdk::kSkillBytesMax}));
-  if (files.empty()) return validation_error("'{}' holds no file", from);
-  archive.name = files.front().path.substr(0, files.front().path.find('/'));
+  ISA_TRY(archive.bytes, bytes_of(from));
+  ISA_TRY(auto unpacked, agent::unpack_skill(archive.bytes));
+  archive.name = std::move(unpacked.name);
   return archive;
 }
 
-int validate(const std::string& folder) {
-  const auto checked = check_folder(folder);
+int validate(const std::string& from) {
+  std::error_code ec;
+  const auto checked = fs::is_regular_file(from, ec) ? check_zip(from) : check_folder(from);
   if (!checked) {
     std::fprintf(stderr, "isa: %s\n", checked.error().message().c_str());
     return 1;
@@ -179,10 +192,10 @@ void add_skills(CLI::App& app, WithAgentService with_service, std::function<int(
   remove->add_option("name", *name, "As `isa skills list` shows it")->required();
   on_service(remove, [name](ApiClient& api) { return remove_skill(api, *name); });
 
-  auto* check = skills->add_subcommand("validate", "Say whether a folder is a skill, without a platform");
-  auto folder = std::make_shared<std::string>();
-  check->add_option("folder", *folder, "The skill's folder")->required();
-  check->callback([&action, folder] { action = [folder] { return validate(*folder); }; });
+  auto* check = skills->add_subcommand("validate", "Say whether it is a skill, without a platform");
+  auto from = std::make_shared<std::string>();
+  check->add_option("from", *from, "The skill's folder, or a zip of it")->required();
+  check->callback([&action, from] { action = [from] { return validate(*from); }; });
 }
 
 }  // namespace isa::app

@@ -23,8 +23,18 @@ int number_at(std::string_view text, std::size_t at, std::size_t digits) {
   return number;
 }
 
-// "Z" or ".5Z": the milliseconds; digits past the third are dropped.
-std::optional<int> parse_fraction_and_zone(std::string_view rest) {
+// "Z", "+02:00": the minutes that the clock there is ahead.
+std::optional<int> parse_zone(std::string_view text) {
+  if (text == "Z") return 0;
+  if (text.size() != 6 || (text[0] != '+' && text[0] != '-') || !has_shape(text.substr(1), "dd:dd"))
+    return std::nullopt;
+  const int hours = number_at(text, 1, 2), minutes = number_at(text, 4, 2);
+  if (hours > 23 || minutes > 59) return std::nullopt;
+  return (text[0] == '-' ? -1 : 1) * (hours * 60 + minutes);
+}
+
+// ".5", or nothing, taken off `rest`: the milliseconds; digits past the third are dropped.
+std::optional<int> take_fraction(std::string_view& rest) {
   int millis = 0;
   if (rest.starts_with('.')) {
     rest.remove_prefix(1);
@@ -34,7 +44,7 @@ std::optional<int> parse_fraction_and_zone(std::string_view rest) {
       rest.remove_prefix(1);
     }
   }
-  return rest == "Z" ? std::optional(millis) : std::nullopt;
+  return millis;
 }
 
 }  // namespace
@@ -55,20 +65,24 @@ std::string to_rfc3339(Timestamp time) {
 
 Result<Timestamp> parse_rfc3339(std::string_view text) {
   const auto refused = [&] {
-    return validation_error("'{}' is not an RFC 3339 time in UTC such as 2026-11-22T21:57:13Z", text);
+    return validation_error(
+        "'{}' is not an RFC 3339 time such as 2026-11-22T21:57:13Z or 2026-11-22T23:57:13+02:00", text);
   };
   constexpr std::string_view kShape = "dddd-dd-ddTdd:dd:dd";
   if (!has_shape(text, kShape)) return refused();
-  const auto millis = parse_fraction_and_zone(text.substr(kShape.size()));
+  auto rest = text.substr(kShape.size());
+  const auto millis = take_fraction(rest);
+  const auto ahead = parse_zone(rest);
   const int year = number_at(text, 0, 4), month = number_at(text, 5, 2), day = number_at(text, 8, 2);
   const int hour = number_at(text, 11, 2), minute = number_at(text, 14, 2), second = number_at(text, 17, 2);
   const std::chrono::year_month_day date{std::chrono::year(year),
                                          std::chrono::month(static_cast<unsigned>(month)),
                                          std::chrono::day(static_cast<unsigned>(day))};
   // A leap second is the first instant of the next minute: the clock that we keep has none.
-  if (!millis || !date.ok() || hour > 23 || minute > 59 || second > 60) return refused();
+  if (!millis || !ahead || !date.ok() || hour > 23 || minute > 59 || second > 60) return refused();
   return Timestamp(std::chrono::sys_days(date).time_since_epoch()) + std::chrono::hours(hour) +
-         std::chrono::minutes(minute) + std::chrono::seconds(second) + std::chrono::milliseconds(*millis);
+         std::chrono::minutes(minute) + std::chrono::seconds(second) + std::chrono::milliseconds(*millis) -
+         std::chrono::minutes(*ahead);
 }
 
 }  // namespace isa

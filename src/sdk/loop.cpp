@@ -75,7 +75,7 @@ class Turn {
   std::size_t first_new_;
   std::string system_prompt_;
   TurnProgress progress_;
-  Deadline::Clock::time_point begin_ = Deadline::Clock::now();
+  Deadline::Clock::time_point begin_;
   Deadline deadline_;
   ToolPhase phase_;
   std::vector<PendingCall> pending_;
@@ -89,10 +89,17 @@ class Turn {
   bool is_deaf_ = false;       // The sink failed.
 };
 
+std::string seconds_used_up(const LoopLimits& limits, std::chrono::milliseconds active) {
+  return fmt::format("limits.max_seconds is {}, and the run has worked for {:.1f} s", limits.max_seconds,
+                     std::chrono::duration<double>(active).count());
+}
+
 Deadline deadline_of(const AgentSpec& agent, const TurnInput& input) {
   const auto whole = std::min(std::chrono::seconds(agent.limits.max_seconds), kSecondsMax);
   const auto used = std::chrono::milliseconds(input.resumption ? input.resumption->progress.active_ms : 0);
-  return Deadline::after(std::max<std::chrono::milliseconds>(whole - used, std::chrono::milliseconds(0)));
+  const auto since = Deadline::Clock::now() - input.begin;
+  return Deadline::after(
+      std::max<Deadline::Clock::duration>(whole - used - since, std::chrono::milliseconds(0)));
 }
 
 Turn::Turn(const AgentSpec& agent, TurnInput input, ChatModel& model, ToolBox& tools, EventSink sink,
@@ -106,6 +113,7 @@ Turn::Turn(const AgentSpec& agent, TurnInput input, ChatModel& model, ToolBox& t
       conversation_(std::move(input.history)),
       first_new_(conversation_.size()),
       system_prompt_(agent.system_prompt),
+      begin_(input.begin),
       deadline_(deadline_of(agent, input)),
       phase_(
           agent, tools, [this](Event event) { return emit(std::move(event)); }, deadline_, progress_.plan),
@@ -192,6 +200,7 @@ Task<Result<ChatResult>> Turn::ask_model() {
   std::ranges::move(shown_to_model(), std::back_inserter(request.messages));
   request.tools = tools_.specs();
   request.tools.insert(request.tools.end(), agent_.platform_tools.begin(), agent_.platform_tools.end());
+  if (agent_.output_schema) request.response_format = structured_output_format(*agent_.output_schema);
   request.trace = trace_;
   ChatSink sink = [this](const ChatDelta& delta) { return on_delta(delta); };
   partial_answer_.clear();
@@ -234,10 +243,12 @@ void Turn::keep_partial_answer() {
 Task<Result<void>> Turn::run_tools(std::vector<Part> calls) {
   // The results stand in the history from the start, so that no call is without one however the run ends.
   Message results{.role = ChatRole::tool, .parts = {}};
-  for (const auto& call : calls)
-    results.parts.push_back(Part::make_tool_result(call.id, "[interrupted]", true));
+  for (const auto& call : calls) results.parts.push_back(Part::make_tool_result(call.id, kInterrupted, true));
   conversation_.push_back(std::move(results));
-  ISA_CO_TRY(pending_, co_await phase_.run(calls, conversation_.back().parts));
+  auto& answers = conversation_.back().parts;
+  ISA_CO_TRY(pending_, co_await phase_.run(calls, answers));
+  // Those that wait stand last, and nobody may ever go on with them.
+  for (auto& answer : std::span(answers).last(pending_.size())) answer.text = kNotRun;
   if (!phase_.goes_in_circles()) co_return ok();
   json::object more{{"limit", "repeated_calls"}};
   co_return co_await finish("error_tool", std::move(more));
@@ -344,8 +355,13 @@ Task<Result<void>> Turn::retry_output(const Error& problem) {
 
 Task<Result<void>> Turn::end_of_failed_call(Error error) {
   keep_partial_answer();
-  if (!deadline_.passed()) co_return co_await finish_failed(std::move(error));
-  json::object more{{"limit", "max_seconds"}};
+  const auto limit = deadline_.passed() ? std::string_view("max_seconds") : limit_of_refusal(error);
+  if (limit.empty()) co_return co_await finish_failed(std::move(error));
+  json::object more{{"limit", limit}};
+  if (!deadline_.passed()) {
+    more["problem"] = error.message();
+    --progress_.num_turns;  // The model was not asked.
+  }
   co_return co_await finish("error_budget", std::move(more));
 }
 
@@ -375,6 +391,8 @@ Task<Result<void>> Turn::finish(std::string_view subtype, json::object more) {
   if (std::exchange(is_finished_, true)) co_return ok();
   steering_->close();
   Event event{EventType::result, last_answer_, std::move(more)};
+  if (subtype == "error_budget" && !event.metadata.contains("problem"))  // Of the others the budget says it.
+    event.metadata["problem"] = seconds_used_up(agent_.limits, active());
   event.metadata["subtype"] = subtype;
   event.metadata["usage"] = json::write(progress_.usage);
   event.metadata["duration_ms"] = active().count();

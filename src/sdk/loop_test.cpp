@@ -191,6 +191,8 @@ TEST_F(Loop, TheTimeLimitCutsOffAModelCall) {
   const auto outcome = turn();
 
   EXPECT_EQ(subtype(), "error_budget");
+  const auto& problem = events.back().metadata.at("problem").as_string();
+  EXPECT_TRUE(problem.starts_with("limits.max_seconds is 1, and the run has worked for 1.")) << problem;
   EXPECT_EQ(events.back().content, "I am");
   EXPECT_EQ(outcome.new_messages.back().text(), "I am");
 }

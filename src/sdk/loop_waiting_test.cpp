@@ -18,6 +18,28 @@ TEST_F(Loop, CallsThatAreRepeatedAllTheSameEndTheRun) {
   expect_no_orphans(outcome.new_messages);
 }
 
+class Polled final : public Tool {
+ public:
+  const ToolSpec& spec() const override { return spec_; }
+  bool is_polled() const override { return true; }
+  Task<ToolOutput> call(json::object, ToolContext) override { return give("news"); }
+
+ private:
+  ToolSpec spec_{"news", "", {}};
+};
+
+TEST_F(Loop, ToAskAToolForNewsAgainAndAgainIsNoCircle) {
+  tools.push_back(std::make_shared<Polled>());
+  agent.tools.emplace_back("news");
+  for (int i = 0; i < 10; ++i) model.calls({{"news", "{}"}});
+  model.says("done");
+
+  turn();
+
+  EXPECT_EQ(subtype(), "success");
+  EXPECT_EQ(std::ranges::count(events, "news", &Event::content), 10);
+}
+
 TEST_F(Loop, ACallThatNeedsApprovalSuspendsTheTurnAndWhatStandsBeforeItRuns) {
   agent.approvals = {"echo(*danger*)"};
   model.calls({{"echo", R"({"command":"safe"})"},
@@ -34,6 +56,30 @@ TEST_F(Loop, ACallThatNeedsApprovalSuspendsTheTurnAndWhatStandsBeforeItRuns) {
   EXPECT_EQ(outcome.pending[1].reason, PendingReason::deferred);
   EXPECT_EQ(outcome.progress.num_turns, 1);
   expect_no_orphans(outcome.new_messages);
+  const auto& results = outcome.new_messages.back().parts;
+  ASSERT_EQ(results.size(), 3U);
+  EXPECT_EQ(results[0].text, R"({"command":"safe"})");
+  for (const auto at : {1, 2}) EXPECT_TRUE(results[at].text.starts_with("[not run")) << results[at].text;
+}
+
+TEST_F(Loop, OfCallsThatWaitedOnlyTheOneThatWasBegunIsInterrupted) {
+  int begun = 0;
+  tools = {std::make_shared<TestTool>("echo", false, [&](json::object) { return ++begun, hang(); })};
+  agent.approvals = {"echo"};
+  model.calls({{"echo", R"({"a":1})"}, {"echo", R"({"a":2})"}});
+  auto first = turn();
+  ASSERT_EQ(first.pending.size(), 2U);
+  resumption = Resumption{std::move(first.new_messages),
+                          {{.tool_use_id = first.pending[0].tool_use_id, .run = true},
+                           {.tool_use_id = first.pending[1].tool_use_id, .run = true}},
+                          first.progress};
+
+  const auto outcome = cancelled_turn([&] { return begun == 1; });
+
+  const auto& results = outcome.new_messages.back().parts;
+  ASSERT_EQ(results.size(), 2U);
+  EXPECT_EQ(results[0].text, "[interrupted]");
+  EXPECT_TRUE(results[1].text.starts_with("[not run")) << results[1].text;
 }
 
 TEST_F(Loop, ASuspendedTurnGoesOnAtTheVeryCallThatWaited) {
@@ -161,6 +207,47 @@ TEST_F(Loop, AToolOfThePlatformIsShownAndSuspendsTheTurn) {
   EXPECT_EQ(outcome.pending[0].reason, PendingReason::platform_tool);
 }
 
+class Previewed final : public Tool {
+ public:
+  const ToolSpec& spec() const override { return spec_; }
+  Task<Result<std::string>> preview(json::object arguments) override {
+    if (arguments.empty()) co_return validation_error("/x: is missing");
+    co_return "what it will do";
+  }
+  Task<ToolOutput> call(json::object, ToolContext) override { return give("done"); }
+
+ private:
+  ToolSpec spec_{"shown", "", {}};
+};
+
+TEST_F(Loop, WhoDecidesSeesWhatACallWillDoAndNeverOneThatCanOnlyFail) {
+  tools.push_back(std::make_shared<Previewed>());
+  agent.tools.emplace_back("shown");
+  agent.approvals = {"shown"};
+  model.calls({{"shown", "{}"}, {"echo", "{}"}, {"shown", R"({"x":1})"}, {"echo", "{}"}});
+
+  const auto outcome = turn();
+
+  EXPECT_EQ(kinds(),
+            (Names{"system", "tool_use", "tool_result", "tool_use", "tool_result", "tool_use", "tool_use"}));
+  EXPECT_EQ(events[2].content, "/x: is missing");
+  EXPECT_TRUE(events[2].metadata.at("is_error").as_bool());
+  ASSERT_EQ(outcome.pending.size(), 2U);
+  EXPECT_EQ(outcome.pending[0].preview, "what it will do");
+  EXPECT_EQ(outcome.pending[1].reason, PendingReason::deferred);
+}
+
+TEST_F(Loop, WhatAPersonSaysToACallThatRunsStandsBeforeItsResult) {
+  agent.approvals = {"echo"};
+  model.calls({{"echo", "{}"}});
+  auto first = turn();
+  model.says("done");
+
+  resumed(std::move(first), {{.run = true, .text = "[They wrote: be careful]"}});
+
+  EXPECT_EQ(model.requests.back().messages.back().parts.at(0).text, "[They wrote: be careful]\n{}");
+}
+
 TEST_F(Loop, ACallThatFailsAnywayIsAskedOfNobody) {
   agent.approvals = {"*"};
   agent.platform_tools = {{"ask_human", "", {}}};
@@ -256,6 +343,9 @@ TEST_F(Loop, AnAnswerThatDoesNotFitItsSchemaIsAskedForAgain) {
   EXPECT_EQ(subtype(), "success");
   EXPECT_EQ(events.back().metadata.at("structured_output").at("n"), 7);
   EXPECT_NE(model.requests.at(0).messages[0].text().find("JSON Schema"), std::string::npos);
+  for (const auto& request : model.requests)
+    EXPECT_EQ(request.response_format.value().at("json_schema").at("schema"),
+              json::value(*agent.output_schema));
   EXPECT_EQ(model.requests.at(1).messages.back().role, ChatRole::user);
 }
 

@@ -57,6 +57,15 @@ const good = {
   'no body': ['a', '---\nname: a\ndescription: b\n---\n'],
   'line ends of Windows': ['a', '---\r\nname: a\r\ndescription: b\r\n---\r\nx\r\n'],
   'numbers as metadata': ['a', skill('name: a\ndescription: b\nmetadata:\n  version: 1.0')],
+  'a document in lower case': ['a', null, { 'skill.md': skill('name: a\ndescription: b') }],
+  'a name with an accent': ['café', skill('name: café\ndescription: b')],
+  'a name in Chinese': ['技能-2', skill('name: 技能-2\ndescription: b')],
+  'a name in Russian': ['отчёт', skill('name: отчёт\ndescription: b')],
+  'a name of 64 characters of three bytes': ['技'.repeat(64), skill(`name: ${'技'.repeat(64)}\ndescription: b`)],
+  'a list, a map and nothing as metadata': [
+    'a',
+    skill('name: a\ndescription: b\nmetadata:\n  b: [1]\n  c: {d: e}\n  f:'),
+  ],
   'tools as a list': ['a', skill('name: a\ndescription: b\nallowed-tools: [Read, Bash]')],
 };
 
@@ -84,6 +93,8 @@ const bad = {
   ],
   'a name of 65 characters': ['a'.repeat(65), skill(`name: ${'a'.repeat(65)}\ndescription: b`)],
   'an upper-case name': ['Pdf', skill('name: Pdf\ndescription: b')],
+  'an upper-case name with an accent': ['É', skill('name: É\ndescription: b')],
+  'a name of signs': ['a€', skill('name: a€\ndescription: b')],
   'an underscore': ['a_b', skill('name: a_b\ndescription: b')],
   'a blank in the name': ['a b', skill('name: a b\ndescription: b')],
   'a hyphen first': ['-a', skill('name: -a\ndescription: b')],
@@ -115,13 +126,33 @@ for (const name of fs.readdirSync(path.join(repository, 'skills')))
   });
 
 // Where they differ, on purpose.
-test('what is no name on every file system, and a file that cannot travel, are refused here alone', () => {
-  const letters = folderOf('é', skill('name: é\ndescription: b'));
-  assert.equal(isValidHere(letters), false);
-  const hyphens = folderOf('a', skill('name: a\ndescription: one --- two'));
-  assert.equal(isValidHere(hyphens), true);
+test('a file that cannot travel is refused here alone', () => {
   const linked = folderOf('a', skill('name: a\ndescription: b'));
   fs.symlinkSync('/etc/passwd', path.join(linked, 'link'));
   assert.equal(isValidThere(linked), true);
   assert.equal(isValidHere(linked), false);
+});
+
+test('a name is written in one way here, there in any that Unicode takes for the same', () => {
+  const apart = 'cafe\u0301';
+  const folder = folderOf(apart, skill(`name: ${apart}\ndescription: b`));
+  assert.equal(isValidThere(folder), true);
+  assert.equal(isValidHere(folder), false);
+});
+
+test('metadata is a map here, as the standard says', () => {
+  const folder = folderOf('a', skill('name: a\ndescription: b\nmetadata: 5'));
+  assert.equal(isValidThere(folder), true);
+  assert.equal(isValidHere(folder), false);
+});
+
+test('letters that the standard allows and the reference does not know are taken here', () => {
+  const folder = folderOf('データ', skill('name: データ\ndescription: b'));
+  assert.equal(isValidThere(folder), false);
+  assert.equal(isValidHere(folder), true);
+});
+
+test('three hyphens in a value end nothing here', () => {
+  const hyphens = folderOf('a', skill('name: a\ndescription: one --- two'));
+  assert.equal(isValidHere(hyphens), true);
 });

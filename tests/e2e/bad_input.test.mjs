@@ -82,12 +82,29 @@ describe('a body that is wrong', { skip }, () => {
       [{ name: 'x', limits: { max_turns: 'many' } }, '/limits/max_turns', 'integer'],
       [{ name: 'x', mode: 'EAGER' }, '/mode', 'REACTIVE'],
       [{ name: 'x', env: 'moon' }, '/env', 'cloud_pool'],
+      [{ name: 'x', metadata: { multi_agent_id: 5 } }, '/metadata/multi_agent_id', 'string'],
       [[], '', 'object'],
     ]) {
       const answer = await user.post(configs, body);
       expectError(answer, 422, word);
       assert.equal(answer.json.error.param ?? '', param, answer.text);
     }
+  });
+
+  test('a name that can never mean anything is a 422 that names it', async () => {
+    for (const [body, param, word] of [
+      [{ tools: ['mcp:none/*'] }, '/tools/0', 'mcp:none/*'],
+      [{ approvals: [{ match: 'nonexistent_tool' }] }, '/approvals/0/match', 'nonexistent_tool'],
+      [{ approvals: [{ match: 'mcp:none/*' }] }, '/approvals/0/match', 'mcp:none/*'],
+      [{ metadata: { multi_agent_id: 'multi_nope' } }, '/metadata/multi_agent_id', 'multi_nope'],
+    ]) {
+      const answer = await user.post(configs, { name: 'x', ...body });
+      expectError(answer, 422, word);
+      assert.equal(answer.json.error.param, param, answer.text);
+    }
+    const ad_hoc = await user.post(chat, { message: 'hi', env: 'deployment' });
+    expectError(ad_hoc, 422, 'deployment');
+    assert.equal(ad_hoc.json.error.param, '/env');
   });
 
   test('a required field that is missing, empty or null is named', async () => {

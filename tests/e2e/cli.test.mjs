@@ -287,4 +287,26 @@ describe('one shot from a manifest, and questions', { skip }, () => {
     assert.match(expectDone(await asked), /blue/);
     assert.match(expectDone(await isaAs('eve', ['approvals', 'list'])), /Nothing waits/);
   });
+
+  test('what was allowed for good is listed and taken back', async () => {
+    assert.match(expectDone(await isaAs('eve', ['approvals', 'allowances'])), /allowed nothing for good/);
+    const file = manifest(
+      'model_id: builtin/demo\nenv: cloud_shared\ntools: [get_current_time]\napprovals: [{match: get_current_time}]\n' +
+        `message: 'What time is it?'\n`,
+    );
+    const asked = isaAs('eve', ['run', '--keep', file]);
+    const [question] = await until('the question', async () => {
+      const list = JSON.parse(expectDone(await isaAs('eve', ['approvals', 'list', '--json'])));
+      return list.length > 0 && list;
+    });
+    expectDone(await isaAs('eve', ['approvals', 'approve', question.request_id, '--always', 'get_current_time']));
+    expectDone(await asked);
+    const [rule] = JSON.parse(expectDone(await isaAs('eve', ['approvals', 'allowances', '--json'])));
+    const shown = expectDone(await isaAs('eve', ['approvals', 'allowances']));
+    assert.match(shown, new RegExp(`${rule.id}  get_current_time  of ${rule.agent_config_id}, since 2`));
+    assert.deepEqual(JSON.parse(expectDone(await isaAs('mallory', ['approvals', 'allowances', '--json']))), []);
+    expectRefusal(await isaAs('mallory', ['approvals', 'revoke', rule.id]), /does not exist|no allowance|not/);
+    assert.match(expectDone(await isaAs('eve', ['approvals', 'revoke', rule.id])), /asks again/);
+    assert.match(expectDone(await isaAs('eve', ['approvals', 'allowances'])), /allowed nothing for good/);
+  });
 });

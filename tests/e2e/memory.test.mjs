@@ -95,6 +95,10 @@ for (const env of ['cloud_pool', 'cloud_shared'])
         seen.results.map(({ key, content }) => [key, content]),
         [['mine', 'a secret of ada']],
       );
+      const unset = await ada.api.delete(`${path}?key=`);
+      assert.equal(unset.status, 422, unset.text);
+      assert.equal((await ada.api.get(path)).json.memories, 1, 'an empty key forgets nothing');
+      assert.equal((await ada.api.get(`${path}?limit=51`)).json.error.param, 'limit');
       assert.deepEqual((await ada.api.delete(`${path}?key=other`)).json, { forgotten: false, key: 'other' });
       assert.equal((await ada.api.delete(`${path}?key=mine`)).json.forgotten, true);
       assert.equal((await ada.api.get(path)).json.memories, 0);

@@ -119,6 +119,7 @@ describe('hostile archives', { skip }, () => {
       [good, { path: 'x/link', content: '/etc/passwd', mode: 0o120777 }],
       /'x\/link' is a link/,
     ],
+    'a pipe': [[good, { path: 'x/pipe', mode: 0o010755 }], /'x\/pipe' is neither/],
     'a device': [[good, { path: 'x/null', mode: 0o020666 }], /'x\/null' is neither/],
     'a name that is there twice': [[good, good], /is there twice/],
     'a file that is a folder, too': [[good, { path: 'x/a' }, { path: 'x/a/b' }], /file and a folder/],
@@ -130,6 +131,10 @@ describe('hostile archives', { skip }, () => {
     'too many files': [
       [good, ...Array.from({ length: 250 }, (_, n) => ({ path: `x/${n}` }))],
       /more than 200 files/,
+    ],
+    'no folder at all': [
+      [{ path: 'SKILL.md', content: document('x', 'b') }],
+      /^'SKILL\.md' is at the top of the archive: the archive must hold one folder/,
     ],
     'two folders': [[good, { path: 'y/SKILL.md', content: document('y', 'b') }], /one folder/],
     'a folder of another name': [
@@ -158,6 +163,18 @@ describe('hostile archives', { skip }, () => {
 });
 
 describe('in a sandbox', { skip }, () => {
+  test('a name in any script is one folder like another', async () => {
+    await upload(user, '技能-café', 'Run scripts/greet.sh.');
+    const found = await user.get(`${kSkills}/${encodeURIComponent('技能-café')}`);
+    assert.equal(found.json.instructions, 'Run scripts/greet.sh.');
+    const agent = await createAgent(user, { skills: ['技能-café'], tools: ['bash_execute'] });
+    const first = await chat(agent, use({ name: '技能-café' }));
+    const [, folder] = /Its folder in your workspace: (\S+)/.exec(results(first)[0].content);
+    const { session_id } = first[0];
+    const ran = await chat(agent, `Run the command \`./${folder}/scripts/greet.sh you\``, { session_id });
+    assert.match(results(ran)[0].content, /greetings from greet\.sh, you/);
+  });
+
   test('the model reads a skill, one of its files, and runs its script', async () => {
     await upload(user, 'greeting', 'Run scripts/greet.sh with a name.');
     const agent = await createAgent(user, { skills: ['greeting'], tools: ['bash_execute'] });
@@ -284,6 +301,7 @@ test('from a shell: validate, add, list, show, replace and remove', { skip }, as
   assert.match(await done('list'), /from-shell +own +About from-shell/);
   assert.equal(await done('show', 'from-shell', '--file', 'SKILL.md'), document('from-shell', 'Hello.'));
   fs.writeFileSync(path.join(folder, '../from-shell.zip'), skillZip('from-shell', 'Changed.'));
+  assert.match(await done('validate', path.join(folder, '../from-shell.zip')), /from-shell is a valid skill with 4 files/);
   assert.match(
     await done('add', '--replace', path.join(folder, '../from-shell.zip')),
     /Replaced from-shell, version 2/,
@@ -296,4 +314,8 @@ test('from a shell: validate, add, list, show, replace and remove', { skip }, as
   const refused = await isa('validate', folder);
   assert.equal(refused.status, 1);
   assert.match(refused.stderr, /SKILL\.md: line \d/);
+  const flat = path.join(folder, '../flat.zip');
+  fs.writeFileSync(flat, zipOf([{ path: 'SKILL.md', content: document('flat', 'b') }]));
+  assert.match((await isa('validate', flat)).stderr, /'SKILL\.md' is at the top of the archive/);
+  assert.match((await isa('validate', path.join(folder, '../none.zip'))).stderr, /there is no folder/);
 });

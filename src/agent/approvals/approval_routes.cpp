@@ -55,10 +55,20 @@ Result<void> check(const Decision& body, const Approval& question) {
   if (!body.always) return ok();
   if (body.decision != Verdict::approve)
     return validation_error("/always: only the decision 'approve' can be kept").with_param("/always");
+  if (asks_for_text(question) || question.tool == "request_authorization")
+    return validation_error("/always: {} asks anew each time, whatever was said before", question.tool)
+        .with_param("/always");
+  if (!question.agent_config_id)
+    return validation_error(
+               "/always: this agent is not kept, so there is nothing that the rule could be of; keep it "
+               "(POST /api/v1/agents/configs) and name its id")
+        .with_param("/always");
   if (auto good = sdk::check_approval_pattern(*body.always); !good)
     return validation_error("/always: {}", good.error().message()).with_param("/always");
   if (!sdk::matches_approval_pattern(*body.always, question.subject, question.args, sdk::PatternUse::allows))
-    return validation_error("/always: the pattern would not allow the call that is asked about")
+    return validation_error(
+               "/always: the pattern would not allow the call that is asked about; one with other arguments "
+               "than what it is about needs a pattern of all of them as JSON, or the name of the tool alone")
         .with_param("/always");
   return ok();
 }

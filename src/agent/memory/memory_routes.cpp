@@ -6,6 +6,7 @@ namespace isa::agent {
 namespace {
 
 constexpr std::chrono::seconds kPatience{20};
+constexpr std::size_t kFoundMax = 50;  // As the tool memory_search has it.
 
 }  // namespace
 
@@ -15,7 +16,7 @@ MemoryRoutes::Answer MemoryRoutes::search(net::Request& request) {
   for (const auto* name : {"query", "key"})
     if (const auto value = request.query_value(name); !value.empty()) arguments[name] = value;
   if (!request.query_value("limit").empty()) {
-    ISA_CO_TRY(const auto asked, page_asked(request));
+    ISA_CO_TRY(const auto asked, page_asked(request, kFoundMax));
     arguments["limit"] = asked.limit;
   }
   co_return co_await ask(std::move(owner), "memory_search", std::move(arguments));
@@ -24,6 +25,11 @@ MemoryRoutes::Answer MemoryRoutes::search(net::Request& request) {
 MemoryRoutes::Answer MemoryRoutes::forget(net::Request& request) {
   ISA_CO_TRY(auto owner, co_await whose(request));
   const auto key = request.query_value("key");
+  // A program whose variable is not set meant one memory, and must not lose them all.
+  if (key.empty() && request.query.contains("key"))
+    co_return validation_error(
+        "the query parameter 'key' is empty: name the memory, or leave 'key' out to forget all of them")
+        .with_param("key");
   if (!key.empty()) {
     json::object arguments{{"key", key}, {"content", ""}};
     co_return co_await ask(std::move(owner), "memory_store", std::move(arguments));

@@ -23,9 +23,16 @@ bool is_litter(std::string_view path) {
 // Takes the one top folder off the paths, and returns its name.
 Result<std::string> take_top_folder(std::vector<PackedFile>& files) {
   if (files.empty()) return validation_error("the archive holds no file");
+  const auto at_top = std::ranges::find_if(files, [](const auto& file) { return !file.path.contains('/'); });
+  if (at_top != files.end())
+    return validation_error(
+        "'{}' is at the top of the archive: the archive must hold one folder that bears the skill's name, "
+        "and "
+        "all files in it",
+        at_top->path);
   const auto top = files.front().path.substr(0, files.front().path.find('/'));
   for (auto& file : files) {
-    if (file.path.size() <= top.size() || !file.path.starts_with(top + "/"))
+    if (!file.path.starts_with(top + "/"))
       return validation_error(
           "'{}' is not below the folder '{}': the archive must hold one folder that bears the skill's name",
           file.path, top);
@@ -42,12 +49,9 @@ Result<SkillUpload> from_zip(const net::Request& request) {
       return validation_error("visibility: expected private or org, not '{}'", text).with_param("visibility");
   }
   if (const auto org = request.query_value("org_id"); !org.empty()) upload.org_id = OrgId(std::string(org));
-  const ZipLimits limits{.files = sdk::kSkillFilesMax, .unpacked_bytes = sdk::kSkillBytesMax};
-  ISA_TRY(upload.files, read_zip(request.body, limits));
-  std::erase_if(upload.files, [](const PackedFile& file) { return is_litter(file.path); });
-  ISA_TRY(const auto folder, take_top_folder(upload.files));
-  sdk::mark_scripts(upload.files);
-  ISA_TRY(upload.skill, skill_of(folder, upload.files));
+  ISA_TRY(auto unpacked, unpack_skill(request.body));
+  upload.files = std::move(unpacked.files);
+  ISA_TRY(upload.skill, skill_of(unpacked.name, upload.files));
   return upload;
 }
 
@@ -57,6 +61,7 @@ Result<SkillUpload> from_json(const net::Request& request) {
   upload.visibility = body.visibility;
   upload.org_id = body.org_id;
   for (auto& [path, text] : body.files) upload.files.push_back({path, std::move(text)});
+  sdk::name_document(upload.files);
   sdk::mark_scripts(upload.files);
   // Here SKILL.md alone says the name.
   const auto document = std::ranges::find(upload.files, sdk::kSkillDocument, &PackedFile::path);
@@ -68,6 +73,17 @@ Result<SkillUpload> from_json(const net::Request& request) {
 }
 
 }  // namespace
+
+Result<UnpackedSkill> unpack_skill(std::string_view zip) {
+  const ZipLimits limits{.files = sdk::kSkillFilesMax, .unpacked_bytes = sdk::kSkillBytesMax};
+  UnpackedSkill unpacked;
+  ISA_TRY(unpacked.files, read_zip(zip, limits));
+  std::erase_if(unpacked.files, [](const PackedFile& file) { return is_litter(file.path); });
+  ISA_TRY(unpacked.name, take_top_folder(unpacked.files));
+  sdk::name_document(unpacked.files);
+  sdk::mark_scripts(unpacked.files);
+  return unpacked;
+}
 
 Result<SkillUpload> read_upload(const net::Request& request) {
   const auto type = request.headers.get("Content-Type");

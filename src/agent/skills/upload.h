@@ -8,6 +8,14 @@ namespace isa::agent {
 
 inline constexpr std::size_t kSkillUploadMax = 5 << 20;  // Bytes of the body.
 
+struct UnpackedSkill {
+  std::string name;               // Of its folder.
+  std::vector<PackedFile> files;  // Named from that folder on.
+};
+
+// A zip that holds one folder. What is in the folder is not looked at.
+Result<UnpackedSkill> unpack_skill(std::string_view zip);
+
 // application/zip with ?visibility= and ?org_id=, or application/json:
 // {"files": {"SKILL.md": text, ...}, "visibility": ..., "org_id": ...}. Errors name the entry, the file and
 // its line or field. Unpacks and checks: takes some ten milliseconds, so it belongs on a worker thread.

@@ -15,13 +15,14 @@ class ScriptedPlace : public TurnExecutor {
  public:
   std::vector<sdk::Event> events;
   std::vector<Turn> turns;
-  sdk::Usage usage;
+  sdk::Usage usage, programs;
   // What each part of a turn is suspended at; empty or none left: it is not.
   std::deque<std::vector<sdk::PendingCall>> suspensions;
 
   Task<Result<void>> run(Turn turn, sdk::EventSink sink, TurnRecord& record) override {
     turns.push_back(std::move(turn));
     record.usage = usage;
+    record.programs = programs;
     if (!suspensions.empty()) {
       record.pending = std::move(suspensions.front());
       suspensions.pop_front();
@@ -314,6 +315,20 @@ TEST(OpenTasks, WhatIsNoTeamHasNoReportAndNobodyMakesItGrowWithoutEnd) {
   for (int i = 0; i < 5'000; ++i) list.push_back(json::object{{"task_id", std::to_string(i)}});
   tasks.see({sdk::EventType::system, "", {{"event", "dag_start"}, {"tasks", list}}});
   EXPECT_EQ(tasks.report()->as_array().size(), sdk::team::kTasksMax);
+}
+
+TEST_F(MemberTurnsTest, WhatProgramsUsedCountsForTheTeamAndIsToldToTheNextSandbox) {
+  team(R"([{"name":"a"}])");
+  place.usage.input_tokens = 20;
+  place.programs.input_tokens = 40;
+  place.events = {{sdk::EventType::result, "x", {{"subtype", "success"}}}};
+  (void)turn_of("a");
+  EXPECT_TRUE(place.turns.at(0).allowance.elsewhere.is_nothing());
+  (void)turn_of("a");
+  EXPECT_EQ(place.turns.at(1).allowance.elsewhere.input_tokens, 60);
+  EXPECT_EQ(turn_of("a")->subtype, "error_budget");
+  EXPECT_EQ(record.usage->input_tokens, 40);
+  EXPECT_EQ(record.programs.input_tokens, 80);
 }
 
 }  // namespace

@@ -45,6 +45,13 @@ Result<void> apply(store::TeamSpec& to, const TeamFields& body, const Identity& 
   return ok();
 }
 
+std::vector<std::string> patterns_of(const sdk::team::Member& member) {
+  std::vector<std::string> patterns;
+  for (const auto& rule : member.approvals.value_or(std::vector<sdk::team::MemberApproval>()))
+    patterns.push_back(rule.match);
+  return patterns;
+}
+
 Result<void> check(const store::TeamSpec& record) {
   ISA_TRYV(check_length("name", record.name, 1, kNameMax));
   ISA_TRYV(check_length("description", record.description, 0, kDescriptionMax));
@@ -101,7 +108,9 @@ Result<void> check_members(const sdk::team::TeamSpec& team) {
   for (std::size_t i = 0; i < team.members.size(); ++i) {
     const auto& member = team.members[i];
     auto checked = check_tools(member.agent.tools);
+    if (checked) checked = check_tool_servers(member.agent.tools, {});  // It has no servers.
     if (checked) checked = check_skills(member.skills);
+    if (checked) checked = check_approvable(patterns_of(member), {});
     if (checked) continue;
     const auto at = fmt::format("/agents/{}", i);
     return validation_error("{}{}", at, checked.error().message()).with_param(at + checked.error().param());

@@ -46,10 +46,10 @@ Task<Result<void>> FiringRunner::check_agent(const store::Trigger& trigger) {
     co_return not_found("agent '{}' does not exist", id.value());
   if (!agent) co_return Failure(agent.error());
   if (agent->mode == store::Mode::PROACTIVE) co_return ok();
+  // Also the reason of a trigger that is disabled for it later, where there is no request.
   co_return validation_error(
-      "/agent_config_id: agent '{}' has mode {}, and only an agent with mode PROACTIVE is started by "
-      "triggers; "
-      "set its mode, or create the trigger with \"enabled\": false",
+      "agent '{}' has mode {}, and only an agent with mode PROACTIVE is started by triggers; set its mode "
+      "before the trigger is enabled",
       id.value(), json::name_of(agent->mode))
       .with_param("/agent_config_id");
 }

@@ -26,8 +26,8 @@ struct Scene {
 
 const Environment kEnvironment = {{"PATH", "/usr/local/bin:/usr/bin:/bin"}};
 
-void with_servers(Task<void> (*body)(Scene&)) {
-  const auto whole = [](Task<void> (*inner)(Scene&)) -> Task<void> {
+void with_servers(Task<void> (*body)(Scene&), ServerLimits with = {}) {
+  const auto whole = [](Task<void> (*inner)(Scene&), ServerLimits limits) -> Task<void> {
     auto executor = co_await asio::this_coro::executor;
     auto processes = std::make_shared<ProcessTable>();
     const auto connect = [executor, processes](const std::string& name, const ServerSpec& spec,
@@ -41,14 +41,13 @@ void with_servers(Task<void> (*body)(Scene&)) {
       server.patience = std::chrono::milliseconds(500);
       return start_stdio(executor, processes, std::move(server));
     };
-    ServerLimits limits;
     limits.client.probe = std::chrono::milliseconds(500);
     Servers servers(executor, connect, limits);
     Scene scene{{}, servers};
     co_await inner(scene);
     co_await servers.stop();
   };
-  isa::testing::run(whole(body));
+  isa::testing::run(whole(body, std::move(with)));
 }
 
 std::vector<std::string> names(const ToolBox& box) {
@@ -99,6 +98,49 @@ TEST(Servers, TheyLiveOnFromOneChatToTheNextAndGoWhenNobodyNamesThem) {
     EXPECT_EQ(s.script.noted("listed"), 2u);   // Two pages, once.
     std::ignore = co_await s.servers.equip({}, kEnvironment, allowed);
     EXPECT_EQ(s.servers.running(), 0u);
+  });
+}
+
+// As the members of a team that work in one sandbox.
+TEST(Servers, TwoChatsThatBeginTogetherBothGetTheTools) {
+  with_servers([](Scene& s) -> Task<void> {
+    const auto executor = co_await asio::this_coro::executor;
+    TaskGroup tasks(executor);
+    Signal done(executor);
+    std::vector<std::size_t> counts;
+    const auto equip = [](Scene& of, std::vector<std::size_t>& to, Signal& ended) -> Task<void> {
+      const auto equipment =
+          co_await of.servers.equip({{"one", of.spec("legacy")}}, kEnvironment, {"mcp:one/*"});
+      to.push_back(equipment.tools.size());
+      ended.notify();
+    };
+    for (int i = 0; i < 3; ++i) tasks.spawn("equip", equip(s, counts, done));
+    while (counts.size() < 3) co_await done.wait();
+    EXPECT_GT(counts.at(0), 0u);
+    EXPECT_EQ(counts, std::vector<std::size_t>(3, counts.at(0)));
+    EXPECT_EQ(s.script.noted("started"), 1u);
+    EXPECT_EQ(s.script.noted("listed"), 2u);  // Two pages, once for all.
+    co_await tasks.stop();
+  });
+}
+
+TEST(Servers, WhatAnotherChatUsesRunsOnAsLongAsItIsUsed) {
+  with_servers([](Scene& s) -> Task<void> {
+    const std::vector<std::string> allowed = {"mcp:one/*"};
+    auto first = co_await s.servers.equip({{"one", s.spec("legacy")}}, kEnvironment, allowed);
+    std::optional<ToolBox> box(std::in_place, std::move(first.tools), allowed);
+    const auto nothing = co_await s.servers.equip({}, kEnvironment, {});
+    EXPECT_TRUE(nothing.tools.empty());
+    auto second = co_await s.servers.equip({{"one", s.spec("modern")}}, kEnvironment, allowed);
+    ToolBox other(std::move(second.tools), allowed);
+    EXPECT_EQ(s.servers.running(), 2u);
+    EXPECT_FALSE((co_await run(*box, "mcp__one__echo")).is_error);
+    EXPECT_FALSE((co_await run(other, "mcp__one__echo")).is_error);
+    EXPECT_EQ(s.script.noted("started"), 2u);
+    box.reset();
+    std::ignore = co_await s.servers.equip({}, kEnvironment, {});
+    EXPECT_EQ(s.servers.running(), 1u);
+    EXPECT_FALSE((co_await run(other, "mcp__one__echo")).is_error);
   });
 }
 
@@ -161,6 +203,30 @@ TEST(Servers, ResourcesAndPromptsAreOfferedWhereAServerHasThem) {
     EXPECT_EQ((co_await run(box, "mcp_get_prompt", R"({"name":"greet","arguments":{"who":"Ada"}})")).text,
               "user: Hello Ada");
     EXPECT_TRUE((co_await run(box, "mcp_read_resource", R"({"uri":"x","server":"other"})")).is_error);
+  });
+}
+
+TEST(Servers, OneThatTakesItsTimeToFailIsNotWaitedForAtEveryTurn) {
+  const auto body = [](Scene& s) -> Task<void> {
+    for (int turn = 0; turn < 3; ++turn) {
+      const auto equipment = co_await s.servers.equip({{"one", s.spec("silent")}}, kEnvironment, {"mcp:one/*"});
+      EXPECT_EQ(equipment.unavailable.size(), 1u) << turn;
+    }
+    EXPECT_EQ(s.script.noted("started"), 1u);
+  };
+  ServerLimits limits;
+  limits.start = std::chrono::milliseconds(2000);
+  limits.slow_failure = std::chrono::milliseconds(1);
+  limits.rest = std::chrono::hours(1);
+  with_servers(body, limits);
+}
+
+TEST(Servers, ATurnWaitsForThemNoLongerThanItsOwnTime) {
+  with_servers([](Scene& s) -> Task<void> {
+    const auto equipment = co_await s.servers.equip({{"one", s.spec("silent")}}, kEnvironment, {"mcp:one/*"},
+                                                    Deadline::after(std::chrono::milliseconds(1)));
+    EXPECT_EQ(equipment.unavailable.size(), 1u);
+    EXPECT_NE(equipment.unavailable.at(0).message.find("did not start in time"), std::string::npos);
   });
 }
 

@@ -3,6 +3,8 @@
 #include "base/utf8.h"
 #include "base/yaml/yaml.h"
 
+#include <re2/re2.h>
+
 #include <algorithm>
 
 namespace isa::sdk {
@@ -13,7 +15,7 @@ struct FrontMatter {
   std::optional<std::string> description;
   std::optional<std::string> license;
   std::optional<std::string> compatibility;
-  std::optional<std::map<std::string, std::string>> metadata;
+  std::optional<json::object> metadata;
   std::optional<std::string> allowed_tools;
 };
 BOOST_DESCRIBE_STRUCT(FrontMatter, (), (name, description, license, compatibility, metadata, allowed_tools))
@@ -121,6 +123,12 @@ Result<std::string> required(std::string_view field, const std::optional<std::st
   return text;
 }
 
+// The standard has texts there; lists and maps, which some write, are kept as JSON.
+std::string text_of(const json::value& value) {
+  if (value.is_string()) return std::string(value.get_string());
+  return value.is_null() ? std::string() : json::serialize(value);
+}
+
 Result<SkillManifest> manifest_of(const FrontMatter& from) {
   SkillManifest manifest;
   ISA_TRY(manifest.name, required("name", from.name, kSkillNameMax));
@@ -134,7 +142,8 @@ Result<SkillManifest> manifest_of(const FrontMatter& from) {
   }
   manifest.license = from.license;
   manifest.compatibility = from.compatibility;
-  manifest.metadata = from.metadata.value_or(std::map<std::string, std::string>());
+  for (const auto& entry : from.metadata.value_or(json::object()))
+    manifest.metadata.emplace(entry.key(), text_of(entry.value()));
   manifest.allowed_tools = from.allowed_tools;
   return manifest;
 }
@@ -152,9 +161,18 @@ Result<void> check_size(const std::vector<PackedFile>& files) {
 }  // namespace
 
 Result<void> check_skill_name(std::string_view name) {
-  const auto is_fine = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; };
-  if (!name.empty() && name.size() <= kSkillNameMax && std::ranges::all_of(name, is_fine) &&
-      !name.starts_with('-') && !name.ends_with('-') && !name.contains("--"))
+  static const RE2 good(R"([\p{Ll}\p{Lo}々ー0-9]+(-[\p{Ll}\p{Lo}々ー0-9]+)*)");
+  // Letters of Unicode's Basic Multilingual Plane (15.0) that NFKC writes otherwise or puts together, and all
+  // that is beyond it: 64 of those are no name of a file.
+  static const RE2 unstable(
+      R"([ªºĳŀŉſ\x{1c4}-\x{1cc}\x{1f1}-\x{1f3}\x{1100}-\x{11ff}\x{2071}-\x{2184}\x{3131}-\x{318e})"
+      R"(\x{a960}-\x{a97c}\x{d7b0}-\x{d7fb}\x{f900}-\x{10ffff}\x{b5}\x{3d0}-\x{3d1}\x{3d5}-\x{3d6})"
+      R"(\x{3f0}-\x{3f2}\x{3f5}\x{587}\x{675}-\x{678}\x{958}-\x{95f}\x{9dc}-\x{9dd}\x{9df}\x{a33})"
+      R"(\x{a36}\x{a59}-\x{a5b}\x{a5e}\x{b5c}-\x{b5d}\x{e33}\x{eb3}\x{edc}-\x{edd}\x{f43}\x{f4d})"
+      R"(\x{f52}\x{f57}\x{f5c}\x{f69}\x{1e9a}-\x{1e9b}\x{1f71}\x{1f73}\x{1f75}\x{1f77}\x{1f79})"
+      R"(\x{1f7b}\x{1f7d}\x{1fbe}\x{1fd3}\x{1fe3}\x{309f}\x{30ff}])");
+  if (characters(name) <= kSkillNameMax && is_utf8(name) && RE2::FullMatch(name, good) &&
+      !RE2::PartialMatch(name, unstable))
     return ok();
   return validation_error(
       "a skill's name is 1 to {} lower-case letters, digits and single hyphens within, not '{}'",
@@ -188,6 +206,12 @@ Result<SkillDoc> check_skill(std::string_view folder, const std::vector<PackedFi
   if (doc.manifest.name != folder)
     return broken("/name: '{}' is not the name of the folder, '{}'", doc.manifest.name, folder);
   return doc;
+}
+
+void name_document(std::vector<PackedFile>& files) {
+  if (std::ranges::find(files, kSkillDocument, &PackedFile::path) != files.end()) return;
+  const auto lower = std::ranges::find(files, kSkillDocumentLower, &PackedFile::path);
+  if (lower != files.end()) lower->path = kSkillDocument;
 }
 
 void mark_scripts(std::vector<PackedFile>& files) {

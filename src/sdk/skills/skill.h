@@ -9,6 +9,7 @@
 namespace isa::sdk {
 
 inline constexpr std::string_view kSkillDocument = "SKILL.md";
+inline constexpr std::string_view kSkillDocumentLower = "skill.md";  // Taken where there is no SKILL.md.
 // Of the standard; in characters.
 inline constexpr std::size_t kSkillNameMax = 64;
 inline constexpr std::size_t kSkillDescriptionMax = 1024;
@@ -34,7 +35,9 @@ struct SkillDoc {
   std::string body;  // The Markdown.
 };
 
-// 1 to 64 of a-z, 0-9 and single hyphens within: so a name is one folder, and leads out of none.
+// 1 to 64 lower-case letters of any script (or letters of a script without cases), digits and single hyphens
+// within: so a name is one folder, and leads out of none. Only in composed form, and no letter that NFKC
+// would write otherwise: what looks alike is one name.
 Result<void> check_skill_name(std::string_view name);
 
 // Reads a SKILL.md. A validation_error names the line or the field, from "SKILL.md" on.
@@ -42,6 +45,9 @@ Result<SkillDoc> parse_skill(std::string_view text);
 
 // The same with the rest of the folder: its name, the limits, the paths of its files.
 Result<SkillDoc> check_skill(std::string_view folder, const std::vector<PackedFile>& files);
+
+// A skill.md is its document where there is no SKILL.md, as for the standard's reference library.
+void name_document(std::vector<PackedFile>& files);
 
 // Files of scripts/ that begin with #! are programs, whatever the archive that they came in could say.
 void mark_scripts(std::vector<PackedFile>& files);

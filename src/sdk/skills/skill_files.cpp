@@ -49,6 +49,7 @@ Result<std::vector<PackedFile>> read_skill_folder(const fs::path& folder) {
     ec = e.code();
   }
   if (ec) return validation_error("the folder {} cannot be read: {}", folder.string(), ec.message());
+  name_document(files);
   std::ranges::sort(files, {}, &PackedFile::path);
   mark_scripts(files);
   return files;

@@ -33,8 +33,15 @@ std::string cached_folder(const SkillVersion& skill) {
   return fmt::format("{}/{}-{}", kCache, skill.name, skill.hash.substr(0, 16));
 }
 
+// What the skill's document is called there; nothing where there is none.
+std::optional<std::string> document_in(const Workspace& workspace, const std::string& folder) {
+  for (const auto name : {kSkillDocument, kSkillDocumentLower})
+    if (workspace.open_file(fmt::format("{}/{}", folder, name))) return std::string(name);
+  return std::nullopt;
+}
+
 bool has_document(const Workspace& workspace, const std::string& folder) {
-  return workspace.open_file(fmt::format("{}/{}", folder, kSkillDocument)).has_value();
+  return document_in(workspace, folder).has_value();
 }
 
 Result<void> write_file(const Workspace& workspace, const std::string& folder, const PackedFile& file) {
@@ -98,7 +105,8 @@ Result<std::vector<std::string>> folders_below(const Workspace& workspace, std::
 
 Result<SkillSummary> summary_in(const Workspace& workspace, const std::string& name) {
   ISA_TRYV(check_skill_name(name));
-  ISA_TRY(const auto text, read_whole(workspace, fmt::format("{}/{}", own_folder(name), kSkillDocument)));
+  const auto document = document_in(workspace, own_folder(name)).value_or(std::string(kSkillDocument));
+  ISA_TRY(const auto text, read_whole(workspace, fmt::format("{}/{}", own_folder(name), document)));
   ISA_TRY(auto doc, parse_skill(text));
   if (doc.manifest.name != name) return validation_error("SKILL.md: /name: is not the name of its folder");
   return SkillSummary{name, std::move(doc.manifest.description)};
@@ -121,14 +129,15 @@ Result<std::vector<SkillSummary>> summaries(const std::string& path) {
 Result<SkillContent> read_now(const std::string& path, const std::string& folder, const std::string& file) {
   ISA_TRY(const auto workspace, open_without_links(path));
   SkillContent content{.text = {}, .files = {}, .folder = folder};
-  ISA_TRY(content.text, read_whole(workspace, folder + "/" + file));
-  if (file != kSkillDocument) return content;
+  const bool is_whole = file == kSkillDocument;  // And the names of the others.
+  const auto document = is_whole ? document_in(workspace, folder).value_or(file) : file;
+  ISA_TRY(content.text, read_whole(workspace, folder + "/" + document));
+  if (!is_whole) return content;
   const WalkOptions options{.max_depth = kPackedDepthMax,
                             .deadline = Deadline::after(std::chrono::seconds(5))};
   const auto visit = [&](const WalkEntry& entry) {
     auto name = entry.name.substr(folder.size() + 1);
-    if (entry.kind == WalkEntry::Kind::file && name != kSkillDocument)
-      content.files.push_back(std::move(name));
+    if (entry.kind == WalkEntry::Kind::file && name != document) content.files.push_back(std::move(name));
     return content.files.size() < kSkillFilesMax ? WalkStep::go_on : WalkStep::stop;
   };
   ISA_TRYV(walk(workspace, folder, options, visit));

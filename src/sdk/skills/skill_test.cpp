@@ -50,12 +50,41 @@ TEST(Skill, ALineOfHyphensInTheBodyOrInAValueEndsNothing) {
 }
 
 TEST(Skill, ANameIsOneFolder) {
-  for (const auto* name : {"a", "pdf-tools", "2fa", "a1-b2-c3"}) EXPECT_TRUE(check_skill_name(name)) << name;
-  for (const auto* name : {"", "-a", "a-", "a--b", "A", "a_b", "a b", "..", "../a", "a/b", "a\\b", "a.b",
-                           "\xC3\xA9", "/etc", "a\n"})
+  for (const auto* name :
+       {"a", "pdf-tools", "2fa", "a1-b2-c3", "é", "café-crème", "技能", "отчёт-2", "データ"})
+    EXPECT_TRUE(check_skill_name(name)) << name;
+  for (const auto* name :
+       {"",    "-a", "a-",    "a--b", "A",   "a_b",  "a b",     "..",   "../a", "a/b", "a\\b",
+        "a.b", "É",  "Отчёт", "/etc", "a\n", "\xC3", "技能/..", "．．", "a‐b",  "😀",  "\xE2\x80\x8B"})
+    EXPECT_FALSE(check_skill_name(name)) << name;
+  // One name has one way of being written.
+  for (const auto* name : {"cafe\xCC\x81", "ﬁle", "ｆｕｌｌ", "ª", "\xE1\x84\x80\xE1\x85\xA1", "𝒶"})
     EXPECT_FALSE(check_skill_name(name)) << name;
   EXPECT_TRUE(check_skill_name(std::string(64, 'a')));
   EXPECT_FALSE(check_skill_name(std::string(65, 'a')));
+  std::string longest;
+  for (int i = 0; i < 64; ++i) longest += "技";
+  EXPECT_TRUE(check_skill_name(longest));
+  EXPECT_FALSE(check_skill_name(longest + "a"));
+}
+
+TEST(Skill, WhatStandsInMetadataIsKeptAsText) {
+  const auto doc = parse_skill(document("name: a\ndescription: b\nmetadata:\n  list: [1, x]\n  map: {k: v}\n"
+                                        "  none:\n  text: t"))
+                       .value();
+  EXPECT_EQ(doc.manifest.metadata.at("list"), R"(["1","x"])");
+  EXPECT_EQ(doc.manifest.metadata.at("map"), R"({"k":"v"})");
+  EXPECT_EQ(doc.manifest.metadata.at("none"), "");
+  EXPECT_EQ(doc.manifest.metadata.at("text"), "t");
+}
+
+TEST(Skill, ADocumentInLowerCaseCountsWhereThereIsNoOther) {
+  const PackedFile upper{"SKILL.md", "upper"}, lower{"skill.md", "lower"};
+  std::vector<PackedFile> alone{{"a.md", ""}, lower}, both{lower, upper}, below{{"x/skill.md", ""}};
+  for (auto* files : {&alone, &both, &below}) name_document(*files);
+  EXPECT_EQ(alone[1].path, "SKILL.md");
+  EXPECT_EQ(both[0].path, "skill.md");
+  EXPECT_EQ(below[0].path, "x/skill.md");
 }
 
 TEST(Skill, ARefusalNamesTheFieldOrTheLine) {

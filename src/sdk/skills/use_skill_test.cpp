@@ -62,6 +62,17 @@ TEST_F(UseSkill, TheBodyComesWithTheFolderAndTheNamesOfTheOtherFiles) {
   EXPECT_EQ(output.text.find("description:"), std::string::npos);
 }
 
+TEST_F(UseSkill, ADocumentInLowerCaseIsOneToo) {
+  put(".isa/skills/技能/skill.md", document("技能", "Go."));
+  put(".isa/skills/技能/more.md", "More.");
+
+  EXPECT_EQ(isa::testing::run(skills->of_workspace()).value().size(), 1U);
+  const auto output = use({{"name", "技能"}});
+  EXPECT_FALSE(output.is_error) << output.text;
+  EXPECT_NE(output.text.find("Go."), std::string::npos);
+  EXPECT_NE(output.text.find("reads one): more.md\n"), std::string::npos) << output.text;
+}
+
 TEST_F(UseSkill, AFileOfTheSkillIsRead) {
   install();
   EXPECT_EQ(use({{"name", "deploy"}, {"file", "references/rules.md"}}).text, "Rule one.\n");
