@@ -84,10 +84,10 @@ struct Scene {
 
   // By the working run, as its readers see it.
   std::vector<std::string> heard() const {
-    std::vector<std::string> words;
+    std::vector<std::string> said;
     for (const auto& logged : working->stream.events_after(0))
-      words.push_back(sdk::event_from_wire(*logged.json)->content.value_or(""));
-    return words;
+      said.push_back(sdk::event_from_wire(*logged.json)->content.value_or(""));
+    return said;
   }
 
   asio::any_io_executor executor;
