@@ -193,7 +193,7 @@ TEST(History, ManyUnansweredCallsAreAnsweredInTheTimeThatAReaderHas) {
   const sdk::Message asks{ChatRole::assistant, {sdk::Part::make_tool_call("a", "t", "{}")}};
   const auto begin = Deadline::Clock::now();
 
-  const auto messages = history_of(RunId("run_1"), now(), "", std::vector<sdk::Message>(count, asks), "");
+  const auto messages = history_of(RunId("run_1"), now(), "", std::vector<sdk::Message>(count, asks), {});
 
   EXPECT_EQ(messages.size(), 2 * count);
   EXPECT_LT(Deadline::Clock::now() - begin, std::chrono::seconds(10));

@@ -113,7 +113,7 @@ TEST_P(ApprovalStoreTest, HidesTheQuestionsOfOthers) {
 }
 
 TEST_P(ApprovalStoreTest, TheInboxIsPagedNewestFirstAndByState) {
-  suspend({question("a", 1), question("b", 2), question("c", 3)});
+  suspend({question("a", 1001), question("b", 1002), question("c", 1003)});
   ASSERT_TRUE(decide("b", ApprovalState::denied));
 
   const auto first = run(store().list(person("ann"), ApprovalState::pending, "", 1)).value();

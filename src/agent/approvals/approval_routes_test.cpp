@@ -12,20 +12,20 @@ using testing::Platform;
 using testing::with_platform;
 
 constexpr const char* kAllowances = "/api/v1/agents/approvals/allowances";
-constexpr const char* kAlways = R"({"decision":"approve","always":"request_authorization"})";
+constexpr const char* kAlways = R"({"decision":"approve","always":"get_current_time"})";
 
 std::optional<sdk::Part> ask_first(const sdk::ChatRequest& request) {
   const bool has_asked = std::ranges::any_of(
       request.messages, [](const auto& message) { return message.role == sdk::ChatRole::tool; });
   if (has_asked) return std::nullopt;
-  return sdk::Part::make_tool_call("call_1", "request_authorization", R"({"action":"Delete it"})");
+  return sdk::Part::make_tool_call("call_1", "get_current_time", "{}");
 }
 
-// Of an agent that asks for permission at once: where its question is decided.
+// Of an agent whose first call waits for a person: where that is decided.
 Task<std::string> begin_asking(Platform& p) {
   p.model.calls = ask_first;
   const auto agent = co_await p.post("/api/v1/agents/configs", R"({"name":"a","env":"cloud_shared",
-      "mode":"COLLABORATIVE","tools":["request_authorization"]})");
+      "mode":"COLLABORATIVE","tools":["get_current_time"],"approvals":[{"match":"get_current_time"}]})");
   const std::string id(agent.at("id").as_string());
   const auto asks = co_await p.post(
       "/api/v1/agents/chat", fmt::format(R"({{"message":"go","stream":false,"agent_config_id":"{}"}})", id));
