@@ -104,6 +104,20 @@ describe('tasks in a sandbox', { skip: noSandbox }, () => {
     await ada.leave(seen);
   });
 
+  test('a call that waits while another task works was not run, when the run is cancelled', async () => {
+    const stream = await ada.tasks([asks('a'), demo('b', { tools: ['bash_execute'] })], [
+      { id: 'wait', title: 'run `echo never`' },
+      { id: 'work', agent: 'b', title: `run \`${uniqueSleep()}\`` },
+    ]);
+    const isUsed = (agent, all) => all.some(({ type, metadata }) => type === 'tool_use' && metadata.agent === agent);
+    const seen = await stream.takeUntil((_, all) => changes(all).includes('wait:waiting') && isUsed('b', all));
+    assert.equal((await ada.api.post(`/api/v1/agents/runs/${seen[0].run_id}/cancel`)).json.state, 'cancelled');
+    const ended = Object.fromEntries(results(await ada.rest(seen)).map(({ metadata, content }) => [metadata.agent, content]));
+    assert.match(ended.a, /was not run/);
+    assert.doesNotMatch(ended.b, /was not run/);
+    await ada.leave(seen);
+  });
+
   test('kill -9 while it waits, and the loss of its sandbox, change nothing', async () => {
     const seen = await ada.asked(ada.tasks([asks('a'), demo('b', { tools: ['bash_execute'] })], [
       { id: 'done', agent: 'b', title: 'run `echo done-before`' },
