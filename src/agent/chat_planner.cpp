@@ -61,26 +61,20 @@ std::optional<Usd> max_usd_of(const store::RunLimits& limits) {
   return limits.max_usd ? Usd::of_number(*limits.max_usd) : std::nullopt;
 }
 
+// A custom agent asks models of its own choice: what holds its limit is the broker of its sandbox, which lets
+// in no further call once one cost what nobody knows.
 Task<Result<void>> check_max_usd(model::ModelClient& model, store::ExecutionEnv env, std::string model_id) {
-  if (env != store::ExecutionEnv::deployment) co_return co_await model.check_price(std::move(model_id));
-  co_return failed_dependency(
-      "limits.max_usd cannot hold for a custom agent, which asks models of its own choice; remove the "
-      "limit or use another env")
-      .with_code("model_price_unknown");
+  if (env == store::ExecutionEnv::deployment) co_return ok();
+  co_return co_await model.check_price(std::move(model_id));
 }
 
-Error no_deployment(const std::optional<AgentId>& agent) {
-  if (!agent)
-    return validation_error(
-               "/env: 'deployment' is for an agent whose metadata.deployment_id names its deployment; "
-               "otherwise it is cloud_shared or cloud_pool")
-        .with_param("/env");
-  return failed_dependency(
-             "there is no deployment that agent '{}' may use: its metadata.deployment_id must name one; "
-             "until "
-             "then use env cloud_shared or cloud_pool",
-             agent->value())
-      .with_code("deployment_not_found");
+Result<void> check_deployment(store::ExecutionEnv env, const std::optional<AgentId>& agent) {
+  if (env != store::ExecutionEnv::deployment || agent) return ok();
+  return validation_error(
+             "/env: 'deployment' is for an agent whose metadata.deployment_id names its deployment; "
+             "otherwise "
+             "it is cloud_shared or cloud_pool")
+      .with_param("/env");
 }
 
 sdk::AgentSpec spec_of(const store::AgentConfig& config) {
@@ -128,7 +122,7 @@ Task<Result<RunOrder>> ChatPlanner::plan(Identity who, ChatOptions options, std:
     order.agent.limits.max_seconds = std::min(order.agent.limits.max_seconds, order.team->spec.max_seconds);
   } else {
     ISA_CO_TRYV(override_spec(order.agent, options, !found.agent));
-    if (order.env == store::ExecutionEnv::deployment) co_return no_deployment(order.session.agent_config_id);
+    ISA_CO_TRYV(check_deployment(order.env, order.session.agent_config_id));
     // A custom agent brings its own choice of model.
     if (order.env != store::ExecutionEnv::deployment) ISA_CO_TRYV(co_await model_.check(order.agent.model));
     if (order.agent.limits.max_usd) ISA_CO_TRYV(co_await check_max_usd(model_, order.env, order.agent.model));
@@ -233,9 +227,11 @@ Task<Result<ChatPlanner::Conversation>> ChatPlanner::look_up(const Identity& who
         found.session->id.value(),
         found.session->agent_config_id ? "agent " + found.session->agent_config_id->value() : "no agent");
   const auto id = found.session ? found.session->agent_config_id : asked;
-  const auto version = found.session ? found.session->agent_version : std::nullopt;
+  const bool is_pinned = found.session && !options.latest.value_or(false);
+  const auto version = is_pinned ? found.session->agent_version : std::nullopt;
   if (id) {
     ISA_CO_TRY(found.agent, co_await find_agent(who, *id, version));
+    if (found.session) found.session->agent_version = found.agent->version;  // Of this run.
   }
   co_return found;
 }

@@ -19,10 +19,11 @@ struct ChatOptions {
   std::optional<std::vector<sdk::ToolSpec>> client_tools;  // The caller runs them (approvals of kind `tool`).
   std::optional<json::object> metadata;
   std::optional<std::string> entry_agent_override;  // Of an agent that is a team: the member that begins.
+  std::optional<bool> latest;  // Not the version of the agent that the session began with: the newest.
 };
 BOOST_DESCRIBE_STRUCT(ChatOptions, (),
                       (agent_config_id, session_id, model, system_prompt, tools, env, output_format,
-                       output_schema, client_tools, metadata, entry_agent_override))
+                       output_schema, client_tools, metadata, entry_agent_override, latest))
 
 struct ChatBody : ChatOptions {
   std::string message;

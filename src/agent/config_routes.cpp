@@ -134,9 +134,10 @@ ConfigRoutes::Answer ConfigRoutes::remove(net::Request& request) {
 }
 
 ConfigRoutes::Answer ConfigRoutes::versions(net::Request& request) {
-  ISA_CO_TRY(const auto found, co_await configs_.versions(request.identity, AgentId(request.param("id"))));
-  json::object body{{"versions", json::write(found)}};
-  co_return net::Response::json(200, std::move(body));
+  ISA_CO_TRY(auto asked, page_asked(request));
+  ISA_CO_TRY(const auto page, co_await configs_.versions(request.identity, AgentId(request.param("id")),
+                                                         std::move(asked.cursor), asked.limit));
+  co_return net::Response::json(200, page_body("versions", page));
 }
 
 ConfigRoutes::Answer ConfigRoutes::version(net::Request& request) {

@@ -136,7 +136,12 @@ Result<AgentConfig> create_config(AgentId id, const CreateAgent& body, const sto
 
 Result<AgentConfig> patch_config(AgentConfig current, const AgentFields& body, const Identity& who,
                                  const std::string& default_model, Timestamp at) {
+  const bool asked_before = current.mode == store::Mode::COLLABORATIVE;
   ISA_TRYV(apply(current, body, who, default_model));
+  // As when it is made: who turns the mode on and names no rules gets those for risky calls.
+  if (!asked_before && current.mode == store::Mode::COLLABORATIVE && !body.approvals.is_present() &&
+      current.approvals.empty())
+    current.approvals = risky_calls();
   ISA_TRYV(check(current));
   ISA_TRYV(check_together(current, body, false));
   ++current.version;

@@ -61,6 +61,14 @@ TEST(ConfigRules, AnAgentThatAsksAsksAboutRiskyCallsUnlessItsMakerSaysOtherwise)
   EXPECT_TRUE(create(R"({"name":"a"})").value().approvals.empty());
 }
 
+TEST(ConfigRules, AnAgentThatIsMadeToAskAsksAboutRiskyCallsToo) {
+  const auto quiet = create(R"({"name":"a"})").value();
+  EXPECT_EQ(patch(quiet, R"({"mode":"COLLABORATIVE"})")->approvals.size(), 2U);
+  EXPECT_TRUE(patch(quiet, R"({"mode":"COLLABORATIVE","approvals":[]})")->approvals.empty());
+  const auto chosen = create(R"({"name":"a","mode":"COLLABORATIVE","approvals":[]})").value();
+  EXPECT_TRUE(patch(chosen, R"({"name":"b","mode":"COLLABORATIVE"})")->approvals.empty());
+}
+
 TEST(ConfigRules, ATemplateGivesWhatTheBodyDoesNotName) {
   const auto from = researcher();
   const auto config =

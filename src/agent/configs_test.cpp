@@ -102,6 +102,11 @@ TEST(Configs, EveryVersionIsKeptAndCanBeRestored) {
     EXPECT_EQ(restored.at("version").as_int64(), 3);
     const auto versions = co_await p.get(at(id, "/versions"));
     EXPECT_EQ(versions.at("versions").as_array().size(), 3u);
+    EXPECT_TRUE(versions.at("next_cursor").is_null());
+    const auto first = co_await p.get(at(id, "/versions?limit=2"));
+    EXPECT_EQ(first.at("versions").as_array().size(), 2u);
+    const auto rest = co_await p.get(at(id, "/versions?cursor=" + text_at(first, "/next_cursor")));
+    EXPECT_EQ(rest.at_pointer("/versions/0/version").as_int64(), 1);
     EXPECT_EQ(text_at(co_await p.get(at(id, "/versions/2")), "/name"), "two");
     EXPECT_EQ((co_await p.send({Method::get, at(id, "/versions/9")})).status, 404);
     EXPECT_EQ((co_await p.send({Method::get, at(id, "/versions/x")})).status, 404);

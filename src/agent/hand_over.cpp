@@ -1,6 +1,7 @@
 #include "agent/hand_over.h"
 
 #include "base/log.h"
+#include "base/shield.h"
 
 #include <algorithm>
 
@@ -54,30 +55,44 @@ TurnExecutor& HandOver::place_of(const LiveRun& run) const {
 
 Task<Result<void>> HandOver::say(LiveRun& run, std::string message) {
   ISA_CO_TRYV(check_hears(run));
-  if (run.is_waiting()) co_return not_listening(run);
+  const auto kept = registry_.find(run.id);
+  if (run.is_waiting() || !kept) co_return not_listening(run);
+  co_return co_await shielded(asking_, "word to " + run.id.value(), say_it(kept, std::move(message)));
+}
+
+Task<Result<void>> HandOver::say_it(std::shared_ptr<LiveRun> run, std::string message) {
   const auto number = ++words_;
-  run.unheard.push_back({number, message, true});
-  auto taken = co_await place_of(run).steer(run.order.session.id, run.id, std::move(message));
-  const auto word = std::ranges::find(run.unheard, number, &Word::number);
-  if (word == run.unheard.end()) co_return ok();  // It was heard before the place had answered.
+  run->unheard.push_back({number, message, true});
+  auto taken = co_await place_of(*run).steer(run->order.session.id, run->id, message);
+  const auto word = std::ranges::find(run->unheard, number, &Word::number);
+  if (word == run->unheard.end()) co_return ok();  // It was heard before the place had answered.
   word->is_offered = false;
-  if (taken && !run.ending) co_return taken;
-  run.unheard.erase(word);
-  co_return taken ? not_listening(run) : taken;
+  if (taken && !run->ending) co_return taken;
+  run->unheard.erase(word);
+  run->unanswered.push_back(std::move(message));
+  co_return taken ? not_listening(*run) : taken;
 }
 
 Task<Result<void>> HandOver::give(LiveRun& queued, LiveRun& to) {
   ISA_CO_TRYV(check_hears(to));
   if (queued.is_handed()) co_return ok();
-  queued.speech = Speech{.to = to.id};
-  if (auto kept = co_await runs_.speak_to(queued.id, to.id); !kept) {
-    if (!queued.is_handed()) queued.speech.reset();
+  auto speaker = registry_.find(queued.id);
+  auto hearer = registry_.find(to.id);
+  if (!speaker || !hearer) co_return not_listening(to);
+  co_return co_await shielded(asking_, "message to " + to.id.value(),
+                              give_it(std::move(speaker), std::move(hearer)));
+}
+
+Task<Result<void>> HandOver::give_it(std::shared_ptr<LiveRun> queued, std::shared_ptr<LiveRun> to) {
+  queued->speech = Speech{.to = to->id};
+  if (auto kept = co_await runs_.speak_to(queued->id, to->id); !kept) {
+    if (!queued->is_handed()) queued->speech.reset();
     co_return kept;
   }
-  if (!queued.speech) co_return not_listening(to);  // It is over.
+  if (!queued->speech) co_return not_listening(*to);  // It is over.
   // Or it has gone on, and taken the message along.
-  if (queued.is_handed() || to.is_waiting()) co_return ok();
-  co_return co_await offer(queued, to);
+  if (queued->is_handed() || to->is_waiting()) co_return ok();
+  co_return co_await offer(*queued, *to);
 }
 
 Task<Result<void>> HandOver::offer(LiveRun& queued, LiveRun& to) {
@@ -89,6 +104,7 @@ Task<Result<void>> HandOver::offer(LiveRun& queued, LiveRun& to) {
     queued.speech->is_offered = false;
     if (queued.speech->is_heard) co_return ok();
     if (taken && !to.is_waiting()) co_return taken;
+    if (!taken) to.unanswered.push_back(queued.order.message);
     set_free(queued);
     if (to.is_waiting()) co_return ok();  // It was suspended meanwhile: it hears it when it goes on.
   }
@@ -117,7 +133,10 @@ void HandOver::take_back(const LiveRun& run) {
 
 Task<Result<void>> HandOver::hear(LiveRun& run, sdk::Event event) {
   event.metadata.erase("queued_run_id");  // The platform's own word.
-  const auto queued = run.recorder.terminal() ? nullptr : heard_one(run, *event.content);
+  if (run.recorder.terminal()) co_return ok();
+  const auto [is_known, queued] = heard_by(run, *event.content);
+  // A program in a sandbox does not put words into the user's mouth.
+  if (!is_known) co_return ok();
   if (queued) event.metadata["queued_run_id"] = queued->id.value();
   ISA_CO_TRYV(co_await run.recorder.take(std::move(event)));
   if (!queued) co_return ok();
@@ -148,16 +167,20 @@ std::vector<std::shared_ptr<LiveRun>> HandOver::speakers_to(const LiveRun& run) 
   return all;
 }
 
-// Whose message it was; a word that was said to the run itself is no longer unheard.
-std::shared_ptr<LiveRun> HandOver::heard_one(LiveRun& run, const std::string& said) const {
+// A word that was said to the run itself is no longer unheard.
+HandOver::Heard HandOver::heard_by(LiveRun& run, const std::string& said) const {
   const auto word = std::ranges::find(run.unheard, said, &Word::text);
   if (word != run.unheard.end()) {
     run.unheard.erase(word);
-    return nullptr;
+    return {true, nullptr};
   }
   for (const auto& queued : speakers_to(run))
-    if (queued->is_handed() && !queued->speech->is_heard && queued->order.message == said) return queued;
-  return nullptr;
+    if (queued->is_handed() && !queued->speech->is_heard && queued->order.message == said)
+      return {true, queued};
+  const auto late = std::ranges::find(run.unanswered, said);
+  if (late == run.unanswered.end()) return {};
+  run.unanswered.erase(late);
+  return {true, nullptr};
 }
 
 }  // namespace isa::agent

@@ -96,6 +96,8 @@ struct LiveRun {
   std::optional<Speech> speech;        // While it waits there.
   bool is_kept = false;       // The store has how far its team's tasks are: the next start goes on there.
   std::vector<Word> unheard;  // In the order in which it was said.
+  // Said to the turn, which did not say that it took it: it may hear it all the same.
+  std::vector<std::string> unanswered;
   std::optional<RunEnding> ending;  // Set when it is over and stored, or when this process lets go of it.
   Signal changed;                   // stop, accepted, ending, or the run's place in its session's queue.
   TaskGroup turn;                   // The turn itself: what a stop cancels.

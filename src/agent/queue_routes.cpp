@@ -84,6 +84,7 @@ QueueRoutes::Answer QueueRoutes::edit(net::Request& request) {
   if (body.before.is_present()) {
     const auto before = body.before.has_value() ? std::optional(*body.before) : std::nullopt;
     ISA_CO_TRYV(co_await move(*run, before));
+    if (!is_queued(engine_, *run)) co_return not_queued(*run);  // It began meanwhile.
   }
   if (body.message) ISA_CO_TRYV(co_await edit_message(*run, *std::move(body.message)));
   co_return queue_of(engine_, run->order.session.id);

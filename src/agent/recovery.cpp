@@ -33,8 +33,7 @@ struct Remains {
   bool has_start = false;
   bool has_end = false;
   std::optional<sdk::Event> terminal;
-  std::string text;
-  std::vector<std::string> heard;
+  SaidText said;
   std::set<RunId> spoken;  // Queued runs whose messages it has heard.
   OpenCalls open_calls;
   OpenTasks open_tasks;
@@ -51,9 +50,8 @@ Remains look_at(const store::Run& run, const Events& events) {
     using sdk::EventType;
     remains.has_start = remains.has_start || event->type == EventType::session_start;
     remains.has_end = remains.has_end || event->type == EventType::session_end;
-    if (event->type == EventType::text && event->content) remains.text += *event->content;
+    remains.said.add(*event);
     if (is_steered(*event)) {
-      remains.heard.push_back(*event->content);
       const auto* queued = event->metadata.if_contains("queued_run_id");
       if (queued && queued->is_string()) remains.spoken.emplace(std::string(queued->get_string()));
     }
@@ -122,8 +120,10 @@ Task<Result<void>> end_run(store::RunStore& runs, store::EventLog& log, store::R
   // or is another's.
   const bool is_mute =
       run.state == store::RunState::queued && (remains.terminal || stop == StopReason::steered);
-  auto ending = ending_of(
-      {.stop = stop, .terminal = remains.terminal, .text = remains.text, .duration_ms = duration_ms(events)});
+  auto ending = ending_of({.stop = stop,
+                           .terminal = remains.terminal,
+                           .text = remains.said.text(),
+                           .duration_ms = duration_ms(events)});
   if (!remains.has_start) {
     ISA_CO_TRY(const bool is_resumed, co_await has_earlier(runs, run));
     Writer(run, events).add(session_start(run, is_resumed));
@@ -140,8 +140,7 @@ Task<Result<void>> end_run(store::RunStore& runs, store::EventLog& log, store::R
   run.ended_at = now();
   // Whoever sent the message was told that it had been taken.
   std::vector<store::SessionMessage> history;
-  if (!is_mute)
-    history = history_of(run.id, *run.ended_at, run.message, std::nullopt, remains.text, remains.heard);
+  if (!is_mute) history = history_of(run.id, *run.ended_at, run.message, std::nullopt, events);
   const auto id = run.id;
   ISA_CO_TRYV(co_await runs.finish(std::move(run), std::move(events), std::move(history)));
   co_return co_await log.release(id);

@@ -285,7 +285,7 @@ Task<void> killed_after_a_message_was_heard(bool ended_before) {
     auto row = hearer;
     row.state = store::RunState::failed;
     EXPECT_TRUE(co_await stores.store->runs().finish(
-        row, events, history_of(row.id, now(), row.message, std::nullopt, "", {queued.message})));
+        row, events, history_of(row.id, now(), row.message, std::nullopt, events)));
     EXPECT_TRUE(co_await stores.log->release(hearer.id));
   }
 
@@ -336,6 +336,58 @@ Task<void> killed_after_a_queued_run_was_cancelled() {
 
 TEST(Recovery, ARunWhoseEndWasShownInTheQueueIsNotRun) {
   isa::testing::run(killed_after_a_queued_run_was_cancelled());
+}
+
+std::optional<sdk::Part> ask_a_person(const sdk::ChatRequest& request) {
+  if (request.messages.back().role == sdk::ChatRole::tool) return std::nullopt;
+  return sdk::Part::make_tool_call("call_1", "ask_human", R"({"question":"Which?"})");
+}
+
+// A run that waits for an answer, and where that is given.
+Task<std::pair<RunId, std::string>> stop_while_a_person_is_asked(std::filesystem::path folder) {
+  Platform platform(co_await asio::this_coro::executor, folder);
+  EXPECT_TRUE(co_await platform.service->start());
+  platform.model.calls = ask_a_person;
+  const auto agent = co_await platform.post(
+      "/api/v1/agents/configs",
+      R"({"name":"a","env":"cloud_shared","mode":"COLLABORATIVE","tools":["ask_human"]})");
+  const auto asked = co_await platform.post(
+      "/api/v1/agents/chat", fmt::format(R"({{"message":"go","stream":false,"agent_config_id":"{}"}})",
+                                         agent.at("id").as_string().c_str()));
+  co_await platform.service->stop();
+  co_return std::pair(RunId(asked.at("run_id").as_string().c_str()),
+                      std::string(asked.at("approvals").at(0).as_string()));
+}
+
+// Such as a sandbox could write when what it said to be a question was not dropped yet.
+Task<void> start_on_a_log_with_forged_questions(std::filesystem::path folder, RunId run,
+                                                std::string approval) {
+  Platform platform(co_await asio::this_coro::executor, folder);
+  const auto all = (co_await platform.log->recover()).value();
+  auto seq = static_cast<std::int64_t>(all.at(run).size());
+  store::Run row{.id = run, .session_id = SessionId("s")};
+  std::vector<store::LoggedEvent> forged;
+  for (const json::object& metadata : {json::object{}, json::object{{"request_id", 7}}})
+    forged.push_back(logged(row, ++seq, {sdk::EventType::hil_request, "x", metadata}));
+  EXPECT_TRUE(co_await platform.log->append(run, forged));
+
+  EXPECT_TRUE(co_await platform.service->start());
+
+  const auto path = "/api/v1/agents/runs/" + run.value();
+  EXPECT_EQ((co_await platform.get(path)).at("state").as_string(), "waiting");
+  const auto decided = co_await platform.send(
+      {Method::post, path + "/approvals/" + approval, R"({"decision":"approve","text":"red"})"});
+  EXPECT_EQ(decided.status, 200);
+  const auto events = co_await platform.send({Method::get, path + "/events"});
+  EXPECT_EQ(types_of(co_await platform.read(events)).back(), "[DONE]");
+  EXPECT_EQ((co_await platform.get(path)).at("state").as_string(), "succeeded");
+  co_await platform.service->stop();
+}
+
+TEST(Recovery, APlatformStartsWhateverALogSaysToBeAQuestion) {
+  const TempFolder folder;
+  const auto [run, approval] = isa::testing::run(stop_while_a_person_is_asked(folder.path()));
+  isa::testing::run(start_on_a_log_with_forged_questions(folder.path(), run, approval));
 }
 
 }  // namespace

@@ -38,6 +38,7 @@ BOOST_DESCRIBE_STRUCT(OrderDocument, (),
 struct Document : OrderDocument {
   json::array new_messages;
   sdk::TurnProgress progress;
+  sdk::Usage programs;
   std::vector<sdk::PendingCall> pending;
   std::vector<std::string> unheard;
   // Of a team alone.
@@ -45,7 +46,7 @@ struct Document : OrderDocument {
   std::vector<CallOrigin> origins;
 };
 BOOST_DESCRIBE_STRUCT(Document, (OrderDocument),
-                      (new_messages, progress, pending, unheard, team_state, origins))
+                      (new_messages, progress, programs, pending, unheard, team_state, origins))
 
 Name name_of(const Identity& identity) {
   Name name{identity.user, {}};
@@ -123,6 +124,7 @@ json::object write_continuation(const LiveRun& run, const std::vector<sdk::Pendi
   fill(run.order, document);
   if (run.record.new_messages) document.new_messages = sdk::to_json(*run.record.new_messages);
   document.progress = run.record.progress;
+  document.programs = run.record.programs;
   document.pending = pending;
   for (const auto& word : run.unheard) document.unheard.push_back(word.text);
   if (run.order.team) {
@@ -145,6 +147,7 @@ Result<Continuation> read_continuation(const json::object& document, const store
   ISA_TRY(to.record.new_messages, sdk::messages_from_json(from.new_messages));
   to.record.usage = from.progress.usage;
   to.record.progress = from.progress;
+  to.record.programs = from.programs;
   to.record.pending = std::move(from.pending);
   to.unheard = std::move(from.unheard);
   to.record.team_state = std::move(from.team_state);

@@ -1,5 +1,7 @@
 #include "agent/run_ending.h"
 
+#include "agent/told_messages.h"
+
 #include <algorithm>
 #include <array>
 #include <set>
@@ -45,6 +47,13 @@ sdk::Event result_of_stop(std::string_view subtype, const std::string& text) {
 sdk::Event terminal_of(TurnFacts& facts) {
   if (facts.stop == StopReason::asked) return result_of_stop("interrupted", facts.text);
   if (facts.stop == StopReason::steered) return result_of_stop("steered", facts.text);
+  // An agent that does not know of limits takes the refusal for a failure of the model.
+  if (facts.met && facts.terminal && facts.terminal->type == sdk::EventType::error) {
+    auto event = result_of_stop("error_budget", facts.text);
+    event.metadata["limit"] = facts.met->limit;
+    event.metadata["problem"] = facts.met->problem;
+    return event;
+  }
   if (facts.terminal) return std::move(*facts.terminal);
   if (facts.stop == StopReason::platform)
     return sdk::error_event("interrupted",
@@ -53,6 +62,23 @@ sdk::Event terminal_of(TurnFacts& facts) {
     return sdk::error_event(std::string(facts.error->code()), facts.error->message(),
                             is_retryable(facts.error->kind()));
   return sdk::error_event("internal_error", "the run ended without an answer", false);
+}
+
+// The platform's own count wins over what the agent says, which may say more besides. `of_programs` is the
+// part that programs beside the agent used.
+void say_usage(const TurnFacts& facts, json::object& metadata) {
+  auto total = facts.usage.value_or(sdk::Usage{});
+  total += facts.programs;
+  const auto* said = metadata.if_contains("usage");
+  if (!facts.usage && !facts.is_counted) return;
+  if (said && (!facts.is_counted || total.is_nothing())) return;
+  json::object usage;
+  if (said && said->is_object()) usage = said->get_object();
+  usage.erase("cost_usd");
+  usage.erase("of_programs");
+  for (auto& field : json::write(total).get_object()) usage[field.key()] = std::move(field.value());
+  if (!facts.programs.is_nothing()) usage["of_programs"] = json::write(facts.programs);
+  metadata["usage"] = std::move(usage);
 }
 
 void judge_result(RunEnding& ending, const std::string& text) {
@@ -96,13 +122,16 @@ void judge_error(RunEnding& ending, std::optional<Error> error) {
 // history.
 void make_whole(std::vector<sdk::Message>& messages) {
   std::erase_if(messages, [](const auto& message) { return message.role == sdk::ChatRole::system; });
+  std::vector<sdk::Message> whole;
+  whole.reserve(messages.size());
   for (std::size_t i = 0; i < messages.size(); ++i) {
     const auto calls = messages[i].tool_calls();
-    if (messages[i].role != sdk::ChatRole::assistant || calls.empty()) continue;
+    const bool has_calls = messages[i].role == sdk::ChatRole::assistant && !calls.empty();
+    whole.push_back(std::move(messages[i]));
+    if (!has_calls) continue;
     const bool has_results = i + 1 < messages.size() && messages[i + 1].role == sdk::ChatRole::tool;
-    if (!has_results)
-      messages.insert(messages.begin() + static_cast<std::ptrdiff_t>(i) + 1, {sdk::ChatRole::tool, {}});
-    auto& results = messages[i + 1].parts;
+    whole.push_back(has_results ? std::move(messages[++i]) : sdk::Message{sdk::ChatRole::tool, {}});
+    auto& results = whole.back().parts;
     std::set<std::string> answered;
     for (const auto& part : results) answered.insert(part.id);
     for (const auto& call : calls)
@@ -110,6 +139,7 @@ void make_whole(std::vector<sdk::Message>& messages) {
         results.push_back(
             sdk::Part::make_tool_result(call.id, "The call was cut off; its effect is unknown.", true));
   }
+  messages = std::move(whole);
 }
 
 }  // namespace
@@ -118,8 +148,7 @@ RunEnding ending_of(TurnFacts facts) {
   RunEnding ending{.terminal = terminal_of(facts)};
   ending.terminal.metadata["duration_ms"] = facts.duration_ms;
   if (!facts.unheard.empty()) ending.terminal.metadata["unheard"] = json::write(facts.unheard);
-  if (facts.usage && !ending.terminal.metadata.contains("usage"))
-    ending.terminal.metadata["usage"] = json::write(*facts.usage);
+  say_usage(facts, ending.terminal.metadata);
   if (const auto* usage = ending.terminal.metadata.if_contains("usage"); usage && usage->is_object())
     ending.usage = usage->get_object();
   if (ending.terminal.type == sdk::EventType::result)
@@ -137,8 +166,9 @@ RunEnding ending_in(const std::vector<store::LoggedEvent>& events) {
   for (const auto& logged : events) {
     auto event = sdk::event_from_wire(*logged.json);
     if (!event) continue;  // The terminal event is our own, always.
-    if (event->type == sdk::EventType::session_end)
-      facts.duration_ms = json::read<std::int64_t>(event->metadata.at("duration_ms")).value_or(0);
+    const auto* duration = event->metadata.if_contains("duration_ms");
+    if (event->type == sdk::EventType::session_end && duration)
+      facts.duration_ms = json::read<std::int64_t>(*duration).value_or(0);
     if (event->is_terminal()) facts.terminal = std::move(*event);
   }
   return ending_of(std::move(facts));
@@ -148,6 +178,14 @@ std::string_view why_cut_off(StopReason stop) {
   if (stop == StopReason::asked) return "the run was cancelled before it was completed";
   if (stop == StopReason::platform) return "the platform stopped before it was completed";
   return "the run ended before it was completed";
+}
+
+sdk::Event out_of_time(std::int64_t seconds, std::string text) {
+  sdk::Event event{sdk::EventType::result, std::move(text), {}};
+  event.metadata = {{"subtype", "error_budget"},
+                    {"limit", "max_seconds"},
+                    {"problem", fmt::format("max_seconds: the {} s of the run are over", seconds)}};
+  return event;
 }
 
 void add_report(RunEnding& ending, const OpenTasks& tasks) {
@@ -162,14 +200,8 @@ std::string_view failure_code(const RunEnding& ending) {
 
 std::vector<store::SessionMessage> history_of(const RunId& run, Timestamp at, const std::string& message,
                                               std::optional<std::vector<sdk::Message>> recorded,
-                                              const std::string& text,
-                                              const std::vector<std::string>& heard) {
-  if (!recorded) {
-    recorded.emplace();
-    recorded->push_back(sdk::Message::make(sdk::ChatRole::user, message));
-    for (const auto& said : heard) recorded->push_back(sdk::Message::make(sdk::ChatRole::user, said));
-    if (!text.empty()) recorded->push_back(sdk::Message::make(sdk::ChatRole::assistant, text));
-  }
+                                              const std::vector<store::LoggedEvent>& events) {
+  if (!recorded) recorded = messages_told(message, events);
   make_whole(*recorded);
   std::vector<store::SessionMessage> messages;
   for (const auto& one : *recorded) messages.push_back({run, at, sdk::to_json(one)});

@@ -1,5 +1,6 @@
 #include "agent/run_engine.h"
 
+#include "agent/pending_calls.h"
 #include "agent/session_start.h"
 #include "agent/teams/team_state.h"
 #include "base/log.h"
@@ -11,9 +12,6 @@ namespace {
 
 // A hung tool or a custom agent does not look at its limit itself; the platform does, a little later.
 constexpr std::chrono::seconds kTurnGrace{15};
-// How often one run may be suspended, and by how many calls at once.
-constexpr int kPartsMax = 1000;
-constexpr std::size_t kPendingMax = 128;
 // How often the end of a run is offered to a store that refuses it, each time after twice the wait.
 constexpr int kStoreAttempts = 6;
 constexpr std::chrono::milliseconds kStoreRetryWait{100};
@@ -30,17 +28,6 @@ sdk::Event queued(std::size_t ahead) {
   event.metadata["event"] = "queued";
   event.metadata["ahead"] = ahead;
   return event;
-}
-
-// The questions that readers have seen.
-std::set<ApprovalId> asked_in(const std::vector<store::LoggedEvent>& events) {
-  std::set<ApprovalId> asked;
-  for (const auto& logged : events) {
-    const auto event = sdk::event_from_wire(*logged.json);
-    if (!event || event->type != sdk::EventType::hil_request) continue;
-    if (auto id = json::read<ApprovalId>(event->metadata.at("request_id"))) asked.insert(*std::move(id));
-  }
-  return asked;
 }
 
 // It has not begun.
@@ -60,7 +47,7 @@ RunEngine::RunEngine(asio::any_io_executor executor, Parts parts, AgentServiceCo
       config_(std::move(config)),
       pause_(parts_.runs, parts_.approvals),
       registry_(executor),
-      hand_over_(registry_, parts_.runs, parts_.executors, parts_.teams),
+      hand_over_(executor, registry_, parts_.runs, parts_.executors, parts_.teams),
       runs_(executor) {}
 
 Result<std::shared_ptr<LiveRun>> RunEngine::start(RunOrder order) {
@@ -133,6 +120,7 @@ Task<void> RunEngine::stop() {
   co_await registry_.wait_until_empty(Deadline::after(config_.drain_timeout));
   for (const auto& run : registry_.all()) run->request_stop(StopReason::platform);
   co_await runs_.join();
+  co_await hand_over_.stop();
 }
 
 Task<void> RunEngine::drive(std::shared_ptr<LiveRun> run) {
@@ -286,10 +274,7 @@ Task<Result<void>> RunEngine::execute(LiveRun& run) {
     ISA_CO_TRYV(co_await execute_part(place, run, std::move(first)));
   }
   for (int parts = 1; !run.record.pending.empty() && !run.recorder.terminal(); ++parts) {
-    if (parts > kPartsMax || run.record.pending.size() > kPendingMax)
-      co_return upstream_error(
-          "the agent asked {} times, or about {} calls at once; it may be caught in a loop", parts,
-          run.record.pending.size());
+    ISA_CO_TRYV(check_pending(parts, run.record.pending, run.record.origins));
     hand_over_.take_back(run);
     auto answers = co_await pause_.settle(run, run.record.pending, std::exchange(is_stored, false));
     if (!answers) co_return std::move(answers).error();
@@ -322,6 +307,8 @@ Task<Result<Turn>> RunEngine::turn_of(LiveRun& run) {
             order.egress};
   turn.team = order.team;
   turn.skills = order.skills;
+  const auto& limits = order.agent.limits;
+  turn.allowance.budget = order.team ? order.team->budget() : sdk::Budget{limits.max_tokens, limits.max_usd};
   if (turn.team)
     turn.keep = [this, &run](json::object team_state) { return keep(run, std::move(team_state)); };
   turn.unheard = [this, &run] { return hand_over_.said_to(run); };
@@ -337,13 +324,19 @@ Task<Result<void>> RunEngine::execute_part(TurnExecutor& place, LiveRun& run, Tu
     return is_steered(event) ? hand_over_.hear(run, std::move(event)) : run.recorder.take(std::move(event));
   };
   const auto seconds = run.order.agent.limits.max_seconds;
-  const auto limit = std::chrono::seconds(seconds) + config_.acquire_timeout + kTurnGrace - run.worked;
+  // An agent's loop keeps to its limit by itself, and says what came of it; a team's members know only their
+  // own.
+  const auto grace = run.order.team ? std::chrono::milliseconds(0) : config_.acquire_timeout + kTurnGrace;
+  const auto limit = std::chrono::seconds(seconds) + grace - run.worked;
   const auto begin = Deadline::Clock::now();
+  const auto deadline = Deadline::after(limit);
+  turn.allowance.until = now() + std::chrono::duration_cast<std::chrono::milliseconds>(limit);
   auto part = place.run(std::move(turn), std::move(sink), run.record);
-  auto done =
-      co_await with_deadline(Deadline::after(limit), std::move(part),
-                             fmt::format("the agent did not finish within its limit of {} s", seconds));
+  auto done = co_await with_deadline(
+      deadline, std::move(part), fmt::format("the agent did not finish within its limit of {} s", seconds));
   run.worked += Deadline::Clock::now() - begin;
+  if (!done && run.order.team && deadline.passed() && run.stop == StopReason::none)
+    co_return co_await run.recorder.take(out_of_time(seconds, run.recorder.text()));
   co_return done;
 }
 
@@ -351,11 +344,8 @@ Task<Result<void>> RunEngine::execute_part(TurnExecutor& place, LiveRun& run, Tu
 Task<Result<void>> RunEngine::cut_off_calls(LiveRun& run) {
   if (!run.order.team || !run.record.team_state) co_return ok();
   const auto waiting = calls_yet_to_ask(run.order.team->spec, *run.record.team_state);
-  auto events = run.recorder.open_calls().cut_off();
-  for (auto& event : events) {
-    if (waiting.contains(std::string(event.metadata.at("tool_use_id").as_string()))) continue;
-    ISA_CO_TRYV(co_await run.recorder.take(std::move(event)));
-  }
+  auto events = run.recorder.open_calls().cut_off(waiting);
+  for (auto& event : events) ISA_CO_TRYV(co_await run.recorder.take(std::move(event)));
   co_return ok();
 }
 
@@ -379,12 +369,17 @@ Task<void> RunEngine::finish(LiveRun& run) {
                   .error = run.turn_error,
                   .text = run.recorder.text(),
                   .usage = run.record.usage,
+                  .programs = run.record.programs,
+                  .is_counted = run.record.is_counted,
+                  .met = run.record.met,
                   .duration_ms = millis_since(run.row.created_at)};
   // Otherwise say_by_itself() does.
   if (run.stop != StopReason::none)
     for (const auto& word : run.unheard) facts.unheard.push_back(word.text);
   auto ending = ending_of(std::move(facts));
   auto last = run.recorder.open_calls().cut_off();
+  for (auto& call : last)
+    if (run.is_waiting() || run.recorder.open_tasks().waits(call)) say_not_run(call);
   for (auto& task : run.recorder.open_tasks().cut_off(why_cut_off(run.stop))) last.push_back(std::move(task));
   add_report(ending, run.recorder.open_tasks());
   last.push_back(ending.terminal);
@@ -410,7 +405,7 @@ Task<void> RunEngine::store_end(LiveRun& run, const RunEnding& ending) {
   // What a stop of the platform cut off stays said, as after a crash (recovery.cpp).
   if (run.recorder.has_begun() || run.stop == StopReason::platform)
     history = history_of(run.id, *run.row.ended_at, run.order.message, std::move(run.record.new_messages),
-                         run.recorder.text(), run.recorder.heard());
+                         run.stream.events_after(0));
   auto wait = kStoreRetryWait;
   for (int attempt = 1;; ++attempt) {
     const auto stored = co_await parts_.runs.finish(run.row, run.stream.events_after(0), history);

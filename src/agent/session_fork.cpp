@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <charconv>
-#include <set>
+#include <deque>
+#include <map>
+#include <optional>
 
 namespace isa::agent {
 namespace {
@@ -14,8 +16,10 @@ using sdk::EventType;
 
 struct Shown {
   std::vector<sdk::Event> events;  // Up to the point.
-  std::set<std::string> answered;  // Ids of tool calls that have a result.
-  bool has_end = false;            // The result or error of the run.
+  // Where the results of tool calls stand among them, by the id of the call. Some models number their calls
+  // anew in every answer: the first result of an id is that of the first call that has it.
+  std::map<std::string, std::deque<std::size_t>> results;
+  bool has_end = false;  // The result or error of the run.
 };
 
 std::string call_of(const sdk::Event& event) {
@@ -28,21 +32,30 @@ Result<Shown> shown_until(const std::vector<store::LoggedEvent>& events, std::in
   for (const auto& logged : events) {
     if (logged.seq > seq) break;
     ISA_TRY(auto event, sdk::event_from_wire(*logged.json));
-    if (event.type == EventType::tool_result) shown.answered.insert(call_of(event));
+    if (event.type == EventType::tool_result) shown.results[call_of(event)].push_back(shown.events.size());
     shown.has_end = shown.has_end || event.is_terminal();
     shown.events.push_back(std::move(event));
   }
   return shown;
 }
 
-// Text after the last event of a call that is kept.
-std::string text_under_way(const Shown& shown, const std::set<std::string>& kept) {
-  std::string text;
-  for (const auto& event : shown.events) {
-    const bool is_call = event.type == EventType::tool_use || event.type == EventType::tool_result;
-    if (is_call && kept.contains(call_of(event))) text.clear();
-    if (event.type == EventType::text) text += event.content.value_or("");
+// Uses up the results of the calls of one answer: where the last of them stands, "nowhere" when not all are
+// there.
+std::optional<std::size_t> last_result_of(const std::vector<sdk::Part>& calls, Shown& shown) {
+  std::size_t last = 0;
+  for (const auto& call : calls) {
+    auto& places = shown.results[call.id];
+    if (places.empty()) return std::nullopt;
+    last = std::max(last, places.front());
+    places.pop_front();
   }
+  return last;
+}
+
+std::string text_from(const Shown& shown, std::size_t place) {
+  std::string text;
+  for (; place < shown.events.size(); ++place)
+    if (shown.events[place].type == EventType::text) text += shown.events[place].content.value_or("");
   return text;
 }
 
@@ -68,21 +81,22 @@ Result<std::vector<store::SessionMessage>> history_until(const std::vector<store
   if (seq > last)
     return validation_error("/after_event: the run has {} events, there is no event {}", last, seq)
         .with_param("/after_event");
-  ISA_TRY(const auto shown, shown_until(events, seq));
+  ISA_TRY(auto shown, shown_until(events, seq));
   if (shown.has_end) return of_run;
   std::vector<store::SessionMessage> kept;
-  std::set<std::string> kept_calls;
+  std::size_t under_way = 0;  // Where the answer begins that is not kept.
   for (const auto& one : of_run) {
     ISA_TRY(const auto message, sdk::message_from_json(one.message));
-    const auto calls = message.tool_calls();
-    const bool is_answered =
-        std::ranges::all_of(calls, [&](const auto& call) { return shown.answered.contains(call.id); });
-    // An answer without calls is the last one: it is whole only when the run has ended.
-    if (message.role == sdk::ChatRole::assistant && (calls.empty() || !is_answered)) break;
-    for (const auto& call : calls) kept_calls.insert(call.id);
+    if (message.role == sdk::ChatRole::assistant) {
+      const auto calls = message.tool_calls();
+      if (calls.empty()) break;  // The last one: it is whole only when the run has ended.
+      const auto last_result = last_result_of(calls, shown);
+      if (!last_result) break;
+      under_way = *last_result;
+    }
     kept.push_back(one);
   }
-  const auto text = text_under_way(shown, kept_calls);
+  const auto text = text_from(shown, under_way);
   if (!text.empty() && !kept.empty()) {
     const auto so_far = sdk::Message::make(sdk::ChatRole::assistant, text);
     kept.push_back({kept.back().run_id, kept.back().created_at, sdk::to_json(so_far)});

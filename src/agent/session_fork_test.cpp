@@ -105,6 +105,25 @@ TEST(SessionFork, NoCutLeavesACallWithoutItsResult) {
   }
 }
 
+// A model that numbers its calls anew in every answer.
+TEST(SessionFork, ALaterCallOfTheSameIdIsNotAnsweredByTheEarlierResult) {
+  const auto renamed = [](std::string text) {
+    for (auto at = text.find("\"c3\""); at != text.npos; at = text.find("\"c3\""))
+      text.replace(at, 4, "\"c1\"");
+    return text;
+  };
+  auto said = messages();
+  for (auto& one : said) one.message = json::parse(renamed(json::serialize(one.message)))->as_object();
+  auto seen = events();
+  for (auto& one : seen) one.json = std::make_shared<const std::string>(renamed(*one.json));
+
+  EXPECT_EQ(outline(history_until(said, seen, 8).value()), "user assistant+c1+c2 tool");
+  EXPECT_EQ(outline(history_until(said, seen, 9).value()), "user assistant+c1+c2 tool");
+  EXPECT_EQ(outline(history_until(said, seen, 10).value()), "user assistant+c1+c2 tool assistant+c1 tool");
+  EXPECT_EQ(outline(history_until(said, seen, 11).value()),
+            "user assistant+c1+c2 tool assistant+c1 tool assistant:All ");
+}
+
 TEST(SessionFork, AnEventThatTheRunDoesNotHaveIsRefused) {
   const auto refused = history_until(messages(), events(), 15);
   ASSERT_FALSE(refused);

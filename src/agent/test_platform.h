@@ -96,6 +96,9 @@ class NoPool : public pool::PoolClient {
   Task<Result<net::OpenResponse>> stream(std::string, InstanceId, std::int64_t, sdk::RuntimeChat) override {
     co_return down();
   }
+  Task<Result<cloud_os::VmModelUse>> settle(std::string, InstanceId, std::int64_t, RunId) override {
+    co_return down();
+  }
   Task<Result<pool::LeaseInfo>> renew(std::string, InstanceId, std::int64_t) override { co_return down(); }
   Task<Result<void>> release(std::string, InstanceId, std::optional<std::int64_t>) override {
     co_return down();
@@ -153,9 +156,12 @@ class TestSealer : public Sealer {
  public:
   std::string seal(const std::string& text) const override { return "sealed:" + turned(text); }
   Result<std::string> open(const std::string& sealed) const override {
+    if (is_key_lost) return failed_dependency("it was sealed with another key");
     if (!sealed.starts_with("sealed:")) return failed_dependency("it was not sealed");
     return turned(sealed.substr(7));
   }
+
+  bool is_key_lost = false;
 
  private:
   static std::string turned(std::string text) {

@@ -14,6 +14,20 @@
 
 namespace isa::agent {
 
+// What a run may use up, wherever its turns run and whatever runs beside them.
+struct RunAllowance {
+  sdk::Budget budget;
+  std::optional<Timestamp> until = std::nullopt;
+  // Used up by what does not run where this turn does: other members of a team, parts that are over.
+  sdk::Usage elsewhere = {};
+};
+
+// What a run has met, as its sandbox's broker says.
+struct LimitMet {
+  std::string limit;
+  std::string problem;
+};
+
 // One turn of an agent: everything that the place where it runs needs to know.
 struct Turn {
   RunId run;
@@ -38,6 +52,7 @@ struct Turn {
   std::optional<json::object> team_state = std::nullopt;
   std::vector<CallOrigin> origins = {};
   std::function<Task<Result<void>>(json::object team_state)> keep = nullptr;
+  RunAllowance allowance = {};
 };
 
 // What is left when the turn is over. Nothing where the place could not say (a custom agent, a lost sandbox).
@@ -48,6 +63,17 @@ struct TurnRecord {
   sdk::TurnProgress progress;
   std::vector<CallOrigin> origins;         // Of a team: whose the pending calls are, one by one,
   std::optional<json::object> team_state;  // and how far it is.
+  // What was asked of models in the sandbox beside the agent's own calls, over all parts. `usage` has none of
+  // it; where the place could not tell the two apart, it is all in `usage`.
+  sdk::Usage programs;
+  bool is_counted = false;  // `usage` and `programs` are the platform's own count.
+  std::optional<LimitMet> met;
+
+  sdk::Usage total() const {
+    auto all = usage.value_or(sdk::Usage{});
+    all += programs;
+    return all;
+  }
 };
 
 // A place where turns run: this process, or a sandbox.

@@ -2,6 +2,7 @@
 
 #include "agent/open_calls.h"
 #include "agent/run_stream.h"
+#include "agent/said_text.h"
 #include "agent/teams/open_tasks.h"
 
 #include <optional>
@@ -17,7 +18,9 @@ bool is_steered(const sdk::Event& event);
 // lets pass what a turn may say and keeps the order of events the platform's own business.
 //
 // The turn's session_start and session_end are dropped; its first result or error is kept for the end of the
-// run and everything after it is dropped. So exactly one of each is written, by whoever ends the run.
+// run and everything after it is dropped. So exactly one of each is written, by whoever ends the run. Dropped
+// is, too, what the platform alone says, and gives to the stream itself: that it asks somebody (hil_request),
+// what was decided (hil.*), that the run is queued. From a turn it is forged, and readers act on it.
 class TurnRecorder {
  public:
   explicit TurnRecorder(RunStream& stream) : stream_(stream) {}
@@ -37,16 +40,13 @@ class TurnRecorder {
   const OpenCalls& open_calls() const { return open_calls_; }
   OpenTasks& open_tasks() { return open_tasks_; }
   // The text that was streamed so far.
-  const std::string& text() const { return text_; }
-  // What the user said to the turn while it worked, as far as it has heard it.
-  const std::vector<std::string>& heard() const { return heard_; }
+  std::string text() const { return said_.text(); }
 
  private:
   RunStream& stream_;
   std::optional<sdk::Event> terminal_;
   std::optional<Error> failure_;
-  std::string text_;
-  std::vector<std::string> heard_;
+  SaidText said_;
   OpenCalls open_calls_;
   OpenTasks open_tasks_;
   bool has_begun_ = false;

@@ -1,8 +1,8 @@
 #include "app/client_commands.h"
 
+#include "app/answer_hint.h"
+#include "app/watch.h"
 #include "base/usd.h"
-#include "net/sse.h"
-#include "sdk/event.h"
 
 #include <cstdio>
 
@@ -55,37 +55,29 @@ Task<Result<std::string>> agent_id(ApiClient& api, std::string agent) {
 // Text to stdout as it comes; what the agent does, dimmed, to stderr.
 class ChatPrinter {
  public:
-  Result<void> print(const sdk::Event& event) {
+  void show(const sdk::Event& event) {
     switch (event.type) {
       case sdk::EventType::text:
         std::fputs(event.content.value_or("").c_str(), stdout);
         std::fflush(stdout);
         printed_text_ = true;
-        return ok();
-      case sdk::EventType::tool_use:
-        return note("> " + text_of(event.metadata, "tool") + arguments(event)), ok();
-      case sdk::EventType::progress: return note_progress(event), ok();
-      case sdk::EventType::tool_result: return note("< " + event.content.value_or("")), ok();
+        return;
+      case sdk::EventType::tool_use: return note("> " + text_of(event.metadata, "tool") + arguments(event));
+      case sdk::EventType::progress: return note_progress(event);
+      case sdk::EventType::tool_result: return note("< " + event.content.value_or(""));
       case sdk::EventType::hil_request:
-        note(fmt::format("? {}\n  isa approvals approve|deny {}", event.content.value_or(""),
-                         text_of(event.metadata, "request_id")));
-        return ok();
+        return note(fmt::format("? {}\n{}", event.content.value_or(""), how_to_answer(event.metadata)));
       case sdk::EventType::result:
         if (!printed_text_) std::fputs(event.content.value_or("").c_str(), stdout);
         std::fputs("\n", stdout);
-        note_end(event);
-        return ok();
-      case sdk::EventType::error:
-        return upstream_error("the run ended with an error: {}", event.content.value_or("unknown"))
-            .with_code(text_of(event.metadata, "code"));
-      default: return ok();
+        return note_cost(event);
+      default: return;
     }
   }
 
  private:
-  // Why it stopped early, and what it cost where that is known and something.
-  static void note_end(const sdk::Event& event) {
-    if (const auto problem = text_of(event.metadata, "problem"); !problem.empty()) note("! " + problem);
+  // Where it is known and something.
+  static void note_cost(const sdk::Event& event) {
     const auto* usage = event.metadata.if_contains("usage");
     const auto* cost = usage && usage->is_object() ? usage->get_object().if_contains("cost_usd") : nullptr;
     const auto spent = cost && cost->is_number() ? Usd::of_number(cost->to_number<double>()) : std::nullopt;
@@ -115,22 +107,12 @@ Task<Result<void>> chat(ApiClient& api, ChatCommand command) {
   ISA_CO_TRY(auto id, co_await agent_id(api, command.agent));
   json::object body{{"agent_config_id", id}, {"message", command.message}, {"stream", true}};
   if (command.session) body["session_id"] = *command.session;
+  if (command.ends_with_us) body["cancel_on_disconnect"] = true;
   ISA_CO_TRY(auto answer, co_await api.open("/api/v1/agents/chat", std::move(body)));
-  net::SseReader events(std::move(answer.body));
+  if (command.run) *command.run = answer.headers.get("X-Run-Id");
   ChatPrinter printer;
-  for (;;) {
-    ISA_CO_TRY(const auto event, co_await events.next());
-    if (!event)
-      co_return upstream_error("the connection ended before the answer did; the run goes on without us");
-    if (event->data == "[DONE]") co_return ok();
-    if (command.json) {
-      std::printf("%s\n", event->data.c_str());
-      std::fflush(stdout);
-      continue;
-    }
-    ISA_CO_TRY(const auto parsed, sdk::event_from_wire(event->data));
-    ISA_CO_TRYV(printer.print(parsed));
-  }
+  ShowEvent show = [&printer](const sdk::Event& event) { printer.show(event); };
+  co_return co_await watch(std::move(answer), command.json, std::move(show));
 }
 
 Task<Result<void>> list_agents(ApiClient& api, bool as_json) {

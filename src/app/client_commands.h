@@ -13,7 +13,9 @@ struct ChatCommand {
   std::string agent;  // Id or name.
   std::string message;
   std::optional<std::string> session;
-  bool json = false;  // Print the events as they come instead of the text.
+  bool json = false;           // Print the events as they come instead of the text.
+  bool ends_with_us = false;   // The run ends when this command does.
+  std::string* run = nullptr;  // Gets the id of the run once that has begun.
 };
 
 struct CreateCommand {

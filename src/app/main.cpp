@@ -1,4 +1,5 @@
 // The `isa` program: a table of commands. What they do is in the files that they are named for.
+#include "app/authorize_command.h"
 #include "app/client_commands.h"
 #include "app/doctor.h"
 #include "app/platform_config.h"
@@ -233,6 +234,8 @@ void add_secrets(CLI::App& app, Globals& globals, std::function<int()>& action) 
     };
   });
 
+  add_authorize(*secrets, on_cloud_os, action);
+
   auto* list = secrets->add_subcommand("list", "Your secrets, without their values");
   auto org = std::make_shared<std::optional<std::string>>();
   auto as_json = std::make_shared<bool>(false);
@@ -370,6 +373,9 @@ int run(int argc, char** argv) {
   app.require_subcommand(1);
   app.fallthrough();
   app.set_version_flag("--version", ISA_VERSION);
+  app.footer(
+      "Exit codes: 0 done; 1 it failed, or the run did not succeed; 64 the command line makes no sense;\n"
+      "70 a bug; 128 and the number of a signal that ended it.");
   Globals globals;
   app.add_option("--data-dir", globals.data_dir, "Where everything is kept (" + default_data_dir() + ")");
   app.add_option("--config", globals.config_file, "Settings file (default: ./isa.yaml when it exists)");
@@ -396,11 +402,14 @@ int run(int argc, char** argv) {
   } catch (const CLI::RequiredError& e) {
     // CLI11 says that a command is missing also when one is there that it does not know.
     const auto unknown = app.remaining(true);
-    if (unknown.empty()) return app.exit(e);
+    if (unknown.empty()) {
+      app.exit(e);
+      return kUsage;
+    }
     std::fprintf(stderr, "isa: there is no command '%s'; `isa --help` lists them\n", unknown.front().c_str());
     return kUsage;
   } catch (const CLI::ParseError& e) {
-    return app.exit(e);
+    return app.exit(e) == 0 ? 0 : kUsage;  // --help and --version are 0.
   }
   return action();
 }

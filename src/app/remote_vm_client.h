@@ -45,6 +45,12 @@ class RemoteVmClient final : public cloud_os::VmClient {
   Task<Result<void>> bind(SandboxId id, cloud_os::VmBinding binding) override {
     return net::call_on(loop_, inner_.bind(std::move(id), std::move(binding)));
   }
+  Task<Result<void>> allow(SandboxId id, cloud_os::VmAllowance allowance) override {
+    return net::call_on(loop_, inner_.allow(std::move(id), std::move(allowance)));
+  }
+  Task<Result<cloud_os::VmModelUse>> settle(SandboxId id, RunId run) override {
+    return net::call_on(loop_, inner_.settle(std::move(id), std::move(run)));
+  }
 
  private:
   asio::any_io_executor loop_;

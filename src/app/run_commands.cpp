@@ -1,8 +1,10 @@
 #include "app/run_commands.h"
 
+#include "app/answer_hint.h"
 #include "app/client_commands.h"
+#include "app/end_signals.h"
+#include "app/manifest.h"
 #include "app/team_commands.h"
-#include "base/yaml/yaml.h"
 
 #include <cstdio>
 #include <filesystem>
@@ -39,12 +41,10 @@ struct Manifest {
 };
 
 Result<Manifest> read_manifest(const RunCommand& command) {
-  ISA_TRY(auto document, read_yaml(command.file));
-  if (!document.is_object())
-    return validation_error("the manifest {} is no object with the fields of an agent", command.file);
-  Manifest manifest{std::move(document.get_object()), {}};
-  manifest.message = command.message.value_or(text_of(manifest.agent, "message"));
-  manifest.agent.erase("message");
+  Manifest manifest;
+  ISA_TRY(manifest.agent, read_manifest_file(command.file));
+  ISA_TRY(manifest.message, take_text(manifest.agent, "message", command.file));
+  if (command.message) manifest.message = *command.message;
   if (manifest.message.empty())
     return validation_error("nothing to say to the agent: give a message, or write one as `message:` into {}",
                             command.file);
@@ -67,26 +67,66 @@ Task<Result<json::array>> questions(ApiClient& api, std::string state) {
   co_return all;
 }
 
+// What one shot leaves behind where nothing is done about it.
+struct OneShot {
+  std::string agent;  // "" for a team: it is in the request alone.
+  std::string run;    // Once it has begun.
+  bool keep = false;
+};
+
+Task<Result<void>> cancel(ApiClient& api, const OneShot& shot) {
+  if (shot.run.empty()) co_return ok();
+  const auto path = fmt::format("/api/v1/agents/runs/{}/cancel", net::percent_encode(shot.run));
+  ISA_CO_TRYV(co_await api.call(net::Method::post, path, json::object()));
+  std::fprintf(stderr, "Cancelled the run %s.\n", shot.run.c_str());
+  co_return ok();
+}
+
+Task<Result<void>> remove_agent(ApiClient& api, const OneShot& shot) {
+  if (shot.agent.empty()) co_return ok();
+  if (shot.keep) {
+    std::fprintf(stderr, "Kept the agent %s.\n", shot.agent.c_str());
+    co_return ok();
+  }
+  const auto path = fmt::format("{}/{}", kConfigs, net::percent_encode(shot.agent));
+  ISA_CO_TRYV(co_await api.call(net::Method::del, path));
+  co_return ok();
+}
+
+// Also when the program is told to end meanwhile nothing is left behind.
+Task<Result<void>> to_its_end(ApiClient& api, OneShot& shot, EndSignals& signals, Task<Result<void>> run) {
+  const auto done = co_await signals.unless_one_comes(std::move(run));
+  Result<void> cancelled = ok();
+  if (!done) cancelled = co_await cancel(api, shot);
+  const auto removed = co_await remove_agent(api, shot);
+  if (done) co_return *done ? removed : *done;
+  for (const auto& failed : {cancelled, removed})
+    if (!failed) std::fprintf(stderr, "isa: %s\n", failed.error().message().c_str());
+  signals.end_program();
+}
+
 Task<Result<void>> run_manifest(ApiClient& api, RunCommand command) {
   ISA_CO_TRY(auto manifest, read_manifest(command));
+  EndSignals signals(co_await asio::this_coro::executor);
+  OneShot shot;
   if (manifest.agent.contains("agents")) {
     RunTeamCommand team{.team = command.file, .prompt = std::move(manifest.message), .json = command.json};
-    co_return co_await run_team(api, std::move(team));
+    team.run = &shot.run;
+    auto run = run_team(api, std::move(team));
+    co_return co_await to_its_end(api, shot, signals, std::move(run));
   }
   ISA_CO_TRY(const auto agent,
              co_await api.call(net::Method::post, std::string(kConfigs), std::move(manifest.agent)));
-  const auto id = text_of(agent.as_object(), "id");
-  ChatCommand message{
-      .agent = id, .message = std::move(manifest.message), .session = {}, .json = command.json};
-  auto chatted = co_await chat(api, std::move(message));
-  if (command.keep) {
-    std::fprintf(stderr, "Kept the agent %s.\n", id.c_str());
-    co_return chatted;
-  }
-  const auto path = fmt::format("{}/{}", kConfigs, net::percent_encode(id));
-  auto gone = co_await api.call(net::Method::del, path);
-  if (chatted && !gone) co_return std::move(gone).error();
-  co_return chatted;
+  shot.agent = text_of(agent.as_object(), "id");
+  shot.keep = command.keep;
+  ChatCommand message{.agent = shot.agent,
+                      .message = std::move(manifest.message),
+                      .session = {},
+                      .json = command.json,
+                      .ends_with_us = true,
+                      .run = &shot.run};
+  auto run = chat(api, std::move(message));
+  co_return co_await to_its_end(api, shot, signals, std::move(run));
 }
 
 Task<Result<void>> list_approvals(ApiClient& api, std::string state, bool as_json) {
@@ -107,10 +147,8 @@ Task<Result<void>> list_approvals(ApiClient& api, std::string state, bool as_jso
                 text_of(one, "question").c_str());
     if (text_of(one, "kind") != "input" && text_of(one, "kind") != "choice")
       std::printf("  %s %s\n", text_of(one, "tool").c_str(), json::serialize(one.at("args")).c_str());
-    if (text_of(one, "kind") == "choice")
-      std::printf("  one of %s\n", json::serialize(one.at("options")).c_str());
+    if (text_of(one, "state") == "pending") std::printf("%s\n", how_to_answer(one).c_str());
   }
-  if (state == "pending") std::printf("\nAnswer with: isa approvals approve|deny|edit ID\n");
   co_return ok();
 }
 

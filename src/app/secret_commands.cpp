@@ -31,19 +31,33 @@ class Silence {
   bool is_silent_ = false;
 };
 
-std::string at(const std::string& name, const std::optional<std::string>& org) {
-  auto path = "/api/v1/secrets" + (name.empty() ? "" : "/" + net::percent_encode(name));
-  if (org) path += "?org_id=" + net::percent_encode(*org);
-  return path;
-}
-
 std::string joined(const json::value& texts) {
   std::string line;
   for (const auto& text : texts.as_array()) line += (line.empty() ? "" : ",") + std::string(text.as_string());
   return line;
 }
 
+// Of one that is renewed: how its token is.
+std::string token_state(const json::object& secret) {
+  const auto* found = secret.if_contains("oauth");
+  if (!found) return {};
+  const auto& oauth = found->as_object();
+  std::string state =
+      oauth.contains("obtained_at") ? "renewed when it is refused" : "fetched at its first use";
+  if (const auto* end = oauth.if_contains("expires_at"))
+    state = fmt::format("expires {}", std::string_view(end->as_string()));
+  if (const auto* failure = oauth.if_contains("last_error"))
+    state += fmt::format("; not renewed: {}", std::string_view(failure->at("code").as_string()));
+  return state;
+}
+
 }  // namespace
+
+std::string secret_path(const std::string& name, const std::optional<std::string>& org) {
+  auto path = "/api/v1/secrets" + (name.empty() ? "" : "/" + net::percent_encode(name));
+  if (org) path += "?org_id=" + net::percent_encode(*org);
+  return path;
+}
 
 Result<std::string> read_secret_value() {
   std::optional<Silence> silence;
@@ -69,13 +83,14 @@ Task<Result<void>> set_secret(ApiClient& api, SetSecretCommand command, std::str
   if (!command.methods.empty()) body["methods"] = json::write(command.methods);
   if (command.path_prefix) body["path_prefix"] = *command.path_prefix;
   if (command.org) body["org_id"] = *command.org;
-  ISA_CO_TRY(const auto stored, co_await api.call(net::Method::put, at(command.name, {}), std::move(body)));
+  ISA_CO_TRY(const auto stored,
+             co_await api.call(net::Method::put, secret_path(command.name, {}), std::move(body)));
   std::printf("Set %s for %s.\n", command.name.c_str(), joined(stored.at("hosts")).c_str());
   co_return ok();
 }
 
 Task<Result<void>> list_secrets(ApiClient& api, std::optional<std::string> org, bool as_json) {
-  ISA_CO_TRY(const auto answer, co_await api.call(net::Method::get, at({}, org)));
+  ISA_CO_TRY(const auto answer, co_await api.call(net::Method::get, secret_path({}, org)));
   const auto& secrets = answer.at("secrets").as_array();
   if (as_json) {
     std::printf("%s\n", json::serialize(secrets).c_str());
@@ -87,7 +102,7 @@ Task<Result<void>> list_secrets(ApiClient& api, std::optional<std::string> org, 
         "--header \"Authorization: Bearer {}\"\n");
     co_return ok();
   }
-  std::printf("%-24s  %-32s  %-32s  %s\n", "NAME", "HOSTS", "GOES INTO", "LAST USED");
+  std::printf("%-24s  %-32s  %-32s  %-24s  %s\n", "NAME", "HOSTS", "GOES INTO", "LAST USED", "TOKEN");
   for (const auto& item : secrets) {
     const auto& secret = item.as_object();
     const auto text = [&](const char* key) {
@@ -95,14 +110,15 @@ Task<Result<void>> list_secrets(ApiClient& api, std::optional<std::string> org, 
       return value && value->is_string() ? std::string(value->get_string()) : std::string();
     };
     const auto place = text("header").empty() ? "the placeholder in $" + text("env") : text("header");
-    std::printf("%-24s  %-32s  %-32s  %s\n", text("name").c_str(), joined(secret.at("hosts")).c_str(),
-                place.c_str(), text("used_at").empty() ? "never" : text("used_at").c_str());
+    std::printf("%-24s  %-32s  %-32s  %-24s  %s\n", text("name").c_str(), joined(secret.at("hosts")).c_str(),
+                place.c_str(), text("used_at").empty() ? "never" : text("used_at").c_str(),
+                token_state(secret).c_str());
   }
   co_return ok();
 }
 
 Task<Result<void>> remove_secret(ApiClient& api, std::string name, std::optional<std::string> org) {
-  ISA_CO_TRY(const auto answer, co_await api.call(net::Method::del, at(name, org)));
+  ISA_CO_TRY(const auto answer, co_await api.call(net::Method::del, secret_path(name, org)));
   static_cast<void>(answer);
   std::printf("Removed %s.\n", name.c_str());
   co_return ok();

@@ -23,6 +23,9 @@ struct SetSecretCommand {
 // Never an argument: those are seen by everybody who can list processes.
 Result<std::string> read_secret_value();
 
+// Of one secret, or of all when `name` is empty.
+std::string secret_path(const std::string& name, const std::optional<std::string>& org);
+
 Task<Result<void>> set_secret(ApiClient& api, SetSecretCommand command, std::string value);
 Task<Result<void>> list_secrets(ApiClient& api, std::optional<std::string> org, bool as_json);
 Task<Result<void>> remove_secret(ApiClient& api, std::string name, std::optional<std::string> org);

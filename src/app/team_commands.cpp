@@ -1,17 +1,18 @@
 #include "app/team_commands.h"
 
-#include "base/yaml/yaml.h"
-#include "net/sse.h"
-#include "sdk/event.h"
+#include "app/answer_hint.h"
+#include "app/manifest.h"
+#include "app/watch.h"
 
 #include <cstdio>
 #include <filesystem>
+#include <optional>
 
 namespace isa::app {
 namespace {
 
 constexpr std::string_view kTeams = "/api/v1/agents/multi-specs";
-// Beside agents and tasks in a manifest; the rest of it is the routing_spec.
+// Beside agents and tasks in a manifest; the rest of it, but env, is the routing_spec.
 constexpr std::string_view kOfTheRecord[] = {"name", "description", "visibility", "org_id"};
 
 std::string text_of(const json::object& from, std::string_view key) {
@@ -57,44 +58,48 @@ Task<Result<std::string>> team_id(ApiClient& api, std::string team) {
   co_return found;
 }
 
-Result<json::object> read_manifest(const std::string& file) {
-  auto document = read_yaml(file);
-  if (!document)
-    return validation_error("the manifest {} cannot be read: {}", file, document.error().message());
-  if (!document->is_object())
-    return validation_error("the manifest {} is no object with a name and agents", file);
-  document->get_object().erase("message");  // `isa run` says that.
-  return std::move(document->get_object());
-}
+struct TeamManifest {
+  json::object record;             // What POST /api/v1/agents/multi-specs takes.
+  std::optional<json::value> env;  // Of a run, not of the team.
+};
 
-Result<json::object> record_of(const std::string& file) {
-  ISA_TRY(auto manifest, read_manifest(file));
-  if (!manifest.contains("agents")) return manifest;
-  json::object record;
-  for (const auto name : kOfTheRecord) {
-    auto* value = manifest.if_contains(name);
-    if (!value) continue;
-    record[name] = std::move(*value);
-    manifest.erase(name);
+Result<TeamManifest> read_manifest(const std::string& file) {
+  ISA_TRY(auto fields, read_manifest_file(file));
+  ISA_TRYV(take_text(fields, "message", file));  // `isa run` says that.
+  TeamManifest manifest;
+  if (const auto* env = fields.if_contains("env")) manifest.env = *env;
+  fields.erase("env");
+  if (!fields.contains("agents")) {
+    manifest.record = std::move(fields);
+    return manifest;
   }
-  if (!record.contains("name")) record["name"] = std::filesystem::path(file).stem().string();
-  record["routing_spec"] = std::move(manifest);
-  return record;
+  for (const auto name : kOfTheRecord) {
+    auto* value = fields.if_contains(name);
+    if (!value) continue;
+    manifest.record[name] = std::move(*value);
+    fields.erase(name);
+  }
+  if (!manifest.record.contains("name"))
+    manifest.record["name"] = std::filesystem::path(file).stem().string();
+  manifest.record["routing_spec"] = std::move(fields);
+  return manifest;
 }
 
-// The fields of a routing_spec alone, as the ad-hoc route takes them beside the prompt.
+// The fields of a routing_spec and env, as the ad-hoc route takes them beside the prompt.
 Result<json::object> spec_of(const std::string& file) {
-  ISA_TRY(auto record, record_of(file));
+  ISA_TRY(auto manifest, read_manifest(file));
   json::object spec;
-  if (auto* inner = record.if_contains("routing_spec"); inner && inner->is_object())
+  if (auto* inner = manifest.record.if_contains("routing_spec"); inner && inner->is_object())
     spec = std::move(inner->get_object());
-  for (const auto* name : {"entry_agent_id", "routing_type", "execution_mode"})
-    if (auto* value = record.if_contains(name)) spec[name] = std::move(*value);
+  manifest.record.erase("routing_spec");
+  for (const auto name : kOfTheRecord) manifest.record.erase(name);
+  for (auto& field : manifest.record) spec[field.key()] = std::move(field.value());
+  if (manifest.env) spec["env"] = *std::move(manifest.env);
   return spec;
 }
 
 // What the team does to stderr, its answer to stdout.
-Result<void> print(const sdk::Event& event) {
+void show(const sdk::Event& event) {
   const auto name = text_of(event.metadata, "event");
   if (event.type == sdk::EventType::system && (name.starts_with("swarm_") || name == "dag_start"))
     std::fprintf(stderr, "%s\n", event.content.value_or("").c_str());
@@ -104,33 +109,9 @@ Result<void> print(const sdk::Event& event) {
                  text_of(event.metadata, "state").c_str(), reason.empty() ? "" : (" - " + reason).c_str());
   }
   if (event.type == sdk::EventType::hil_request)
-    std::fprintf(stderr, "? %s: %s\n  isa approvals approve|deny %s\n",
-                 text_of(event.metadata, "agent").c_str(), event.content.value_or("").c_str(),
-                 text_of(event.metadata, "request_id").c_str());
-  if (event.type == sdk::EventType::error)
-    return upstream_error("the run ended with an error: {}", event.content.value_or("unknown"));
-  if (event.type != sdk::EventType::result) return ok();
-  std::printf("%s\n", event.content.value_or("").c_str());
-  const auto subtype = text_of(event.metadata, "subtype");
-  if (subtype != "success") return upstream_error("the team stopped before it finished: {}", subtype);
-  return ok();
-}
-
-Task<Result<void>> follow(net::SseReader events, bool as_json) {
-  Result<void> outcome = ok();
-  for (;;) {
-    ISA_CO_TRY(const auto event, co_await events.next());
-    if (!event)
-      co_return upstream_error("the connection ended before the answer did; the run goes on without us");
-    if (event->data == "[DONE]") co_return outcome;
-    if (as_json) {
-      std::printf("%s\n", event->data.c_str());
-      std::fflush(stdout);
-      continue;
-    }
-    ISA_CO_TRY(const auto parsed, sdk::event_from_wire(event->data));
-    if (auto printed = print(parsed); !printed) outcome = std::move(printed);
-  }
+    std::fprintf(stderr, "? %s: %s\n%s\n", text_of(event.metadata, "agent").c_str(),
+                 event.content.value_or("").c_str(), how_to_answer(event.metadata).c_str());
+  if (event.type == sdk::EventType::result) std::printf("%s\n", event.content.value_or("").c_str());
 }
 
 }  // namespace
@@ -166,10 +147,15 @@ Task<Result<void>> show_team(ApiClient& api, std::string team) {
   co_return ok();
 }
 
-Task<Result<void>> create_team(ApiClient& api, std::string manifest) {
-  ISA_CO_TRY(auto body, record_of(manifest));
-  ISA_CO_TRY(const auto team, co_await api.call(net::Method::post, std::string(kTeams), std::move(body)));
+Task<Result<void>> create_team(ApiClient& api, std::string file) {
+  ISA_CO_TRY(auto manifest, read_manifest(file));
+  ISA_CO_TRY(const auto team,
+             co_await api.call(net::Method::post, std::string(kTeams), std::move(manifest.record)));
   std::printf("%s\n", json::serialize(team).c_str());
+  if (manifest.env)
+    std::fprintf(stderr,
+                 "The env %s is not kept with a team: say it with each run, isa teams run %s --env ...\n",
+                 json::serialize(*manifest.env).c_str(), text_of(team.as_object(), "id").c_str());
   co_return ok();
 }
 
@@ -193,8 +179,8 @@ Task<Result<void>> run_team(ApiClient& api, RunTeamCommand command) {
   if (command.session) body["session_id"] = *command.session;
   if (command.env) body["env"] = *command.env;
   ISA_CO_TRY(auto answer, co_await api.open("/api/v1/agents/swarm/stream", std::move(body)));
-  net::SseReader events(std::move(answer.body));
-  co_return co_await follow(std::move(events), command.json);
+  if (command.run) *command.run = answer.headers.get("X-Run-Id");
+  co_return co_await watch(std::move(answer), command.json, show);
 }
 
 }  // namespace isa::app

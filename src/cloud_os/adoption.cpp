@@ -196,7 +196,10 @@ Task<void> Service::stop() {
     if (status == VmStatus::creating || status == VmStatus::deleted) unwanted.push_back(id);
   }
   for (const auto& id : unwanted) std::ignore = co_await remove(id);
-  for (const auto& [id, sandbox] : sandboxes_) co_await close_broker(sandbox);
+  for (const auto& [id, sandbox] : sandboxes_) {
+    co_await close_broker(sandbox);
+    if (sandbox->record.allotment) std::ignore = co_await persist(sandbox);
+  }
   if (sandboxes_.empty()) backend_->retire();
 }
 

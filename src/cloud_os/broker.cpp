@@ -1,6 +1,7 @@
 #include "cloud_os/broker.h"
 
 #include "base/log.h"
+#include "base/signal.h"
 #include "net/trace_headers.h"
 
 #include <algorithm>
@@ -10,6 +11,7 @@ namespace {
 
 constexpr std::size_t kBodyMax = 32 << 20;  // Pictures travel inside of the JSON.
 constexpr auto kHeadTimeout = std::chrono::minutes(10);
+constexpr std::size_t kLimitedCallsMax = 16;                        // At once, in one sandbox.
 constexpr std::size_t kTargetMax = 200;                             // Characters that the audit trail keeps.
 constexpr std::string_view kProxyInside = "http://127.0.0.1:3128";  // Where the runtime listens for us.
 
@@ -64,12 +66,14 @@ Broker::Broker(asio::any_io_executor executor, SandboxId sandbox, EgressRules fl
     : sandbox_(std::move(sandbox)),
       brokerage_(brokerage),
       floor_(std::move(floor)),
-      credentials_(sandbox_, brokerage.secrets()),
+      limited_calls_(executor, kLimitedCallsMax),
+      credentials_(sandbox_, brokerage.secrets(), brokerage.renewer()),
       egress_(executor, brokerage.outside(), credentials_, brokerage.egress_limits(),
               [this](store::SandboxAuditEntry entry) { report(std::move(entry)); }),
       web_(egress_, brokerage.searcher(),
            [this](store::SandboxAuditEntry entry) { report(std::move(entry)); }),
-      server_(executor, routes(), server_options()) {}
+      server_(executor, routes(), server_options()),
+      calls_(executor) {}
 
 Broker::~Broker() = default;
 
@@ -101,6 +105,11 @@ Result<void> Broker::serve(Descriptor listener) {
   auto served = server_.listen_fd(listener.get());
   if (served) listener.release();
   return served;
+}
+
+Task<void> Broker::stop() {
+  co_await server_.stop();
+  co_await calls_.stop();
 }
 
 void Broker::bind(VmBinding binding) {
@@ -142,23 +151,72 @@ Task<Result<net::Response>> Broker::answer(net::Request& request) {
 }
 
 Task<Result<net::Response>> Broker::ask_model(net::Request& request) {
+  ModelCall call;
+  const bool is_counted = request.method == net::Method::post;
+  const bool is_limited = is_counted && tally_.is_limited();
+  if (is_limited) {
+    auto permit = co_await limited_calls_.acquire();
+    if (auto refusal = tally_.refusal()) {
+      tally_.count_refusal();
+      co_return refused(AuditKind::model, request, *std::move(refusal));
+    }
+    call.permit = std::move(permit);
+  }
+  if (is_counted) call.tally = std::make_unique<Tally::Call>(tally_);
+  call.entry.kind = AuditKind::model;
+  call.entry.target = request.path.substr(0, kTargetMax);
+  call.entry.bytes_out = static_cast<std::int64_t>(request.body.size());
+  call.report = [this](ModelCall& over) { counted(over); };
   request.headers = harmless_of(request.headers);
   auto identity = identity_of(*binding_);
   request.identity = identity;
-  ModelUse use;
-  use.entry.kind = AuditKind::model;
-  use.entry.target = request.path.substr(0, kTargetMax);
-  use.entry.bytes_out = static_cast<std::int64_t>(request.body.size());
+  auto answer = call_model(std::move(request), std::move(identity), std::move(call));
+  if (is_limited) co_return co_await uncut(std::move(answer));
+  co_return co_await std::move(answer);
+}
+
+Task<net::Response> Broker::call_model(net::Request request, Identity identity, ModelCall call) {
   auto response = co_await brokerage_.models().forward(std::move(request), std::move(identity));
   if (response.status >= 400) {
-    use.entry.verdict = store::AuditVerdict::failed;
-    use.entry.reason = fmt::format("status_{}", response.status);
+    call.entry.verdict = store::AuditVerdict::failed;
+    call.entry.reason = fmt::format("status_{}", response.status);
   }
-  co_return metered(std::move(response), std::move(use), [this](ModelUse seen) {
-    counters_.input_tokens += seen.input_tokens;
-    counters_.output_tokens += seen.output_tokens;
-    report(std::move(seen.entry));
-  });
+  co_return metered(std::move(response), std::move(call));
+}
+
+// Until there is an answer. A stream is cut off as soon as it is there, if nobody wants it any more.
+Task<Result<net::Response>> Broker::uncut(Task<net::Response> call) {
+  struct State {
+    explicit State(asio::any_io_executor executor) : done(std::move(executor)) {}
+    Signal done;
+    bool is_done = false;
+    std::optional<net::Response> response;
+  };
+  struct Finish {
+    State& state;
+    ~Finish() {
+      state.is_done = true;
+      state.done.notify();
+    }
+  };
+  const auto state = std::make_shared<State>(calls_.executor());
+  const auto keep = [](std::shared_ptr<State> kept, Task<net::Response> task) -> Task<void> {
+    const Finish finish{*kept};
+    kept->response = co_await std::move(task);
+  };
+  calls_.spawn("broker.model_call", keep(state, std::move(call)));
+  while (!state->is_done) co_await state->done.wait();
+  if (!state->response) co_return internal_error("the model could not be asked for an internal reason");
+  co_return *std::move(state->response);
+}
+
+void Broker::counted(ModelCall& call) {
+  counters_.input_tokens += call.usage.input_tokens;
+  counters_.output_tokens += call.usage.output_tokens;
+  const bool has_limit = call.tally && tally_.is_limited();
+  call.tally.reset();
+  report(std::move(call.entry));
+  if (has_limit && on_counted_) on_counted_();
 }
 
 // For the runtime, which gives it to the tools: how to go out, and what stands for the secrets.

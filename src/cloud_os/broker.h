@@ -5,8 +5,14 @@
 // 403, whatever it asks for. A bound one reaches the model service's /v1/ paths, as of a proxy the hosts of
 // its allow-list (egress/egress.h), POST /web/search and /web/fetch for its web tools (web/broker_web.h), GET
 // /environment, which says what variables it needs for all that, and nothing else.
+//
+// It also holds the limits of the run that is on in the sandbox (allowance.h): every call of a model comes by
+// here, the agent's own and those of programs, and nobody inside can go around it. Under a limit only a few
+// are under way at once, which bounds by how much a limit can be passed, and one whose caller leaves before
+// its answer is not cut off, because nobody would know what it used.
 #pragma once
 
+#include "base/task_group.h"
 #include "cloud_os/brokerage.h"
 #include "cloud_os/descriptor.h"
 #include "cloud_os/model_meter.h"
@@ -40,12 +46,16 @@ class Broker {
 
   // Serves the sandbox's end of the channel (unix_listener.h).
   Result<void> serve(Descriptor listener);
-  Task<void> stop() { return server_.stop(); }
+  Task<void> stop();
 
   // Whom the sandbox speaks for from now on; whether it may change is the service's to know. With another
   // allow-list: tunnels that it does not hold are closed. A rule that is none is left out and logged.
   void bind(VmBinding binding);
   const std::optional<VmBinding>& binding() const { return binding_; }
+  // What its calls of models have used, and may.
+  Tally& tally() { return tally_; }
+  // Called when a call that counts towards a limit has ended: what there is to keep has changed.
+  void on_counted(std::function<void()> tell) { on_counted_ = std::move(tell); }
   BrokerCounters counters() const;
   const EgressRules& allowed() const { return egress_.rules(); }
 
@@ -54,6 +64,9 @@ class Broker {
   net::ServerOptions server_options();
   Task<Result<net::Response>> answer(net::Request& request);
   Task<Result<net::Response>> ask_model(net::Request& request);
+  Task<net::Response> call_model(net::Request request, Identity identity, ModelCall call);
+  Task<Result<net::Response>> uncut(Task<net::Response> call);
+  void counted(ModelCall& call);
   Task<Result<net::Response>> environment();
   Task<Result<net::Response>> forward(net::Request& request);
   Task<Result<net::Takeover>> connect(net::Request& request);
@@ -66,10 +79,14 @@ class Broker {
   EgressRules floor_;
   std::optional<VmBinding> binding_;
   BrokerCounters counters_;
+  Tally tally_;
+  Semaphore limited_calls_;
+  std::function<void()> on_counted_;
   Credentials credentials_;
   Egress egress_;
   BrokerWeb web_;
   net::Server server_;
+  TaskGroup calls_;
 };
 
 }  // namespace isa::cloud_os

@@ -106,5 +106,53 @@ TEST(Broker, EachSandboxHasAChannelOfItsOwn) {
   });
 }
 
+VmAllowance of_run(std::string run, std::optional<std::int64_t> max_tokens) {
+  VmAllowance allowance;
+  allowance.run_id = RunId(std::move(run));
+  allowance.max_tokens = max_tokens;
+  return allowance;
+}
+
+// A question whose answer says that it used so many tokens.
+net::ClientRequest costing(std::int64_t tokens) {
+  auto request = request_for("/v1/chat/completions");
+  request.body = fmt::format(R"({{"answer":{{"usage":{{"prompt_tokens":{}}}}}}})", tokens);
+  return request;
+}
+
+TEST(Broker, HoldsTheLimitsOfARunForWhoeverAsksAlsoAfterARestart) {
+  ISA_NEEDS_SANDBOXES();
+  const TempFolder folder;
+  std::optional<Vm> made;
+  serve(folder.path(), AtEnd::leave_running, [&](Service& service) -> Task<void> {
+    made = co_await created(service);
+    const auto id = made->vm_id;
+    EXPECT_EQ((co_await service.allow(id, VmAllowance{})).error().param(), "/run_id");
+    EXPECT_TRUE((co_await service.bind(id, binding_of("user_a"))).has_value());
+    EXPECT_TRUE((co_await service.allow(id, of_run("run_1", 100))).has_value());
+    for (const int status : {200, 200, 402}) EXPECT_EQ((co_await ask(*made, costing(60))).status, status);
+    const auto refused = co_await ask(*made, costing(60));
+    EXPECT_NE(refused.body.find(R"("code":"budget_exceeded")"), std::string::npos) << refused.body;
+    EXPECT_NE(refused.body.find("run_1"), std::string::npos) << refused.body;
+    EXPECT_EQ((co_await ask(*made, request_for("/v1/models", net::Method::get))).status, 200);
+  });
+  serve(folder.path(), AtEnd::empty, [&](Service& service) -> Task<void> {
+    const auto id = made->vm_id;
+    EXPECT_EQ((co_await service.find(id))->status, VmStatus::running);
+    EXPECT_EQ((co_await ask(*made, costing(60))).status, 402);
+    EXPECT_TRUE((co_await service.allow(id, of_run("run_1", 200))).has_value());  // What it used stays.
+    for (const int status : {200, 200, 402}) EXPECT_EQ((co_await ask(*made, costing(40))).status, status);
+    const auto use = co_await service.settle(id, RunId("run_1"));
+    EXPECT_EQ(use->usage.input_tokens, 200);
+    EXPECT_EQ(use->calls, 4);
+    EXPECT_EQ(use->unknown_calls, 0);
+    EXPECT_EQ(use->limit, "max_tokens");
+    EXPECT_EQ((co_await ask(*made, costing(1))).status, 402) << "the run is over";
+    EXPECT_TRUE((co_await service.allow(id, of_run("run_2", std::nullopt))).has_value());
+    EXPECT_EQ((co_await ask(*made, costing(1000))).status, 200);
+    EXPECT_EQ((co_await service.settle(id, RunId("run_2")))->usage.input_tokens, 1000);
+  });
+}
+
 }  // namespace
 }  // namespace isa::cloud_os::testing

@@ -45,6 +45,11 @@ Brokerage::Brokerage(asio::any_io_executor executor, Parts parts, const Settings
       secrets_(store_->secrets(), std::move(parts.key)),
       trail_(store_->sandbox_audit()),
       numbers_(metrics),
+      renewer_(executor, secrets_, destinations_, *tls_,
+               [this](store::SandboxAuditEntry entry) {
+                 numbers_.count(entry);
+                 trail_.record(std::move(entry));
+               }),
       audit_kept_(24 * settings.audit_days),
       tasks_(std::move(executor)) {}
 
@@ -53,6 +58,7 @@ void Brokerage::start() {
 }
 
 Task<void> Brokerage::stop() {
+  co_await renewer_.stop();
   co_await tasks_.stop();
   co_await flush();
 }

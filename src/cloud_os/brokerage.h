@@ -5,6 +5,7 @@
 #include "cloud_os/audit_trail.h"
 #include "cloud_os/broker_numbers.h"
 #include "cloud_os/egress/egress.h"
+#include "cloud_os/secrets/token_renewer.h"
 #include "cloud_os/secrets/vault.h"
 #include "cloud_os/settings.h"
 #include "cloud_os/web/web_searcher.h"
@@ -33,6 +34,7 @@ class Brokerage {
   model::ModelClient& models() { return models_; }
   Outside outside() { return {&destinations_, tls_.get()}; }
   SecretVault& secrets() { return secrets_; }
+  TokenRenewer& renewer() { return renewer_; }
   WebSearcher& searcher() { return *searcher_; }
   AuditTrail& trail() { return trail_; }
   store::SandboxAuditStore& audit() { return store_->sandbox_audit(); }
@@ -58,6 +60,7 @@ class Brokerage {
   SecretVault secrets_;
   AuditTrail trail_;
   BrokerNumbers numbers_;
+  TokenRenewer renewer_;
   EgressLimits egress_limits_;
   std::chrono::hours audit_kept_;
   TaskGroup tasks_;

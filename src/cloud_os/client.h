@@ -33,6 +33,14 @@ class VmClient {
   // changes the allow-list of hosts alone, at once and for open tunnels too; another lease is a conflict: a
   // sandbox serves one lease in its life.
   virtual Task<Result<void>> bind(SandboxId id, VmBinding binding) = 0;
+  // From now on the sandbox's calls of models count for this run, and are refused when its limits are met.
+  // For the run that has one already: what it used here stays, limits and `before` change. Without limits:
+  // whatever was set is gone. conflict when the sandbox does not run.
+  virtual Task<Result<void>> allow(SandboxId id, VmAllowance allowance) = 0;
+  // The run is over, or waits: what was used here since allow(), or since the last settle(). Where it had
+  // limits, whatever it left running is refused until the next allow(), and settling again says the same.
+  // conflict when the allowance is another run's.
+  virtual Task<Result<VmModelUse>> settle(SandboxId id, RunId run) = 0;
 };
 
 }  // namespace isa::cloud_os

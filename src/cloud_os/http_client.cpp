@@ -125,4 +125,19 @@ Task<Result<void>> HttpVmClient::bind(SandboxId id, VmBinding binding) {
   co_return ok();
 }
 
+Task<Result<void>> HttpVmClient::allow(SandboxId id, VmAllowance allowance) {
+  auto request = request_to(net::Method::put, path_of(id, "allowance"));
+  request.headers.set("Content-Type", "application/json");
+  request.body = json::serialize(json::write(allowance));
+  ISA_CO_TRYV(co_await call(std::move(request), patience()));
+  co_return ok();
+}
+
+Task<Result<VmModelUse>> HttpVmClient::settle(SandboxId id, RunId run) {
+  auto request =
+      request_to(net::Method::del, path_of(id, "allowance?run_id=" + net::percent_encode(run.value())));
+  ISA_CO_TRY(const auto body, co_await call(std::move(request), patience()));
+  co_return parse_answer<VmModelUse>(body);
+}
+
 }  // namespace isa::cloud_os

@@ -23,6 +23,8 @@ class HttpVmClient final : public VmClient {
   Task<Result<VmStats>> stats(SandboxId id) override;
   Task<Result<Vm>> renew(SandboxId id, VmRenew wanted) override;
   Task<Result<void>> bind(SandboxId id, VmBinding binding) override;
+  Task<Result<void>> allow(SandboxId id, VmAllowance allowance) override;
+  Task<Result<VmModelUse>> settle(SandboxId id, RunId run) override;
 
  private:
   net::ClientRequest request_to(net::Method method, std::string_view rest) const;

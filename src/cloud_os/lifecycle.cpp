@@ -69,12 +69,17 @@ Task<Result<void>> Service::open_broker(SandboxPtr sandbox) {
   ISA_CO_TRY(auto floor, EgressRules::parse(sandbox->record.egress));
   sandbox->broker = std::make_unique<Broker>(executor_, sandbox->id(), std::move(floor), brokerage_);
   if (sandbox->record.binding) sandbox->broker->bind(*sandbox->record.binding);
+  if (sandbox->record.allotment) sandbox->broker->tally().restore(*sandbox->record.allotment);
+  sandbox->broker->on_counted([this, at = std::weak_ptr(sandbox)] {
+    if (const auto counted = at.lock()) keep_count(counted);
+  });
   co_return sandbox->broker->serve(std::move(listener));
 }
 
 Task<void> Service::close_broker(SandboxPtr sandbox) {
   if (!sandbox->broker) co_return;
   co_await sandbox->broker->stop();
+  sandbox->record.allotment = sandbox->broker->tally().kept();
   sandbox->broker.reset();
 }
 

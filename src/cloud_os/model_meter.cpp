@@ -1,38 +1,49 @@
 #include "cloud_os/model_meter.h"
 
-#include <algorithm>
-#include <charconv>
+#include "cloud_os/model_usage.h"
+
+#include <utility>
 
 namespace isa::cloud_os {
 namespace {
 
-// The largest number that follows `"name":`. A quote that a backslash precedes is the model's own text.
-std::int64_t number_after(std::string_view text, std::string_view name) {
-  std::int64_t largest = 0;
-  for (auto at = text.find(name); at != std::string_view::npos; at = text.find(name, at + 1)) {
-    if (at > 0 && text[at - 1] == '\\') continue;
-    auto rest = text.substr(at + name.size());
-    while (!rest.empty() && rest.front() == ' ') rest.remove_prefix(1);
-    std::int64_t number = 0;
-    if (std::from_chars(rest.data(), rest.data() + rest.size(), number).ec == std::errc())
-      largest = std::max(largest, number);
-  }
-  return largest;
-}
-
 struct Meter {
-  Meter(ModelUse from, std::function<void(ModelUse)> to) : use(std::move(from)), report(std::move(to)) {}
+  Meter(const net::Response& response, ModelCall from)
+      : call(std::move(from)),
+        reader(static_cast<bool>(response.stream)),
+        pricing(response.headers.get(kPricingHeader)),
+        is_answer(response.status / 100 == 2) {}
   Meter(const Meter&) = delete;
   Meter& operator=(const Meter&) = delete;
-  ~Meter() { report(std::move(use)); }
-
-  void see(std::string_view text) {
-    use.entry.bytes_in += static_cast<std::int64_t>(text.size());
-    read_tokens(text, use);
+  ~Meter() {
+    if (reader.is_whole() || !is_answer) {
+      if (call.tally) call.tally->end();  // An error costs nothing.
+    } else if (call.tally) {
+      count(reader.estimated(static_cast<std::size_t>(call.entry.bytes_out), pricing));
+    }
+    call.report(call);
   }
 
-  ModelUse use;
-  std::function<void(ModelUse)> report;
+  void see(std::string_view text) {
+    call.entry.bytes_in += static_cast<std::int64_t>(text.size());
+    if (!is_answer) return;
+    reader.feed(text);
+    if (reader.is_whole()) count(reader.said());
+  }
+  void end() {
+    if (!is_answer) return;
+    reader.end();
+    if (reader.is_whole()) count(reader.said());
+  }
+  void count(const sdk::Usage& total) {
+    if (call.tally) call.tally->use(total.since(call.usage));
+    call.usage = total;
+  }
+
+  ModelCall call;
+  UsageReader reader;
+  std::string pricing;
+  bool is_answer;
   std::function<Task<void>(net::BodyWriter&)> stream;
 };
 
@@ -58,18 +69,11 @@ Task<void> pass(std::shared_ptr<Meter> meter, net::BodyWriter& to) {
 
 }  // namespace
 
-void read_tokens(std::string_view text, ModelUse& to) {
-  if (!text.contains("_tokens\"")) return;
-  to.input_tokens = std::max(
-      {to.input_tokens, number_after(text, "\"input_tokens\":"), number_after(text, "\"prompt_tokens\":")});
-  to.output_tokens = std::max({to.output_tokens, number_after(text, "\"output_tokens\":"),
-                               number_after(text, "\"completion_tokens\":")});
-}
-
-net::Response metered(net::Response response, ModelUse use, std::function<void(ModelUse)> report) {
-  auto meter = std::make_shared<Meter>(std::move(use), std::move(report));
+net::Response metered(net::Response response, ModelCall call) {
+  auto meter = std::make_shared<Meter>(response, std::move(call));
   if (!response.stream) {
     meter->see(response.body);
+    meter->end();
     return response;
   }
   meter->stream = std::exchange(response.stream, nullptr);

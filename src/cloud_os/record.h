@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/result.h"
+#include "cloud_os/allowance.h"
 #include "cloud_os/vm.h"
 
 #include <filesystem>
@@ -45,13 +46,14 @@ struct Record {
   Timestamp used_at;                // Of the last use, to about an eighth of the idle timeout.
   std::optional<Timestamp> paused_at;
   std::optional<VmBinding> binding;
+  std::optional<Allotment> allotment;
 
   // A program that serves HTTP on a port of its own, instead of the runtime on the agent channel.
   bool serves_itself() const { return command || container_port; }
 };
 BOOST_DESCRIBE_STRUCT(Record, (),
                       (vm, slot, env, image, command, container_port, egress, placeholder_key, used_at,
-                       paused_at, binding))
+                       paused_at, binding, allotment))
 
 // Whether the host may hold anything of a sandbox with that status.
 inline bool may_run(VmStatus status) {

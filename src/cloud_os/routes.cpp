@@ -153,6 +153,18 @@ Answer bind(Service& service, Request& request) {
   co_return answer(200, binding);
 }
 
+Answer allow(Service& service, Request& request) {
+  ISA_CO_TRY(auto allowance, json::parse_as<VmAllowance>(request.body));
+  ISA_CO_TRYV(co_await service.allow(SandboxId(request.param("id")), allowance));
+  co_return answer(200, allowance);
+}
+
+Answer settle(Service& service, Request& request) {
+  RunId run{std::string(request.query_value("run_id"))};
+  ISA_CO_TRY(const auto use, co_await service.settle(SandboxId(request.param("id")), std::move(run)));
+  co_return answer(200, use);
+}
+
 struct EgressView {
   std::vector<std::string> egress;
   BrokerCounters counters;
@@ -284,6 +296,8 @@ net::Router routes(Service& service) {
   add(Method::post, "/api/v1/vms/{id}/snapshot", snapshot);
   add(Method::post, "/api/v1/vms/{id}/renew", renew);
   add(Method::put, "/api/v1/vms/{id}/binding", bind, internal);
+  add(Method::put, "/api/v1/vms/{id}/allowance", allow, internal);
+  add(Method::del, "/api/v1/vms/{id}/allowance", settle, internal);
   add(Method::get, "/api/v1/vms/{id}/egress", egress);
   add(Method::get, "/api/v1/vms/{id}/logs", logs);
   add_broker_routes(router, service.brokerage());

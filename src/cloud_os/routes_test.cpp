@@ -75,6 +75,12 @@ TEST(HttpVmClient, DoesOverTheWireWhatTheServiceDoes) {
     EXPECT_TRUE((co_await client.bind(vm->vm_id, binding_of("user_a"))).has_value());
     EXPECT_EQ((co_await client.bind(vm->vm_id, binding_of("user_a", "lease_2"))).error().kind(),
               ErrorKind::conflict);
+    VmAllowance allowance;
+    allowance.run_id = RunId("run_1");
+    allowance.max_tokens = 7;
+    EXPECT_TRUE((co_await client.allow(vm->vm_id, allowance)).has_value());
+    EXPECT_EQ((co_await client.settle(vm->vm_id, RunId("run_2"))).error().kind(), ErrorKind::conflict);
+    EXPECT_EQ((co_await client.settle(vm->vm_id, RunId("run_1")))->calls, 0);
     EXPECT_EQ((co_await client.stop(vm->vm_id))->status, VmStatus::stopped);
     EXPECT_EQ((co_await client.start(vm->vm_id, soon()))->status, VmStatus::running);
     EXPECT_TRUE((co_await client.remove(vm->vm_id)).has_value());

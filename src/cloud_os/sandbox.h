@@ -39,6 +39,7 @@ struct Sandbox {
   std::int64_t in_use = 0;           // Requests that are being passed into it.
   std::int64_t broker_requests = 0;  // When it was last looked at.
   DiskWatch disk;
+  bool is_count_kept = true;  // False: what its calls of models have used is on its way to the record.
 };
 using SandboxPtr = std::shared_ptr<Sandbox>;
 

@@ -18,7 +18,10 @@ class Semaphore {
     Permit() = default;
     explicit Permit(Semaphore& from) : from_(&from) {}
     Permit(Permit&& other) noexcept : from_(std::exchange(other.from_, nullptr)) {}
-    Permit& operator=(Permit&&) = delete;
+    Permit& operator=(Permit&& other) noexcept {
+      std::swap(from_, other.from_);
+      return *this;
+    }
     ~Permit() {
       if (from_) from_->give_back();
     }

@@ -48,6 +48,8 @@ class Service final : public VmClient {
   Task<Result<VmStats>> stats(SandboxId id) override;
   Task<Result<Vm>> renew(SandboxId id, VmRenew wanted) override;
   Task<Result<void>> bind(SandboxId id, VmBinding binding) override;
+  Task<Result<void>> allow(SandboxId id, VmAllowance allowance) override;
+  Task<Result<VmModelUse>> settle(SandboxId id, RunId run) override;
 
   // Like create(), of a sandbox with that id; but it comes to be whether or not the caller waits for it, and
   // whoever asks for it by made() gets the same one, or the error that it ended with.
@@ -91,6 +93,10 @@ class Service final : public VmClient {
 
   // control.cpp
   static Result<void> must_be_usable(const Sandbox& sandbox);
+
+  // limits.cpp
+  void keep_count(const SandboxPtr& sandbox);
+  Task<void> keep_allotment(SandboxPtr sandbox);
 
   // pause.cpp
   Result<void> must_be_able_to_pause() const;

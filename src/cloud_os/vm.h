@@ -3,6 +3,7 @@
 
 #include "base/identity.h"
 #include "base/json.h"
+#include "sdk/chat.h"
 
 #include <map>
 #include <optional>
@@ -123,5 +124,30 @@ struct VmBinding {
   std::optional<std::vector<std::string>> egress;  // Allowed besides what the sandbox was created with.
 };
 BOOST_DESCRIBE_STRUCT(VmBinding, (), (lease_id, user_id, org_id, agent_config_id, session_id, egress))
+
+// What the run that is on in a sandbox may ask of models: its agent and every program there together.
+struct VmAllowance {
+  using json_defaults = void;
+  RunId run_id;
+  std::optional<std::int64_t> max_tokens;  // Input and output, `before` included.
+  std::optional<Usd> max_usd;              // Likewise.
+  std::optional<Timestamp> until;
+  sdk::Usage before;  // Used up elsewhere, or in parts of the run that are over.
+
+  bool is_limited() const { return max_tokens || max_usd || until; }
+};
+BOOST_DESCRIBE_STRUCT(VmAllowance, (), (run_id, max_tokens, max_usd, until, before))
+
+// What was asked of models through a sandbox's broker, by whatever runs in it.
+struct VmModelUse {
+  using json_defaults = void;
+  sdk::Usage usage;
+  std::int64_t calls = 0;
+  std::int64_t unknown_calls = 0;  // Of those: left before they said what they used, or not over yet.
+  std::int64_t refused_calls = 0;
+  std::optional<std::string> limit;  // Which one is met: max_tokens, max_usd or max_seconds,
+  std::string problem;               // in words.
+};
+BOOST_DESCRIBE_STRUCT(VmModelUse, (), (usage, calls, unknown_calls, refused_calls, limit, problem))
 
 }  // namespace isa::cloud_os

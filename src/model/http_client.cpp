@@ -93,7 +93,7 @@ Task<Result<net::Response>> HttpModelClient::pass_on(net::Request request, Ident
   ISA_CO_TRY(auto from, co_await client_.open(base_.endpoint, std::move(to), deadline));
   net::Response response;
   response.status = from.status;
-  for (const auto* name : {"Content-Type", "Retry-After", "x-should-retry", "request-id"})
+  for (const auto* name : {"Content-Type", "Retry-After", "x-should-retry", "request-id", "X-Model-Pricing"})
     if (const auto value = from.headers.get(name); !value.empty())
       response.headers.set(name, std::string(value));
   if (from.headers.get("Content-Type").starts_with("text/event-stream")) {

@@ -1,8 +1,10 @@
 #include "model/openai_provider.h"
 
+#include "model/output_format.h"
 #include "model/upstream.h"
 #include "net/sse.h"
 #include "sdk/openai_wire.h"
+#include "sdk/structured_output.h"
 
 #include <algorithm>
 #include <array>
@@ -87,6 +89,7 @@ class OpenAiProvider final : public Provider {
 
   Task<Result<std::unique_ptr<ChatStream>>> open(sdk::ChatRequest request, Deadline deadline) override {
     ISA_CO_TRYV(ready());
+    if (is_better_in_prompt(request)) say_format_in_prompt(request);
     auto body = sdk::openai::to_request(request, true);
     if (is_official_) rename_max_tokens(body);
     net::Headers none;
@@ -108,6 +111,17 @@ class OpenAiProvider final : public Provider {
 
  private:
   static constexpr std::size_t kAnswerMax = 16 << 20;
+
+  // Of an agent's own form, which its prompt says too. OpenAI takes objects only. Many compatible servers
+  // (vLLM, Ollama, llama.cpp) let a model that has a form write nothing else: it could not call its tools any
+  // more.
+  bool is_better_in_prompt(const sdk::ChatRequest& request) const {
+    const auto* schema = sdk::own_output_schema(request.response_format);
+    if (!schema) return false;
+    if (!is_official_) return !request.tools.empty() && request.tool_choice != sdk::ToolChoice::none;
+    const auto* type = schema->if_contains("type");
+    return !type || *type != "object";
+  }
 
   // OpenAI's newer models refuse the old name; many compatible servers do not know the new one.
   static void rename_max_tokens(json::object& body) {

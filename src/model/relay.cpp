@@ -1,6 +1,14 @@
 #include "model/relay.h"
 
 namespace isa::model {
+namespace {
+
+// For whoever meters the stream: the caller need not have asked for its usage. Clients pass over comments.
+std::string usage_comment(const sdk::Usage& usage) {
+  return fmt::format(": usage {}\n\n", json::serialize(sdk::openai::to_usage(usage)));
+}
+
+}  // namespace
 
 Task<void> relay_stream(std::shared_ptr<Relay> relay, net::BodyWriter& to) {
   auto& [call, writer, is_verbatim] = *relay;
@@ -14,8 +22,9 @@ Task<void> relay_stream(std::shared_ptr<Relay> relay, net::BodyWriter& to) {
     if (is_verbatim && next) text += call->verbatim();
     if (!is_verbatim)
       for (const auto& delta : deltas) text += writer->delta(delta);
-    if (!next) text += writer->failed(next.error());
     more = next && *next;
+    if (!more) text += usage_comment(call->summary().usage);
+    if (!next) text += writer->failed(next.error());
     if (next && !more && !is_verbatim) text += writer->last(call->summary());
     if (text.empty()) continue;
     if (auto written = co_await to.write(std::exchange(text, {})); !written) co_return;

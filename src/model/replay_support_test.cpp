@@ -33,6 +33,10 @@ Task<void> dispatch(Service& service, net::Request request, Answer& to) {
   co_await collect_answer(std::move(response), to);
 }
 
+Task<void> dispatch_all(Service& service, std::vector<net::Request> requests, std::vector<Answer>& to) {
+  for (auto& request : requests) co_await dispatch(service, std::move(request), to.emplace_back());
+}
+
 Task<void> forward_to(Service& service, net::Request request, Identity identity, Answer& to) {
   auto response = co_await service.forward(std::move(request), std::move(identity));
   co_await collect_answer(std::move(response), to);
@@ -90,6 +94,15 @@ Answer ReplayTest::post(std::string path, std::string body, net::Headers headers
   Answer answer;
   with_service([&](Service& service) { return dispatch(service, std::move(request), answer); });
   return answer;
+}
+
+std::vector<Answer> ReplayTest::post_all(std::string path, std::vector<std::string> bodies) {
+  std::vector<net::Request> requests;
+  for (auto& body : bodies) requests.push_back(make_request(net::Method::post, path, std::move(body), {}));
+  std::vector<Answer> answers;
+  answers.reserve(requests.size());
+  with_service([&](Service& service) { return dispatch_all(service, std::move(requests), answers); });
+  return answers;
 }
 
 Answer ReplayTest::get(std::string path, net::Headers headers) {

@@ -107,6 +107,9 @@ class ReplayTest : public ::testing::Test {
   Answer forward(net::Request request, Identity identity);
   Result<sdk::ChatResult> chat(sdk::ChatRequest request, Deadline deadline = soon());
 
+  // The same bodies to one service, which remembers what it learned between them.
+  std::vector<Answer> post_all(std::string path, std::vector<std::string> bodies);
+
   static Deadline soon() { return Deadline::after(std::chrono::seconds(20)); }
 
  private:

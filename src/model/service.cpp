@@ -79,7 +79,7 @@ Task<Result<sdk::ChatResult>> Service::chat(sdk::ChatRequest request, sdk::ChatS
       request.model, std::string(route.provider->name()), {}, {}, request.trace, text_bytes(request),
       route.price};
   request.model = std::move(route.model);
-  ISA_CO_TRY(auto stream, co_await route.provider->open(std::move(request), deadline));
+  ISA_CO_TRY(auto stream, co_await open_answer(*route.provider, std::move(request), deadline, formats_));
   Call call(std::move(stream), std::move(facts));
   co_return co_await with_deadline(deadline, collect(call, &sink), "the model did not finish in time");
 }
@@ -122,18 +122,25 @@ Task<Result<net::Response>> Service::answer(net::Request& request, const Dialect
                     request.request_id, net::trace_of(request.headers),      text_bytes(served.chat),
                     route.price};
   const bool streams = served.stream;
+  const auto pricing = route.price ? json::serialize(to_json(*route.price)) : std::string();
   auto chat = std::move(served.chat);
   chat.model = std::move(route.model);
   chat.trace = net::trace_of(request.headers);
-  ISA_CO_TRY(auto stream, co_await route.provider->open(std::move(chat), request.deadline));
+  ISA_CO_TRY(auto stream, co_await open_answer(*route.provider, std::move(chat), request.deadline, formats_));
   // OpenAI's chunks are written anew, which mends what compatible servers get wrong; Anthropic's events hold
   // blocks that the common form does not (citations, tools of the provider) and go through as they are.
   relay->is_verbatim = same_dialect && dialect.name() == anthropic_dialect().name();
   relay->call = std::make_unique<Call>(std::move(stream), std::move(facts));
-  if (streams) co_return net::Response::sse([relay](net::BodyWriter& to) { return relay_stream(relay, to); });
-  ISA_CO_TRY(auto result, co_await collect(*relay->call, nullptr));
-  if (result.id.empty()) result.id = make_ulid();
-  co_return dialect.whole(result);
+  net::Response response;
+  if (streams) {
+    response = net::Response::sse([relay](net::BodyWriter& to) { return relay_stream(relay, to); });
+  } else {
+    ISA_CO_TRY(auto result, co_await collect(*relay->call, nullptr));
+    if (result.id.empty()) result.id = make_ulid();
+    response = dialect.whole(result);
+  }
+  if (!pricing.empty()) response.headers.set("X-Model-Pricing", pricing);
+  co_return response;
 }
 
 Task<Result<net::Response>> Service::resolve(net::Request& request) {

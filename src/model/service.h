@@ -5,6 +5,7 @@
 #include "model/catalogue.h"
 #include "model/client.h"
 #include "model/dialect.h"
+#include "model/output_format.h"
 #include "net/service_routes.h"
 
 namespace isa::model {
@@ -44,6 +45,7 @@ class Service final : public ModelClient {
 
   Settings settings_;
   Catalogue catalogue_;
+  FormatMemory formats_;
   net::Router router_;
 };
 

@@ -46,7 +46,8 @@ class SseParser {
 // Pulls events out of a streamed answer.
 class SseReader {
  public:
-  explicit SseReader(std::unique_ptr<BodyStream> body) : body_(std::move(body)) {}
+  explicit SseReader(std::unique_ptr<BodyStream> body, std::size_t event_max = 4 << 20)
+      : body_(std::move(body)), parser_(event_max) {}
   // Nothing at the end of the stream. An event that the end cuts off is dropped, as the standard says.
   Task<Result<std::optional<SseEvent>>> next();
   const SseParser& parser() const { return parser_; }

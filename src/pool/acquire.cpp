@@ -1,8 +1,7 @@
 #include "pool/acquire.h"
 
 #include "base/log.h"
-
-#include <boost/asio/experimental/awaitable_operators.hpp>
+#include "pool/sandbox_config.h"
 
 #include <algorithm>
 #include <cmath>
@@ -12,25 +11,7 @@ namespace {
 
 constexpr double kTimeoutDefault = 30;
 constexpr double kTimeoutMax = 300;
-
-// What the request asks of the sandbox beyond its shape. It is bound late and so never makes a start cold.
-struct SandboxConfig {
-  using json_defaults = void;
-  std::map<std::string, std::string> env;          // Of the tools. Never a secret.
-  std::optional<std::vector<std::string>> egress;  // Hosts that it may reach; its broker sees to it.
-};
-BOOST_DESCRIBE_STRUCT(SandboxConfig, (), (env, egress))
-
-Result<SandboxConfig> config_of(const AcquireRequest& request) {
-  if (!request.config) return SandboxConfig{};
-  auto config = json::read<SandboxConfig>(*request.config);
-  if (!config) {
-    auto error = std::move(config).error();
-    auto param = "/config" + error.param();
-    return std::move(error).with_param(std::move(param));
-  }
-  return config;
-}
+constexpr std::chrono::seconds kLookAgain{1};  // Whether something became idle in a full pool.
 
 Result<Deadline> deadline_of(const AcquireRequest& request) {
   const auto seconds = request.timeout.value_or(kTimeoutDefault);
@@ -38,32 +19,6 @@ Result<Deadline> deadline_of(const AcquireRequest& request) {
     return validation_error("timeout must be from 0 to {} seconds", kTimeoutMax).with_param("/timeout");
   return Deadline::after(
       std::chrono::duration_cast<Deadline::Clock::duration>(std::chrono::duration<double>(seconds)));
-}
-
-cloud_os::VmBinding binding_of(const Instance& instance, const AcquireRequest& request,
-                               std::optional<std::vector<std::string>> egress) {
-  cloud_os::VmBinding binding;
-  binding.lease_id = instance.lease->id.value();
-  binding.user_id = request.user_id;
-  binding.org_id = request.org_id;
-  if (request.agent_config_id) binding.agent_config_id = request.agent_config_id->value();
-  binding.session_id = request.session_id.value();
-  binding.egress = std::move(egress);
-  return binding;
-}
-
-sdk::RuntimeInit init_of(const Instance& instance, const AcquireRequest& request, SandboxConfig config) {
-  sdk::RuntimeInit init;
-  init.session_id = request.session_id.value();
-  init.user_id = request.user_id.value();
-  init.hostname = instance.id.value();
-  std::ranges::replace(init.hostname, '_', '-');  // RFC 952
-  init.env = std::move(config.env);
-  init.trace = request.trace;
-  init.env["ISA_SESSION_ID"] = init.session_id;
-  init.env["ISA_USER_ID"] = init.user_id;
-  init.env["ISA_EXECUTION_MODE"] = "cloud_pool";
-  return init;
 }
 
 Acquired answer_of(const Instance& instance) {
@@ -77,10 +32,6 @@ Acquired answer_of(const Instance& instance) {
     answer.connection_info.port = instance.endpoint.port;
   }
   return answer;
-}
-
-Task<void> keep(Task<Result<void>> task, Result<void>& result) {
-  result = co_await std::move(task);
 }
 
 }  // namespace
@@ -125,7 +76,8 @@ Acquirer::Acquirer(Fleet& fleet, WaitQueue& queue, Refill& refill, Leases& lease
       tasks_(tasks),
       warm_claim_timeout_(settings.warm_claim_timeout),
       bind_timeout_(settings.create_timeout),
-      lease_idle_(settings.lease_idle) {}
+      lease_idle_(settings.lease_idle),
+      reclaim_after_(settings.reclaim_after) {}
 
 Task<Result<Acquired>> Acquirer::acquire(AcquireRequest request) {
   if (is_closed_) co_return service_unavailable("the pool manager is shutting down");
@@ -147,6 +99,12 @@ Task<Result<Acquired>> Acquirer::acquire(AcquireRequest request) {
   }
   while (!flight->result) co_await flight->done.wait();
   flight->was_heard = true;
+  // What was set is what the first one wished.
+  if (!is_first && request.allowance && *flight->result) {
+    const auto instance = fleet_.find((*flight->result)->instance_id);
+    if (!instance) co_return service_unavailable("the session's sandbox has just ended; ask again");
+    ISA_CO_TRYV(co_await allow(instance, request));
+  }
   co_return *flight->result;
 }
 
@@ -254,7 +212,8 @@ Task<Result<std::optional<Acquired>>> Acquirer::resume_known(const AcquireReques
 Task<Result<std::optional<Acquired>>> Acquirer::resume(InstancePtr instance, const AcquireRequest& request) {
   if (instance->lease->user_id != request.user_id)
     co_return not_found("session {} does not exist", request.session_id.value());
-  const auto answers = co_await fleet_.runtime().probe(instance->endpoint, Deadline::after(kProbeWithin));
+  auto limited = ok();
+  const auto answers = co_await probe_and_allow(instance, request, limited);
   // Alive and busy, or nobody can tell: the lease stands.
   if (!answers && co_await leases_.ended_if_dead(instance)) co_return std::nullopt;
   if (instance->state != State::leased || instance->is_settling) co_return std::nullopt;
@@ -262,6 +221,7 @@ Task<Result<std::optional<Acquired>>> Acquirer::resume(InstancePtr instance, con
     ISA_CO_TRY(const auto bound, co_await bind_again(instance, request));
     if (!bound) co_return std::nullopt;
   }
+  ISA_CO_TRYV(std::move(limited));
   ISA_CO_TRYV(co_await follow_egress(instance, request));
   instance->is_suspect = false;
   auto used = co_await leases_.use(instance);
@@ -338,78 +298,22 @@ Task<Result<Acquired>> Acquirer::wait_in_line(const AcquireRequest& request, std
     if (auto trouble = refill_.trouble();
         trouble && (fleet_.count(State::creating) == 0 || trouble->code() == "store_unavailable"))
       co_return std::move(*trouble);
-    co_await ticket.wait_until(deadline);
+    const auto look_again = co_await make_room(ticket.position(), deadline);
+    co_await ticket.wait_until(look_again);
   }
 }
 
-Task<Result<void>> Acquirer::settle_in(InstancePtr instance, const AcquireRequest& request,
-                                       Deadline deadline) {
-  auto bound = co_await with_deadline(deadline, bind(instance, request), "it did not finish in time");
-  if (!bound) give_up(std::move(instance), bound.error());
-  co_return bound;
-}
-
-// Of a lease from an earlier life, or from another pool manager: it may have been handed out, and then the
-// session's files are in this very sandbox. So only a sandbox that is gone, or that refuses this lease for
-// good, is given up: false. One that merely does not answer now is asked again, and the sweep ends it when it
-// is dead.
-Task<Result<bool>> Acquirer::bind_again(InstancePtr instance, const AcquireRequest& request) {
-  auto bound = co_await with_deadline(Deadline::after(bind_timeout_), bind(instance, request),
-                                      "it did not finish in time");
-  if (bound) co_return true;
-  if (co_await leases_.ended_if_dead(instance)) co_return false;
-  if (bound.error().kind() == ErrorKind::validation_error) co_return Failure(std::move(bound).error());
-  if (bound.error().kind() == ErrorKind::conflict) {
-    give_up(instance, bound.error());
-    co_return false;
-  }
-  co_return service_unavailable("the sandbox of session {} does not answer at the moment ({}); ask again",
-                                request.session_id.value(), bound.error().message())
-      .with_retry_after(std::chrono::seconds(1));
-}
-
-void Acquirer::give_up(InstancePtr instance, const Error& why) {
-  tasks_.spawn("pool.fail",
-               fleet_.fail(std::move(instance), "it could not be bound to its lease: " + why.message()));
-}
-
-Task<Result<void>> Acquirer::bind(InstancePtr instance, const AcquireRequest& request) {
-  using namespace asio::experimental::awaitable_operators;
-  ISA_CO_TRY(auto config, config_of(request));
-  auto binding = binding_of(*instance, request, config.egress);
-
-  auto allowed = config.egress;
-  // Side by side: the runtime runs nothing for the user before acquire has answered, and until it is bound
-  // its broker refuses everything.
-  auto bound = ok();
-  auto initialised = ok();
-  auto bind_it = keep(fleet_.vms().bind(instance->sandbox_id, std::move(binding)), bound);
-  auto init_it =
-      keep(fleet_.runtime().init(instance->endpoint, init_of(*instance, request, std::move(config)),
-                                 Deadline::after(bind_timeout_)),
-           initialised);
-  co_await (std::move(bind_it) && std::move(init_it));
-  if (!bound && bound.error().kind() == ErrorKind::not_found)
-    co_return service_unavailable("the sandbox of instance {} is gone", instance->id.value());
-  ISA_CO_TRYV(std::move(bound));
-  // The binding holds for this very lease, so it was for this lease that somebody initialised before us: an
-  // earlier life, or another pool manager that was asked for the same session.
-  const bool may_be_initialised = instance->is_adopted || fleet_.is_shared();
-  if (!initialised && !(may_be_initialised && initialised.error().kind() == ErrorKind::conflict))
-    co_return initialised;
-  instance->is_bound = true;
-  instance->egress = std::move(allowed);
-  co_return ok();
-}
-
-// Whoever resumes a session may come with another allow-list than its last message did.
-Task<Result<void>> Acquirer::follow_egress(InstancePtr instance, const AcquireRequest& request) {
-  ISA_CO_TRY(const auto config, config_of(request));
-  if (config.egress == instance->egress) co_return ok();
-  ISA_CO_TRYV(
-      co_await fleet_.vms().bind(instance->sandbox_id, binding_of(*instance, request, config.egress)));
-  instance->egress = config.egress;
-  co_return ok();
+Task<Deadline> Acquirer::make_room(std::size_t position, Deadline deadline) {
+  const auto counts = fleet_.counts();
+  const auto coming = counts.unleased();  // For those before this one, as far as it goes.
+  if (std::cmp_less(counts.total(), fleet_.shape().max) || coming >= position) co_return deadline;
+  const auto idlest = leases_.idlest();
+  if (!idlest) co_return deadline.tightened(kLookAgain);
+  const auto idle = fleet_.now() - idlest->used_at;
+  if (idle < reclaim_after_)
+    co_return deadline.tightened(std::min<Deadline::Clock::duration>(reclaim_after_ - idle, kLookAgain));
+  co_await leases_.take_back(idlest);
+  co_return deadline.tightened(kLookAgain);
 }
 
 store::Lease Acquirer::new_lease(const AcquireRequest& request) const {

@@ -48,9 +48,15 @@ class Acquirer {
   Task<Result<Tried>> try_warm(const AcquireRequest& request, Deadline deadline);
   Task<Result<Acquired>> wait_in_line(const AcquireRequest& request, std::string cold_reason,
                                       Deadline deadline);
+  // In a full pool what is idle makes room, one instance for each who waits. Returns when to look again.
+  Task<Deadline> make_room(std::size_t position, Deadline deadline);
   // Binds the claimed instance to the lease's identity and initialises its runtime. On failure the instance
   // is ended, in the background.
   Task<Result<void>> settle_in(InstancePtr instance, const AcquireRequest& request, Deadline deadline);
+  Task<Result<void>> allow(InstancePtr instance, const AcquireRequest& request);
+  // What the probe says; `limited` what came of the other.
+  Task<Result<void>> probe_and_allow(InstancePtr instance, const AcquireRequest& request,
+                                     Result<void>& limited);
   Task<Result<void>> follow_egress(InstancePtr instance, const AcquireRequest& request);
   Task<Result<bool>> bind_again(InstancePtr instance, const AcquireRequest& request);
   void give_up(InstancePtr instance, const Error& why);
@@ -71,6 +77,7 @@ class Acquirer {
   Deadline::Clock::duration warm_claim_timeout_;
   Deadline::Clock::duration bind_timeout_;
   std::chrono::milliseconds lease_idle_;
+  std::chrono::milliseconds reclaim_after_;
   bool is_closed_ = false;
   bool is_draining_ = false;
   std::unordered_map<SessionId, std::shared_ptr<Flight>> flights_;

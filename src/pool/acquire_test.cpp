@@ -188,6 +188,30 @@ TEST(Acquire, NeverHandsOneInstanceToTwoSessionsUnderLoad) {
   });
 }
 
+TEST(Acquire, TakesBackInAFullPoolWhatIsIdleForLongestAndNothingThatIsUsed) {
+  with_pool(small_pool(0, 3), [](World& world) -> Task<void> {
+    const auto busy = co_await acquired(world, request_of("busy"));
+    const auto chat = must(co_await world.service->stream("agent", busy.instance_id, busy.lease.fencing_token,
+                                                          sdk::RuntimeChat{.message = "hello"}));
+    world.ahead = std::chrono::seconds(1);
+    const auto idle = co_await acquired(world, request_of("idle"));
+    world.ahead = std::chrono::seconds(2);
+    co_await acquired(world, request_of("newer"));
+
+    auto impatient = request_of("early");
+    impatient.timeout = 0;
+    const auto refused = co_await world.service->acquire("agent", impatient);
+    EXPECT_EQ(refused.error().code(), "pool_exhausted") << "nothing is idle for long enough";
+
+    world.ahead = world.settings.reclaim_after + std::chrono::seconds(2);
+    co_await acquired(world, request_of("next"));
+    EXPECT_FALSE(world.fleet().find_session(SessionId("idle")));
+    for (const auto* kept : {"busy", "newer", "next"})
+      EXPECT_TRUE(world.fleet().find_session(SessionId(kept))) << kept;
+    EXPECT_FALSE(world.fleet().find(idle.instance_id));
+  });
+}
+
 TEST(Acquire, RefusesATimeoutAndAConfigThatMakeNoSense) {
   with_pool(small_pool(0, 2), [](World& world) -> Task<void> {
     auto request = request_of("s1");
@@ -198,6 +222,43 @@ TEST(Acquire, RefusesATimeoutAndAConfigThatMakeNoSense) {
     request.config = json::object{{"colour", "blue"}};
     const auto unknown = co_await world.service->acquire("agent", request);
     EXPECT_EQ(unknown.error().param(), "/config/colour");
+  });
+}
+
+TEST(Acquire, SetsTheLimitsOfTheRunAndTakesThemAwayAgainButAsksNobodyWhereThereAreNone) {
+  with_pool(small_pool(1, 2), [](World& world) -> Task<void> {
+    auto request = request_of("s1");
+    request.allowance.emplace().run_id = RunId("run_1");
+    const auto got = co_await acquired(world, request);
+    std::ignore = co_await acquired(world, request);
+    EXPECT_EQ(world.vms.allows, 0U);
+
+    request.allowance->run_id = RunId("run_2");
+    request.allowance->max_tokens = 7;
+    std::ignore = co_await acquired(world, request);
+    const auto row = must(co_await world.store->pool().find(got.instance_id));
+    EXPECT_EQ(world.vms.allowance(row.sandbox_id)->max_tokens, 7);
+    std::ignore = co_await acquired(world, request_of("s1"));  // Says nothing about limits: they stay.
+    EXPECT_EQ(world.vms.allows, 1U);
+
+    request.allowance->max_tokens.reset();
+    for (int i = 0; i < 2; ++i) std::ignore = co_await acquired(world, request);
+    EXPECT_EQ(world.vms.allows, 2U);
+    EXPECT_FALSE(world.vms.allowance(row.sandbox_id)->is_limited());
+  });
+}
+
+TEST(Acquire, SetsTheLimitsOfAFreshInstanceToo) {
+  with_pool(small_pool(1, 2), [](World& world) -> Task<void> {
+    auto request = request_of("s1");
+    request.allowance.emplace().run_id = RunId("run_1");
+    request.allowance->max_usd = Usd::of_number(1);
+    // Whoever joins an acquire that is under way gets what it asked for.
+    const auto first = start_acquire(world, request_of("s1"));
+    const auto got = co_await acquired(world, request);
+    must(co_await first->get());
+    const auto row = must(co_await world.store->pool().find(got.instance_id));
+    EXPECT_EQ(world.vms.allowance(row.sandbox_id)->run_id, RunId("run_1"));
   });
 }
 

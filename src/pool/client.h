@@ -16,10 +16,13 @@ struct AcquireRequest {
   std::optional<std::string> deployment_id;  // Of a custom agent: whose sandbox.
   std::optional<json::object> config;
   std::optional<double> timeout;  // Seconds to wait for an instance; 30 by default.
-  TraceContext trace;             // Travels as a header.
+  // Of the run that begins or goes on: set, or taken away, before this returns. None: it stays as it is.
+  std::optional<cloud_os::VmAllowance> allowance;
+  TraceContext trace;  // Travels as a header.
 };
 BOOST_DESCRIBE_STRUCT(AcquireRequest, (),
-                      (session_id, user_id, org_id, agent_config_id, deployment_id, config, timeout))
+                      (session_id, user_id, org_id, agent_config_id, deployment_id, config, timeout,
+                       allowance))
 
 struct LeaseInfo {
   LeaseId id;
@@ -127,6 +130,9 @@ class PoolClient {
   // stream is open.
   virtual Task<Result<net::OpenResponse>> stream(std::string pool_type, InstanceId id,
                                                  std::int64_t fencing_token, sdk::RuntimeChat chat) = 0;
+  // The run in the instance is over, or waits: what it asked of models (cloud_os/client.h, settle()).
+  virtual Task<Result<cloud_os::VmModelUse>> settle(std::string pool_type, InstanceId id,
+                                                    std::int64_t fencing_token, RunId run) = 0;
   virtual Task<Result<LeaseInfo>> renew(std::string pool_type, InstanceId id, std::int64_t fencing_token) = 0;
   // Destroys the instance. Twice is fine; a stale token is a conflict. No token: the platform itself asks.
   virtual Task<Result<void>> release(std::string pool_type, InstanceId id,

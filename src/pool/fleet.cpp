@@ -176,6 +176,7 @@ InstancePtr Fleet::adopt(const store::PoolInstance& row, const cloud_os::Vm* vm)
   instance->manager = row.manager;
   instance->shape = row.shape;
   instance->is_adopted = true;
+  instance->may_be_limited = row.state == State::leased;
   instance->lease = row.lease;
   instance->created_at = row.created_at;
   instance->used_at = row.lease ? row.lease->acquired_at : row.changed_at;

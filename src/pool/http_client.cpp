@@ -68,6 +68,14 @@ Task<Result<net::OpenResponse>> HttpPoolClient::stream(std::string pool_type, In
   co_return error_of(opened.status, opened.headers, text ? *text : std::string());
 }
 
+Task<Result<cloud_os::VmModelUse>> HttpPoolClient::settle(std::string pool_type, InstanceId id,
+                                                          std::int64_t fencing_token, RunId run) {
+  const SettleBody what{std::move(run), fencing_token};
+  auto post = post_to(pool_type, instance_path(id, "settle"), json::write(what));
+  ISA_CO_TRY(const auto body, co_await call(std::move(post), Deadline::after(kAnswerWithin)));
+  co_return parse_answer<cloud_os::VmModelUse>(body);
+}
+
 Task<Result<LeaseInfo>> HttpPoolClient::renew(std::string pool_type, InstanceId id,
                                               std::int64_t fencing_token) {
   const LeaseBody lease{fencing_token};

@@ -15,6 +15,8 @@ class HttpPoolClient : public PoolClient {
   Task<Result<Acquired>> acquire(std::string pool_type, AcquireRequest request) override;
   Task<Result<net::OpenResponse>> stream(std::string pool_type, InstanceId id, std::int64_t fencing_token,
                                          sdk::RuntimeChat chat) override;
+  Task<Result<cloud_os::VmModelUse>> settle(std::string pool_type, InstanceId id, std::int64_t fencing_token,
+                                            RunId run) override;
   Task<Result<LeaseInfo>> renew(std::string pool_type, InstanceId id, std::int64_t fencing_token) override;
   Task<Result<void>> release(std::string pool_type, InstanceId id,
                              std::optional<std::int64_t> fencing_token) override;

@@ -34,8 +34,9 @@ struct Instance {
   std::optional<std::vector<std::string>> egress;  // As bound.
   bool is_suspect = false;                         // A stream broke off: look before it is used again.
   bool is_bound = false;  // Known to be: an adopted lease may stem from an acquire that a crash cut in half.
-  bool is_adopted = false;   // Claimed by somebody else: an earlier life, another pool manager.
-  bool is_settling = false;  // Its removal is under way.
+  bool is_adopted = false;      // Claimed by somebody else: an earlier life, another pool manager.
+  bool may_be_limited = false;  // Its broker may hold the limits of a run.
+  bool is_settling = false;     // Its removal is under way.
   Conversation conversation;
 };
 

@@ -1,7 +1,7 @@
 #include "pool/leases.h"
 
 #include "base/log.h"
-#include "pool/shield.h"
+#include "base/shield.h"
 
 #include <algorithm>
 
@@ -53,6 +53,12 @@ Task<Result<net::OpenResponse>> Leases::stream(InstanceId id, std::optional<std:
   co_return opened;
 }
 
+Task<Result<cloud_os::VmModelUse>> Leases::settle(InstanceId id, std::optional<std::int64_t> fencing_token,
+                                                  RunId run) {
+  ISA_CO_TRY(const auto instance, co_await fleet_.leased(id, fencing_token));
+  co_return co_await fleet_.vms().settle(instance->sandbox_id, std::move(run));
+}
+
 Task<Result<LeaseInfo>> Leases::renew(InstanceId id, std::optional<std::int64_t> fencing_token) {
   ISA_CO_TRY(const auto instance, co_await fleet_.leased(id, fencing_token));
   instance->used_at = fleet_.now();
@@ -79,6 +85,29 @@ Task<Result<void>> Leases::use(InstancePtr instance) {
   const auto left = instance->lease->expires_at - instance->used_at;
   if (!fleet_.is_shared() && left > lease_idle_ / 2) co_return ok();
   co_return co_await extend(instance, instance->used_at + lease_idle_);
+}
+
+InstancePtr Leases::idlest() const {
+  InstancePtr idlest;
+  if (fleet_.is_shared()) return idlest;
+  for (auto& instance : fleet_.all()) {
+    const bool is_idle =
+        instance->state == State::leased && !instance->is_settling && instance->open_streams == 0;
+    if (is_idle && (!idlest || instance->used_at < idlest->used_at)) idlest = std::move(instance);
+  }
+  return idlest;
+}
+
+Task<void> Leases::take_back(InstancePtr instance) {
+  log::info("pool.lease_taken_back",
+            {{"instance_id", instance->id.value()}, {"session_id", instance->lease->session_id.value()}});
+  if (const auto drained = co_await fleet_.drain(instance); !drained) {
+    log::warn("pool.take_back_failed",
+              {{"instance_id", instance->id.value()}, {"error", drained.error().message()}});
+    co_return;
+  }
+  ++fleet_.totals().expired;
+  fleet_.meters().expired();
 }
 
 Task<void> Leases::sweep() {

@@ -17,6 +17,8 @@ class Leases {
 
   Task<Result<net::OpenResponse>> stream(InstanceId id, std::optional<std::int64_t> fencing_token,
                                          sdk::RuntimeChat chat);
+  Task<Result<cloud_os::VmModelUse>> settle(InstanceId id, std::optional<std::int64_t> fencing_token,
+                                            RunId run);
   Task<Result<LeaseInfo>> renew(InstanceId id, std::optional<std::int64_t> fencing_token);
   Task<Result<void>> release(InstanceId id, std::optional<std::int64_t> fencing_token);
 
@@ -24,6 +26,12 @@ class Leases {
   Task<Result<void>> use(InstancePtr instance);
   // Ends the instance when its sandbox is gone; true then.
   Task<bool> ended_if_dead(InstancePtr instance);
+
+  // The lease that nobody has used for longest, and nobody uses now; null when there is none. Only for a
+  // fleet that is alone on its store: of a shared one another pool manager may know better.
+  InstancePtr idlest() const;
+  // Somebody waits for the place of one that is idle.
+  Task<void> take_back(InstancePtr instance);
 
   // One look at every lease: writes down uses, ends what is idle, looks after instances whose stream broke
   // off.

@@ -99,6 +99,10 @@ Task<Result<Response>> acquire(Service& service, Request& request) {
     co_return insufficient_permissions("user_id is somebody else; leave it out").with_param("/user_id");
   if (!caller.is_internal && body.org_id && !caller.belongs_to(*body.org_id))
     co_return not_found("organization {} does not exist", body.org_id->value());
+  if (!caller.is_internal && body.allowance)
+    co_return insufficient_permissions(
+        "only the platform's own roles set the limits of a run; leave allowance out")
+        .with_param("/allowance");
 
   AcquireRequest wanted;
   wanted.session_id = std::move(body.session_id);
@@ -108,9 +112,25 @@ Task<Result<Response>> acquire(Service& service, Request& request) {
   wanted.deployment_id = std::move(body.deployment_id);
   wanted.config = std::move(body.config);
   wanted.timeout = body.timeout;
+  wanted.allowance = std::move(body.allowance);
   wanted.trace = net::trace_of(request.headers);
   ISA_CO_TRY(const auto acquired, co_await service.acquire(request.param("type"), std::move(wanted)));
   co_return Response::json(200, json::write(acquired));
+}
+
+// Operators and other roles only.
+Result<void> check_internal(const Request& request) {
+  if (request.identity.is_internal) return ok();
+  return insufficient_permissions("only the platform's own roles may do this");
+}
+
+Task<Result<Response>> settle(Service& service, Request& request) {
+  ISA_CO_TRYV(check_internal(request));
+  ISA_CO_TRY(auto body, json::parse_as<SettleBody>(request.body));
+  ISA_CO_TRY(const auto place, co_await held(service, request, body.fencing_token));
+  ISA_CO_TRY(const auto use, co_await place.pool->leases().settle(place.instance->id, body.fencing_token,
+                                                                  std::move(body.run_id)));
+  co_return Response::json(200, json::write(use));
 }
 
 Task<Result<Response>> execute(Service& service, Request& request) {
@@ -248,12 +268,6 @@ Task<Result<Response>> get_queue(Service& service, Request& request) {
   co_return Response::json(200, json::write(queue));
 }
 
-// Operators and other roles only.
-Result<void> check_internal(const Request& request) {
-  if (request.identity.is_internal) return ok();
-  return insufficient_permissions("only the platform's own roles may do this");
-}
-
 Task<Result<Response>> set_draining(Service& service, Request& request) {
   ISA_CO_TRYV(check_internal(request));
   std::string type(request.param("type"));
@@ -320,6 +334,7 @@ net::Router make_router(Service& service) {
       {Method::post, instance + "/stream", to(stream), turn},
       {Method::post, instance + "/release", to(release)},
       {Method::post, instance + "/renew", to(renew)},
+      {Method::post, instance + "/settle", to(settle)},
   });
 }
 

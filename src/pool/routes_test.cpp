@@ -91,6 +91,12 @@ Task<void> use_a_pool(World& world, PoolClient& pool) {
   const auto broken = co_await net::read_all(*opened.body, 1 << 20);
   EXPECT_EQ(kind_of(broken.error()), "upstream_error");
 
+  const auto use =
+      must(co_await pool.settle("agent", lease.instance_id, lease.lease.fencing_token, RunId("run_1")));
+  EXPECT_EQ(use.problem, "settled for run_1");
+  const auto not_ours = co_await pool.settle("agent", lease.instance_id, 0, RunId("run_1"));
+  EXPECT_EQ(kind_of(not_ours.error()), "conflict");
+
   const auto renewed = must(co_await pool.renew("agent", lease.instance_id, lease.lease.fencing_token));
   EXPECT_GE(renewed.expires_at, lease.lease.expires_at);
   const auto stale = co_await pool.stream("agent", lease.instance_id, 0, chat);

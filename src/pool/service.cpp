@@ -165,6 +165,13 @@ Task<Result<net::OpenResponse>> Service::stream(std::string pool_type, InstanceI
   co_return co_await from->leases().stream(std::move(id), fencing_token, std::move(chat));
 }
 
+Task<Result<cloud_os::VmModelUse>> Service::settle(std::string pool_type, InstanceId id,
+                                                   std::int64_t fencing_token, RunId run) {
+  ISA_CO_TRY(auto* const from, co_await pool_with(std::move(pool_type), id));
+  if (!from) co_return not_found("instance {} does not exist", id.value());
+  co_return co_await from->leases().settle(std::move(id), fencing_token, std::move(run));
+}
+
 Task<Result<LeaseInfo>> Service::renew(std::string pool_type, InstanceId id, std::int64_t fencing_token) {
   ISA_CO_TRY(auto* const from, co_await pool_with(std::move(pool_type), id));
   if (!from) co_return not_found("instance {} does not exist", id.value());

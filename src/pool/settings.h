@@ -19,6 +19,7 @@ struct Settings {
   std::chrono::milliseconds manager_ttl{std::chrono::seconds(10)};
   std::chrono::milliseconds drain_timeout{std::chrono::minutes(10)};
   std::chrono::milliseconds lease_idle{std::chrono::minutes(30)};
+  std::chrono::milliseconds reclaim_after{std::chrono::minutes(1)};
   std::chrono::milliseconds sweep_every{std::chrono::seconds(5)};
   std::chrono::milliseconds reconcile_every{std::chrono::seconds(30)};
   std::chrono::milliseconds orphan_grace{std::chrono::minutes(1)};
@@ -49,6 +50,9 @@ struct Settings {
         setting("pool.drain_timeout", &S::drain_timeout,
                 "with --drain: how long a stop waits for conversations to end"),
         setting("pool.lease_idle", &S::lease_idle, "a conversation unused for so long loses its sandbox"),
+        setting("pool.reclaim_after", &S::reclaim_after,
+                "in a full pool where somebody waits: a conversation unused for so long loses its sandbox "
+                "(with pool.store sqlite)"),
         setting("pool.sweep_every", &S::sweep_every, "how often leases are looked at for their end"),
         setting("pool.reconcile_every", &S::reconcile_every, "how often the pool is compared with what runs"),
         setting("pool.orphan_grace", &S::orphan_grace, "a sandbox that nobody knows is removed at this age"),

@@ -61,6 +61,10 @@ class TestVmClient : public cloud_os::VmClient {
   std::size_t creating = 0;
   std::size_t creating_peak = 0;
   const cloud_os::VmBinding& binding(const SandboxId& id) const { return sandboxes_.at(id)->binding.value(); }
+  std::size_t allows = 0;  // Calls of allow().
+  const std::optional<cloud_os::VmAllowance>& allowance(const SandboxId& id) const {
+    return sandboxes_.at(id)->allowance;
+  }
   const sdk::RuntimeInit& init(const SandboxId& id) const { return sandboxes_.at(id)->init.value(); }
 
   // ---- VmClient ----
@@ -140,6 +144,18 @@ class TestVmClient : public cloud_os::VmClient {
     bound = std::move(binding);
     co_return ok();
   }
+  Task<Result<void>> allow(SandboxId id, cloud_os::VmAllowance allowance) override {
+    if (!sandboxes_.contains(id)) co_return not_found("sandbox {} does not exist", id.value());
+    ++allows;
+    sandboxes_.at(id)->allowance = std::move(allowance);
+    co_return ok();
+  }
+  Task<Result<cloud_os::VmModelUse>> settle(SandboxId id, RunId run) override {
+    if (!sandboxes_.contains(id)) co_return not_found("sandbox {} does not exist", id.value());
+    cloud_os::VmModelUse use;
+    use.problem = "settled for " + run.value();
+    co_return use;
+  }
   // As a test needs it: a sandbox whose age lets reconcile act on it.
   void make_older(const SandboxId& id, std::chrono::milliseconds by) {
     sandboxes_.at(id)->vm.created_at -= by;
@@ -151,6 +167,7 @@ class TestVmClient : public cloud_os::VmClient {
     cloud_os::Vm vm;
     std::unique_ptr<net::Server> server;
     std::optional<cloud_os::VmBinding> binding;
+    std::optional<cloud_os::VmAllowance> allowance;
     std::optional<sdk::RuntimeInit> init;
     bool is_turn_held = true;
     Signal hold;

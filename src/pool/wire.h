@@ -17,16 +17,23 @@ struct AcquireBody {
   std::optional<std::string> deployment_id;
   std::optional<json::object> config;
   std::optional<double> timeout;
+  std::optional<cloud_os::VmAllowance> allowance;  // The platform's own to say.
 };
 BOOST_DESCRIBE_STRUCT(AcquireBody, (),
                       (session_id, pool_type, user_id, org_id, agent_config_id, deployment_id, config,
-                       timeout))
+                       timeout, allowance))
 
 // Of renew and release. Without a token the caller's identity alone decides.
 struct LeaseBody {
   std::optional<std::int64_t> fencing_token;
 };
 BOOST_DESCRIBE_STRUCT(LeaseBody, (), (fencing_token))
+
+struct SettleBody {
+  RunId run_id;
+  std::optional<std::int64_t> fencing_token;
+};
+BOOST_DESCRIBE_STRUCT(SettleBody, (), (run_id, fencing_token))
 
 // What a direct caller may say about a chat. Clients of the original put their own fields here: they are
 // ignored.

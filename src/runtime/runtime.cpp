@@ -67,7 +67,10 @@ struct Runtime::Chat {
     end();
     ::malloc_trim(0);  // A sandbox waits for its user most of the time: give back what the chat needed.
   }
-  void end() { all.remove(this); }
+  void end() {
+    all.remove(this);
+    tools.reset();  // With what it used of the MCP servers.
+  }
 
   std::list<Chat*>& all;
   sdk::AgentSpec agent;

@@ -38,6 +38,13 @@ std::optional<BudgetMet> budget_met(const Budget& budget, const Usage& usage) {
                                           budget.max_usd->text(), spent.text())};
 }
 
+std::string_view limit_of_refusal(const Error& error) {
+  if (error.code() != "budget_exceeded") return {};
+  for (const std::string_view limit : {"max_tokens", "max_usd", "max_seconds"})
+    if (error.param() == limit) return limit;
+  return {};  // Somebody else's: a provider may have budgets of its own.
+}
+
 std::vector<Event> budget_warnings(const Budget& budget, const Usage& before, const Usage& after) {
   std::vector<Event> warnings;
   if (budget.max_tokens && passes_warning(*budget.max_tokens, tokens_of(before), tokens_of(after))) {

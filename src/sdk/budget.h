@@ -23,6 +23,10 @@ struct BudgetMet {
 // A cost that is not known counts as too much: a limit of money holds, or nothing runs under it.
 std::optional<BudgetMet> budget_met(const Budget& budget, const Usage& usage);
 
+// Whether the model was not asked because the whole run is at a limit, which counts what programs beside the
+// agent use, too: what the broker of a sandbox says. The limit's name, or nothing.
+std::string_view limit_of_refusal(const Error& error);
+
 // system {event: budget.warn, limit, max, used} of each limit of which `after` has used up 80 % and `before`
 // had not. Who asks after every change of the usage gets one of each limit, also when the run was suspended
 // in between.

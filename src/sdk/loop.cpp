@@ -13,6 +13,7 @@
 #include <boost/system/system_error.hpp>
 
 #include <algorithm>
+#include <set>
 #include <span>
 #include <utility>
 
@@ -74,7 +75,7 @@ class Turn {
   std::size_t first_new_;
   std::string system_prompt_;
   TurnProgress progress_;
-  Deadline::Clock::time_point begin_ = Deadline::Clock::now();
+  Deadline::Clock::time_point begin_;
   Deadline deadline_;
   ToolPhase phase_;
   std::vector<PendingCall> pending_;
@@ -96,7 +97,9 @@ std::string seconds_used_up(const LoopLimits& limits, std::chrono::milliseconds 
 Deadline deadline_of(const AgentSpec& agent, const TurnInput& input) {
   const auto whole = std::min(std::chrono::seconds(agent.limits.max_seconds), kSecondsMax);
   const auto used = std::chrono::milliseconds(input.resumption ? input.resumption->progress.active_ms : 0);
-  return Deadline::after(std::max<std::chrono::milliseconds>(whole - used, std::chrono::milliseconds(0)));
+  const auto since = Deadline::Clock::now() - input.begin;
+  return Deadline::after(
+      std::max<Deadline::Clock::duration>(whole - used - since, std::chrono::milliseconds(0)));
 }
 
 Turn::Turn(const AgentSpec& agent, TurnInput input, ChatModel& model, ToolBox& tools, EventSink sink,
@@ -110,6 +113,7 @@ Turn::Turn(const AgentSpec& agent, TurnInput input, ChatModel& model, ToolBox& t
       conversation_(std::move(input.history)),
       first_new_(conversation_.size()),
       system_prompt_(agent.system_prompt),
+      begin_(input.begin),
       deadline_(deadline_of(agent, input)),
       phase_(
           agent, tools, [this](Event event) { return emit(std::move(event)); }, deadline_, progress_.plan),
@@ -196,6 +200,7 @@ Task<Result<ChatResult>> Turn::ask_model() {
   std::ranges::move(shown_to_model(), std::back_inserter(request.messages));
   request.tools = tools_.specs();
   request.tools.insert(request.tools.end(), agent_.platform_tools.begin(), agent_.platform_tools.end());
+  if (agent_.output_schema) request.response_format = structured_output_format(*agent_.output_schema);
   request.trace = trace_;
   ChatSink sink = [this](const ChatDelta& delta) { return on_delta(delta); };
   partial_answer_.clear();
@@ -219,10 +224,11 @@ std::vector<Part> Turn::add_answer(ChatResult result) {
   partial_answer_.clear();
   last_answer_ = result.message.text();
   finish_reason_ = result.finish_reason;
-  for (auto& part : result.message.parts) {
-    // Results are matched to calls by id; some providers leave it out.
-    if (part.kind == PartKind::tool_call && part.id.empty()) part.id = "call_" + make_ulid();
-  }
+  // Results and decisions are matched to calls by id; some providers leave it out, or give it twice.
+  std::set<std::string> ids;
+  for (auto& part : result.message.parts)
+    if (part.kind == PartKind::tool_call && (part.id.empty() || !ids.insert(part.id).second))
+      part.id = "call_" + make_ulid();
   auto calls = result.message.tool_calls();
   if (!result.message.parts.empty()) conversation_.push_back(std::move(result.message));
   return calls;
@@ -237,10 +243,12 @@ void Turn::keep_partial_answer() {
 Task<Result<void>> Turn::run_tools(std::vector<Part> calls) {
   // The results stand in the history from the start, so that no call is without one however the run ends.
   Message results{.role = ChatRole::tool, .parts = {}};
-  for (const auto& call : calls)
-    results.parts.push_back(Part::make_tool_result(call.id, "[interrupted]", true));
+  for (const auto& call : calls) results.parts.push_back(Part::make_tool_result(call.id, kInterrupted, true));
   conversation_.push_back(std::move(results));
-  ISA_CO_TRY(pending_, co_await phase_.run(calls, conversation_.back().parts));
+  auto& answers = conversation_.back().parts;
+  ISA_CO_TRY(pending_, co_await phase_.run(calls, answers));
+  // Those that wait stand last, and nobody may ever go on with them.
+  for (auto& answer : std::span(answers).last(pending_.size())) answer.text = kNotRun;
   if (!phase_.goes_in_circles()) co_return ok();
   json::object more{{"limit", "repeated_calls"}};
   co_return co_await finish("error_tool", std::move(more));
@@ -347,8 +355,13 @@ Task<Result<void>> Turn::retry_output(const Error& problem) {
 
 Task<Result<void>> Turn::end_of_failed_call(Error error) {
   keep_partial_answer();
-  if (!deadline_.passed()) co_return co_await finish_failed(std::move(error));
-  json::object more{{"limit", "max_seconds"}};
+  const auto limit = deadline_.passed() ? std::string_view("max_seconds") : limit_of_refusal(error);
+  if (limit.empty()) co_return co_await finish_failed(std::move(error));
+  json::object more{{"limit", limit}};
+  if (!deadline_.passed()) {
+    more["problem"] = error.message();
+    --progress_.num_turns;  // The model was not asked.
+  }
   co_return co_await finish("error_budget", std::move(more));
 }
 

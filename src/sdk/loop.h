@@ -63,6 +63,8 @@ struct TurnInput {
   std::string message;           // Of the user. Not looked at when a turn is resumed.
   std::optional<Resumption> resumption = std::nullopt;
   std::shared_ptr<Steering> steering = nullptr;  // May be null.
+  // From when on its max_seconds count: what was done for it before the loop is part of the turn.
+  Deadline::Clock::time_point begin = Deadline::Clock::now();
 };
 
 struct TurnOutcome {

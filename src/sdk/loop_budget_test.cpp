@@ -127,5 +127,32 @@ TEST_F(BudgetedLoop, CancellingDuringTheWarningLeavesNoCallWithoutItsResult) {
   expect_no_orphans(outcome.new_messages);
 }
 
+// What the broker of a sandbox says when programs beside the agent have used up what the run had.
+TEST_F(BudgetedLoop, ACallThatIsRefusedForTheLimitOfTheRunEndsItThere) {
+  model.cost = Usd::of_nanos(1);
+  model.calls({{"echo", "{}"}});
+  auto refusal =
+      make_error(ErrorKind::insufficient_credits, "limits.max_tokens is 5, and 9 tokens were used up")
+          .with_code("budget_exceeded")
+          .with_param("max_tokens");
+  model.steps.push_back({.error = refusal});
+
+  const auto outcome = turn();
+
+  EXPECT_EQ(subtype(), "error_budget");
+  EXPECT_EQ(limit_met(), "max_tokens");
+  EXPECT_EQ(std::string(events.back().metadata.at("problem").as_string()), refusal.message());
+  EXPECT_EQ(events.back().metadata.at("num_turns"), 1);
+  expect_no_orphans(outcome.new_messages);
+}
+
+TEST_F(BudgetedLoop, ABudgetOfAProviderIsAnErrorOfTheModel) {
+  model.steps.push_back({.error = make_error(ErrorKind::insufficient_credits, "the key's budget is used up")
+                                      .with_code("budget_exceeded")});
+  turn();
+  EXPECT_EQ(events.back().type, EventType::error);
+  EXPECT_EQ(events.back().metadata.at("code"), "budget_exceeded");
+}
+
 }  // namespace
 }  // namespace isa::sdk

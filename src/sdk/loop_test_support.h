@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include <deque>
+#include <utility>
 
 namespace isa::sdk::testing {
 
@@ -100,6 +101,7 @@ struct Loop : ::testing::Test {
       "echo", false, [](json::object arguments) { return give(json::serialize(arguments)); })};
   std::vector<Event> events;
   std::function<void(const Event&)> during_event;
+  std::optional<Resumption> resumption;  // Of the next turn.
 
   TurnOutcome turn(std::vector<Message> history = {}) {
     return ::isa::testing::run(task(std::move(history)));
@@ -107,6 +109,7 @@ struct Loop : ::testing::Test {
 
   Task<TurnOutcome> task(std::vector<Message> history = {}) {
     TurnInput input{std::move(history), "hello"};
+    input.resumption = std::exchange(resumption, std::nullopt);
     return task_of(std::move(input));
   }
   Task<TurnOutcome> task_of(TurnInput input) {

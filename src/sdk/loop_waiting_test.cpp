@@ -18,6 +18,28 @@ TEST_F(Loop, CallsThatAreRepeatedAllTheSameEndTheRun) {
   expect_no_orphans(outcome.new_messages);
 }
 
+class Polled final : public Tool {
+ public:
+  const ToolSpec& spec() const override { return spec_; }
+  bool is_polled() const override { return true; }
+  Task<ToolOutput> call(json::object, ToolContext) override { return give("news"); }
+
+ private:
+  ToolSpec spec_{"news", "", {}};
+};
+
+TEST_F(Loop, ToAskAToolForNewsAgainAndAgainIsNoCircle) {
+  tools.push_back(std::make_shared<Polled>());
+  agent.tools.emplace_back("news");
+  for (int i = 0; i < 10; ++i) model.calls({{"news", "{}"}});
+  model.says("done");
+
+  turn();
+
+  EXPECT_EQ(subtype(), "success");
+  EXPECT_EQ(std::ranges::count(events, "news", &Event::content), 10);
+}
+
 TEST_F(Loop, ACallThatNeedsApprovalSuspendsTheTurnAndWhatStandsBeforeItRuns) {
   agent.approvals = {"echo(*danger*)"};
   model.calls({{"echo", R"({"command":"safe"})"},
@@ -34,6 +56,30 @@ TEST_F(Loop, ACallThatNeedsApprovalSuspendsTheTurnAndWhatStandsBeforeItRuns) {
   EXPECT_EQ(outcome.pending[1].reason, PendingReason::deferred);
   EXPECT_EQ(outcome.progress.num_turns, 1);
   expect_no_orphans(outcome.new_messages);
+  const auto& results = outcome.new_messages.back().parts;
+  ASSERT_EQ(results.size(), 3U);
+  EXPECT_EQ(results[0].text, R"({"command":"safe"})");
+  for (const auto at : {1, 2}) EXPECT_TRUE(results[at].text.starts_with("[not run")) << results[at].text;
+}
+
+TEST_F(Loop, OfCallsThatWaitedOnlyTheOneThatWasBegunIsInterrupted) {
+  int begun = 0;
+  tools = {std::make_shared<TestTool>("echo", false, [&](json::object) { return ++begun, hang(); })};
+  agent.approvals = {"echo"};
+  model.calls({{"echo", R"({"a":1})"}, {"echo", R"({"a":2})"}});
+  auto first = turn();
+  ASSERT_EQ(first.pending.size(), 2U);
+  resumption = Resumption{std::move(first.new_messages),
+                          {{.tool_use_id = first.pending[0].tool_use_id, .run = true},
+                           {.tool_use_id = first.pending[1].tool_use_id, .run = true}},
+                          first.progress};
+
+  const auto outcome = cancelled_turn([&] { return begun == 1; });
+
+  const auto& results = outcome.new_messages.back().parts;
+  ASSERT_EQ(results.size(), 2U);
+  EXPECT_EQ(results[0].text, "[interrupted]");
+  EXPECT_TRUE(results[1].text.starts_with("[not run")) << results[1].text;
 }
 
 TEST_F(Loop, ASuspendedTurnGoesOnAtTheVeryCallThatWaited) {
@@ -58,6 +104,54 @@ TEST_F(Loop, ASuspendedTurnGoesOnAtTheVeryCallThatWaited) {
   EXPECT_EQ(outcome.new_messages.front().text(), "hello");
   EXPECT_TRUE(outcome.pending.empty());
   expect_no_orphans(outcome.new_messages);
+}
+
+// Two calls of one answer, as a server sends them that numbers none.
+ScriptedModel::Step two_calls_of_one_id() {
+  ScriptedModel::Step step{.finish = FinishReason::tool_calls};
+  for (std::size_t i = 0; i < 2; ++i) {
+    const auto arguments = fmt::format(R"({{"command":"{}"}})", i == 0 ? "first" : "second");
+    step.deltas.push_back({.kind = ChatDelta::Kind::tool_call, .index = i, .id = "call_0", .name = "echo"});
+    step.deltas.push_back({.kind = ChatDelta::Kind::tool_arguments, .text = arguments, .index = i});
+  }
+  return step;
+}
+
+TEST_F(Loop, OfTwoCallsWithOneIdTheDeniedOneDoesNotRun) {
+  agent.approvals = {"echo"};
+  model.steps.push_back(two_calls_of_one_id());
+  auto first = turn();
+  ASSERT_EQ(first.pending.size(), 2U);
+  EXPECT_EQ(first.pending[0].tool_use_id, "call_0");
+  EXPECT_NE(first.pending[1].tool_use_id, "call_0");
+  events.clear();
+  model.says("done");
+
+  const auto outcome =
+      resumed(std::move(first), {{.text = "A person said no.", .is_error = true}, {.run = true}});
+
+  EXPECT_EQ(kinds(), (Names{"tool_result", "tool_result", "text", "result"}));
+  EXPECT_EQ(events[0].content, "A person said no.");
+  EXPECT_EQ(events[1].content, R"({"command":"second"})");
+  expect_no_orphans(outcome.new_messages);
+}
+
+// Suspended by a version that did not tell them apart.
+TEST_F(Loop, AnOlderTurnWithTwoCallsOfOneIdGoesOnWithTheAnswerOfEach) {
+  agent.approvals = {"echo"};
+  model.steps.push_back(two_calls_of_one_id());
+  auto first = turn();
+  for (auto& message : first.new_messages)
+    for (auto& part : message.parts)
+      if (!part.id.empty()) part.id = "call_0";
+  for (auto& call : first.pending) call.tool_use_id = "call_0";
+  events.clear();
+  model.says("done");
+
+  resumed(std::move(first), {{.text = "A person said no.", .is_error = true}, {.run = true}});
+
+  EXPECT_EQ(events[0].content, "A person said no.");
+  EXPECT_EQ(events[1].content, R"({"command":"second"})");
 }
 
 TEST_F(Loop, WhatWasSaidWhileATurnWasSuspendedIsHeardFirst) {
@@ -111,6 +205,47 @@ TEST_F(Loop, AToolOfThePlatformIsShownAndSuspendsTheTurn) {
   EXPECT_EQ(model.requests.at(0).tools.at(1).name, "ask_human");
   ASSERT_EQ(outcome.pending.size(), 1U);
   EXPECT_EQ(outcome.pending[0].reason, PendingReason::platform_tool);
+}
+
+class Previewed final : public Tool {
+ public:
+  const ToolSpec& spec() const override { return spec_; }
+  Task<Result<std::string>> preview(json::object arguments) override {
+    if (arguments.empty()) co_return validation_error("/x: is missing");
+    co_return "what it will do";
+  }
+  Task<ToolOutput> call(json::object, ToolContext) override { return give("done"); }
+
+ private:
+  ToolSpec spec_{"shown", "", {}};
+};
+
+TEST_F(Loop, WhoDecidesSeesWhatACallWillDoAndNeverOneThatCanOnlyFail) {
+  tools.push_back(std::make_shared<Previewed>());
+  agent.tools.emplace_back("shown");
+  agent.approvals = {"shown"};
+  model.calls({{"shown", "{}"}, {"echo", "{}"}, {"shown", R"({"x":1})"}, {"echo", "{}"}});
+
+  const auto outcome = turn();
+
+  EXPECT_EQ(kinds(),
+            (Names{"system", "tool_use", "tool_result", "tool_use", "tool_result", "tool_use", "tool_use"}));
+  EXPECT_EQ(events[2].content, "/x: is missing");
+  EXPECT_TRUE(events[2].metadata.at("is_error").as_bool());
+  ASSERT_EQ(outcome.pending.size(), 2U);
+  EXPECT_EQ(outcome.pending[0].preview, "what it will do");
+  EXPECT_EQ(outcome.pending[1].reason, PendingReason::deferred);
+}
+
+TEST_F(Loop, WhatAPersonSaysToACallThatRunsStandsBeforeItsResult) {
+  agent.approvals = {"echo"};
+  model.calls({{"echo", "{}"}});
+  auto first = turn();
+  model.says("done");
+
+  resumed(std::move(first), {{.run = true, .text = "[They wrote: be careful]"}});
+
+  EXPECT_EQ(model.requests.back().messages.back().parts.at(0).text, "[They wrote: be careful]\n{}");
 }
 
 TEST_F(Loop, ACallThatFailsAnywayIsAskedOfNobody) {
@@ -208,6 +343,9 @@ TEST_F(Loop, AnAnswerThatDoesNotFitItsSchemaIsAskedForAgain) {
   EXPECT_EQ(subtype(), "success");
   EXPECT_EQ(events.back().metadata.at("structured_output").at("n"), 7);
   EXPECT_NE(model.requests.at(0).messages[0].text().find("JSON Schema"), std::string::npos);
+  for (const auto& request : model.requests)
+    EXPECT_EQ(request.response_format.value().at("json_schema").at("schema"),
+              json::value(*agent.output_schema));
   EXPECT_EQ(model.requests.at(1).messages.back().role, ChatRole::user);
 }
 

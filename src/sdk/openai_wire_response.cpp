@@ -22,8 +22,21 @@ std::string text_in(const json::object& from, std::string_view name) {
   return text ? std::string(*text) : std::string();
 }
 
+// FastAPI's way to say what is wrong with a body: [{"loc":["body","response_format"],"msg":"..."}]
+std::string detail_in(const json::object& from) {
+  const auto* details = from.if_contains("detail");
+  const auto* list = details ? details->if_array() : nullptr;
+  const auto* first = list && !list->empty() ? list->front().if_object() : nullptr;
+  if (!first) return text_in(from, "detail");
+  std::string where;
+  const auto* steps = first->if_contains("loc");
+  for (std::size_t i = 0; steps && steps->is_array() && i < steps->get_array().size(); ++i)
+    if (const auto* step = steps->get_array()[i].if_string()) where += std::string(*step) + ": ";
+  return where + text_in(*first, "msg");
+}
+
 // What servers of this dialect put into the body of an error: {"error":{...}}, {"error":"..."}, or FastAPI's
-// {"detail":"..."}.
+// {"detail":...}.
 struct Said {
   std::string message, code, param;
 };
@@ -36,7 +49,7 @@ Said said(std::string_view body) {
   if (const auto* error = object_in(*top, "error"))
     return {text_in(*error, "message"), text_in(*error, "code"), text_in(*error, "param")};
   to.message = text_in(*top, "error");
-  if (to.message.empty()) to.message = text_in(*top, "detail");
+  if (to.message.empty()) to.message = detail_in(*top);
   if (to.message.empty()) to.message = text_in(*top, "message");
   return to;
 }

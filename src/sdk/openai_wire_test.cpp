@@ -178,6 +178,9 @@ TEST(OpenAiErrors, KeepKindCodeAndParam) {
     EXPECT_EQ(error.param(), "/x");
     EXPECT_EQ(error.message(), "p: m");
   }
+  EXPECT_EQ(from_error(422, R"({"detail":[{"loc":["body","response_format",0],"msg":"not permitted"}]})", "p")
+                .message(),
+            "p: body: response_format: not permitted");
   EXPECT_EQ(from_error(502, "<html>", "p").message(), "p: it gave no reason (status 502)");
 }
 

@@ -20,6 +20,9 @@ std::string string_at(const json::object& object, std::string_view key) {
 
 std::shared_ptr<Tool> tool_asked_for(const Event& event, const std::vector<std::shared_ptr<Tool>>& tools) {
   if (event.type != EventType::hil_request || string_at(event.metadata, "kind") != "tool") return nullptr;
+  // Only the platform names its questions; it drops what an agent says to be one, which would not be
+  // answered.
+  if (string_at(event.metadata, "request_id").empty()) return nullptr;
   const auto name = string_at(event.metadata, "tool");
   const auto found = std::ranges::find_if(tools, [&](const auto& tool) { return tool->spec().name == name; });
   return found == tools.end() ? nullptr : *found;

@@ -26,8 +26,10 @@ struct PendingCall {
   std::string subject;  // The name that approval patterns match; the tool's, or "mcp:<server>/<tool>".
   json::object args;
   PendingReason reason = PendingReason::approval;
+  // Tool::preview(); it comes from where the tool is, and is believed as little.
+  std::optional<std::string> preview = std::nullopt;
 };
-BOOST_DESCRIBE_STRUCT(PendingCall, (), (tool_use_id, tool, subject, args, reason))
+BOOST_DESCRIBE_STRUCT(PendingCall, (), (tool_use_id, tool, subject, args, reason, preview))
 
 // What was decided on one pending call.
 struct CallAnswer {
@@ -35,7 +37,7 @@ struct CallAnswer {
   std::string tool_use_id;
   bool run = false;  // Run it now, with `args` where they were edited; otherwise
   std::optional<json::object> args;
-  std::string text;  // this is its result.
+  std::string text;  // this is its result. Of a call that is run: what stands before its result, if anything.
   bool is_error = false;
 };
 BOOST_DESCRIBE_STRUCT(CallAnswer, (), (tool_use_id, run, args, text, is_error))

@@ -65,10 +65,33 @@ bool ToolBox::is_read_only(std::string_view name) const {
   return tool && tool->is_read_only();
 }
 
+bool ToolBox::is_polled(std::string_view name) const {
+  const Tool* tool = find(name);
+  return tool && tool->is_polled();
+}
+
 Tool* ToolBox::find(std::string_view name) const {
   const auto found =
       std::ranges::find_if(tools_, [&](const auto& tool) { return tool->spec().name == name; });
   return found == tools_.end() ? nullptr : found->get();
+}
+
+Task<Result<std::string>> Tool::preview(json::object) {
+  co_return std::string();
+}
+
+Task<Result<std::string>> ToolBox::preview(std::string_view name, json::object arguments) {
+  Tool* tool = find(name);
+  if (!tool) co_return std::string();
+  try {
+    co_return co_await tool->preview(std::move(arguments));
+  } catch (const boost::system::system_error& e) {
+    if (e.code() == asio::error::operation_aborted) throw;  // The run was cancelled.
+    log::error("tool.not_previewed", {{"tool", tool->spec().name}, {"detail", e.what()}});
+  } catch (const std::exception& e) {
+    log::error("tool.not_previewed", {{"tool", tool->spec().name}, {"detail", e.what()}});
+  }
+  co_return std::string();
 }
 
 Task<ToolOutput> ToolBox::call(const Part& tool_call, ToolContext context) {

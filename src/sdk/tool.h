@@ -29,6 +29,11 @@ class Tool {
   // (sdk/mcp/tool_name.h).
   virtual std::string_view allowed_as() const { return spec().name; }
   virtual bool is_read_only() const { return false; }  // Read-only calls of one turn run in parallel.
+  // Asking the same again is what it is for: it tells what has happened since.
+  virtual bool is_polled() const { return false; }
+  // What a person who decides on a call is shown besides its arguments; mostly nothing. Changes nothing. An
+  // error: the call can only fail, and need not be decided on.
+  virtual Task<Result<std::string>> preview(json::object arguments);
   // A failure is an output with is_error: it goes back to the model. Cancelling the task stops the work,
   // child processes included.
   virtual Task<ToolOutput> call(json::object arguments, ToolContext context) = 0;
@@ -50,6 +55,9 @@ class ToolBox {
   bool has(std::string_view name) const { return find(name) != nullptr; }
   std::string subject(std::string_view name) const;
   bool is_read_only(std::string_view name) const;
+  bool is_polled(std::string_view name) const;
+  // Tool::preview() of a tool that is here; nothing when it breaks.
+  Task<Result<std::string>> preview(std::string_view name, json::object arguments);
   // A name that is not allowed, arguments that are no JSON object: an error output that says so.
   Task<ToolOutput> call(const Part& tool_call, ToolContext context);
 

@@ -1,7 +1,9 @@
 #include "sdk/tool_phase.h"
 
+#include "base/utf8.h"
 #include "sdk/approval_pattern.h"
 #include "sdk/loop_events.h"
+#include "sdk/tools/typed_tool.h"
 
 #include <algorithm>
 #include <map>
@@ -25,18 +27,47 @@ Task<Result<std::vector<PendingCall>>> ToolPhase::run(std::span<const Part> call
     co_return std::vector<PendingCall>();
   }
   std::vector<PendingCall> open;  // From the first call that waits on.
-  for (const auto& call : calls) {
-    auto pending = waiting(call);
+  std::size_t ready = 0;          // From here on nothing was run yet.
+  for (std::size_t at = 0; at < calls.size(); ++at) {
+    auto pending = waiting(calls[at]);
     if (!pending && open.empty()) continue;
-    if (!pending)
-      pending = PendingCall{call.id, call.name, tools_.subject(call.name),
-                            arguments_of(call).value_or(json::object()), PendingReason::deferred};
+    if (!pending) {
+      open.push_back(deferred(calls[at]));
+      continue;
+    }
+    if (open.empty()) {  // What is shown of the call may depend on what the calls before it do.
+      ISA_CO_TRYV(co_await run_all(calls.subspan(ready, at - ready), answers.subspan(ready, at - ready)));
+      ready = at;
+    }
+    auto shown = co_await preview(*pending);
+    if (!shown && open.empty()) {
+      ISA_CO_TRYV(co_await announce(calls.subspan(at, 1)));
+      ISA_CO_TRYV(co_await done(calls[at], answers[at], {.output = tool_failure(shown.error())}));
+      ready = at + 1;
+      continue;
+    }
+    if (shown && !shown->empty()) pending->preview = *std::move(shown);
     open.push_back(*std::move(pending));
   }
-  const auto runnable = calls.size() - open.size();
-  ISA_CO_TRYV(co_await run_all(calls.first(runnable), answers.first(runnable)));
-  ISA_CO_TRYV(co_await announce(calls.subspan(runnable)));
+  if (open.empty()) ISA_CO_TRYV(co_await run_all(calls.subspan(ready), answers.subspan(ready)));
+  ISA_CO_TRYV(co_await announce(calls.last(open.size())));
   co_return open;
+}
+
+PendingCall ToolPhase::deferred(const Part& call) const {
+  return {.tool_use_id = call.id,
+          .tool = call.name,
+          .subject = tools_.subject(call.name),
+          .args = arguments_of(call).value_or(json::object()),
+          .reason = PendingReason::deferred};
+}
+
+Task<Result<std::string>> ToolPhase::preview(const PendingCall& call) {
+  if (call.reason == PendingReason::platform_tool) co_return std::string();
+  auto args = call.args;
+  ISA_CO_TRY(const auto shown, co_await tools_.preview(call.tool, std::move(args)));
+  if (shown.size() <= kPreviewMax) co_return shown;
+  co_return std::string(cut_utf8(shown, kPreviewMax)) + "...";
 }
 
 Task<Result<void>> ToolPhase::announce(std::span<const Part> calls) {
@@ -49,16 +80,19 @@ Task<Result<void>> ToolPhase::announce(std::span<const Part> calls) {
 
 Task<Result<void>> ToolPhase::resume(std::span<const Part> calls, std::span<Part> answers,
                                      const std::vector<CallAnswer>& decided) {
-  std::map<std::string_view, const CallAnswer*> by_id;
-  for (const auto& one : decided) by_id[one.tool_use_id] = &one;
+  // Of two calls with one id, as older turns may have them, each has its own answer.
+  std::multimap<std::string_view, const CallAnswer*> by_id;
+  for (const auto& one : decided) by_id.emplace(one.tool_use_id, &one);
   for (std::size_t at = 0; at < calls.size(); ++at) {
-    const auto found = by_id.find(calls[at].id);
-    if (found == by_id.end()) continue;
-    const CallAnswer& answer = *found->second;
+    const auto found = by_id.lower_bound(calls[at].id);
+    if (found == by_id.end() || found->first != calls[at].id) continue;
+    const CallAnswer& answer = *by_id.extract(found).mapped();
     Part call = calls[at];
     if (answer.args) call.arguments = json::serialize(*answer.args);
     if (answer.run) {
+      answers[at].text = kInterrupted;
       ISA_CO_TRYV(co_await run_together({&call, 1}, answers.subspan(at, 1)));
+      if (!answer.text.empty()) answers[at].text.insert(0, answer.text + "\n");
       continue;
     }
     ToolRun run{{.text = answer.text, .is_error = answer.is_error}};
@@ -86,7 +120,11 @@ std::optional<PendingCall> ToolPhase::waiting(const Part& call) {
     reason = PendingReason::checkpoint;
   else if (!asks(agent_.approvals))
     return std::nullopt;
-  return PendingCall{call.id, call.name, std::move(subject), *std::move(args), reason};
+  return PendingCall{.tool_use_id = call.id,
+                     .tool = call.name,
+                     .subject = std::move(subject),
+                     .args = *std::move(args),
+                     .reason = reason};
 }
 
 Task<Result<void>> ToolPhase::run_all(std::span<const Part> calls, std::span<Part> answers) {
@@ -142,6 +180,7 @@ Task<Result<void>> ToolPhase::tell(const Part& call, ToolProgress progress) {
 }
 
 bool ToolPhase::repeats(std::span<const Part> calls) {
+  if (std::ranges::all_of(calls, [&](const Part& call) { return tools_.is_polled(call.name); })) return false;
   std::string key;
   for (const auto& call : calls)
     key += fmt::format("{}:{} {}\n", call.name.size(), call.name, call.arguments);

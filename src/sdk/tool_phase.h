@@ -9,6 +9,10 @@
 
 namespace isa::sdk {
 
+// What stands for the result of a call that has none: it had begun, or it waited when the turn ended.
+inline constexpr const char* kInterrupted = "[interrupted]";
+inline constexpr const char* kNotRun = "[not run: the turn ended while the call waited]";
+
 class ToolPhase {
  public:
   // All are used until the phase is over. `emit`'s error ends the turn.
@@ -40,6 +44,8 @@ class ToolPhase {
   Task<Result<void>> refuse_all(std::span<const Part> calls, std::span<Part> answers);
   Task<Result<void>> done(const Part& call, Part& answer, ToolRun run);
   std::optional<PendingCall> waiting(const Part& call);
+  PendingCall deferred(const Part& call) const;
+  Task<Result<std::string>> preview(const PendingCall& call);
   bool repeats(std::span<const Part> calls);
 
   const AgentSpec& agent_;

@@ -115,8 +115,9 @@ class AgentConfigStore {
                                     Timestamp at) = 0;
   // Newest update first. `cursor` is opaque: empty, or Page::next_cursor.
   virtual Task<Result<Page<AgentConfig>>> list(Identity scope, std::string cursor, std::size_t limit) = 0;
-  // Every version ever saved, newest first.
-  virtual Task<Result<std::vector<AgentConfig>>> versions(Identity scope, AgentId id) = 0;
+  // Every version ever saved, newest first; `cursor` as for list(). A page ends early where they are large.
+  virtual Task<Result<Page<AgentConfig>>> versions(Identity scope, AgentId id, std::string cursor,
+                                                   std::size_t limit) = 0;
   virtual Task<Result<AgentConfig>> find_version(Identity scope, AgentId id, std::int64_t version) = 0;
   // Newest first; `cursor` as for list(). Of a config that is deleted and not yet purged: for its owner
   // alone.

@@ -96,7 +96,7 @@ TEST_P(AgentConfigStoreTest, HidesPrivateAgentsFromEverybodyButTheOwnerAndThePla
   EXPECT_TRUE(run(store().find(platform(), config.id)));
   EXPECT_EQ(failure(run(store().find(person("bob"), config.id))), ErrorKind::not_found);
   EXPECT_EQ(failure(run(store().find(person("ann"), AgentId("agent_none")))), ErrorKind::not_found);
-  EXPECT_EQ(failure(run(store().versions(person("bob"), config.id))), ErrorKind::not_found);
+  EXPECT_EQ(failure(run(store().versions(person("bob"), config.id, "", 10))), ErrorKind::not_found);
   EXPECT_EQ(failure(run(store().find_version(person("bob"), config.id, 1))), ErrorKind::not_found);
 }
 
@@ -162,13 +162,44 @@ TEST_P(AgentConfigStoreTest, KeepsEveryVersion) {
   const auto first = created(make("a", "ann"));
   ASSERT_TRUE(run(store().update(person("ann"), next_of(first, "second"))));
 
-  const auto versions = run(store().versions(person("ann"), first.id)).value();
+  const auto versions = run(store().versions(person("ann"), first.id, "", 10)).value().items;
 
   ASSERT_EQ(versions.size(), 2U);
   EXPECT_EQ(versions[0].name, "second");
   EXPECT_EQ(versions[1].name, "Agent a");
   EXPECT_EQ(run(store().find_version(person("ann"), first.id, 1))->name, "Agent a");
   EXPECT_EQ(failure(run(store().find_version(person("ann"), first.id, 3))), ErrorKind::not_found);
+}
+
+TEST_P(AgentConfigStoreTest, VersionsComeInPages) {
+  auto config = created(make("a", "ann"));
+  for (int i = 2; i <= 5; ++i)
+    config = run(store().update(person("ann"), next_of(config, fmt::format("name {}", i)))).value();
+  std::vector<std::int64_t> seen;
+  std::vector<std::size_t> sizes;
+  std::string cursor;
+  do {
+    const auto page = run(store().versions(person("ann"), config.id, cursor, 2)).value();
+    for (const auto& one : page.items) seen.push_back(one.version);
+    sizes.push_back(page.items.size());
+    cursor = page.next_cursor;
+  } while (!cursor.empty());
+  EXPECT_EQ(seen, (std::vector<std::int64_t>{5, 4, 3, 2, 1}));
+  EXPECT_EQ(sizes, (std::vector<std::size_t>{2, 2, 1}));
+  EXPECT_EQ(failure(run(store().versions(person("ann"), config.id, "nonsense", 2))),
+            ErrorKind::validation_error);
+}
+
+TEST_P(AgentConfigStoreTest, APageOfLargeVersionsEndsEarly) {
+  auto config = make("a", "ann");
+  config.system_prompt = std::string(std::size_t{2} << 20, 'x');
+  config = created(config);
+  for (int i = 2; i <= 5; ++i)
+    config = run(store().update(person("ann"), next_of(config, fmt::format("name {}", i)))).value();
+  const auto page = run(store().versions(person("ann"), config.id, "", 100)).value();
+  EXPECT_EQ(page.items.size(), 2U);  // The second one passes 4 MB, with what else a config says.
+  const auto rest = run(store().versions(person("ann"), config.id, page.next_cursor, 100)).value();
+  EXPECT_EQ(rest.items.front().version, 3);
 }
 
 TEST_P(AgentConfigStoreTest, ARemovedAgentIsGoneAtOnceForEverybody) {
@@ -180,7 +211,7 @@ TEST_P(AgentConfigStoreTest, ARemovedAgentIsGoneAtOnceForEverybody) {
   EXPECT_EQ(failure(run(store().update(person("ann"), next_of(config, "x")))), ErrorKind::not_found);
   EXPECT_EQ(failure(run(store().remove(person("ann"), config.id, std::nullopt, from_millis(2)))),
             ErrorKind::not_found);
-  EXPECT_EQ(failure(run(store().versions(person("ann"), config.id))), ErrorKind::not_found);
+  EXPECT_EQ(failure(run(store().versions(person("ann"), config.id, "", 10))), ErrorKind::not_found);
   EXPECT_TRUE(ids(person("ann"), 10).empty());
   EXPECT_TRUE(ids(platform(), 10).empty());
 }
@@ -204,7 +235,7 @@ TEST_P(AgentConfigStoreTest, PurgesWhatWasRemovedBeforeWithItsVersions) {
 
   EXPECT_TRUE(run(store().find(person("ann"), live.id)));
   EXPECT_TRUE(run(store().create(make("old", "bob"))));  // Its id and its versions are free again.
-  EXPECT_EQ(run(store().versions(person("bob"), old.id))->size(), 1U);
+  EXPECT_EQ(run(store().versions(person("bob"), old.id, "", 10))->items.size(), 1U);
 }
 
 TEST_P(AgentConfigStoreTest, ListsNewestUpdateFirstAcrossPages) {

@@ -75,7 +75,7 @@ class ApprovalStore {
                                             std::string cursor, std::size_t limit) = 0;
   virtual Task<Result<std::vector<Approval>>> of_run(RunId run) = 0;  // Oldest first. Not scoped.
   // The first decision stands. The same decision again is that one's answer; another one, or one on what has
-  // expired or was cancelled, is a conflict that says what was decided.
+  // expired (by decision.at, also if nobody marked it so) or was cancelled, is a conflict that says so.
   virtual Task<Result<Approval>> decide(Identity scope, RunId run, ApprovalId id,
                                         ApprovalDecision decision) = 0;
 

@@ -36,8 +36,9 @@ class ApprovalStoreTest : public contract::StoreContract {
   void suspend(std::vector<Approval> questions) {
     ASSERT_TRUE(run(runs().suspend(run_.id, {{"step", 1}}, std::move(questions))));
   }
-  Result<Approval> decide(std::string id, ApprovalState state, std::string by = "ann") {
-    ApprovalDecision decision{.state = state, .by = UserId(by), .at = from_millis(1500)};
+  Result<Approval> decide(std::string id, ApprovalState state, std::string by = "ann",
+                          std::int64_t at = 1500) {
+    ApprovalDecision decision{.state = state, .by = UserId(by), .at = from_millis(at)};
     return run(store().decide(person(by), run_.id, ApprovalId("appr_" + id), std::move(decision)));
   }
   RunState state() { return run(runs().find(person("ann"), run_.id)).value().state; }
@@ -83,6 +84,24 @@ TEST_P(ApprovalStoreTest, TheFirstDecisionStands) {
   EXPECT_TRUE(decide("a", ApprovalState::approved));
   EXPECT_EQ(failure(decide("a", ApprovalState::denied)), ErrorKind::conflict);
   EXPECT_EQ(run(store().of_run(run_.id)).value().at(0).state, ApprovalState::approved);
+}
+
+TEST_P(ApprovalStoreTest, WhenItsTimeIsUpAQuestionCanOnlyExpire) {
+  suspend({question("a")});
+
+  for (const auto state : {ApprovalState::approved, ApprovalState::edited, ApprovalState::denied})
+    EXPECT_EQ(failure(decide("a", state, "ann", 2000)), ErrorKind::conflict) << json::name_of(state);
+  EXPECT_EQ(run(store().of_run(run_.id)).value().at(0).state, ApprovalState::pending);
+
+  ApprovalDecision expired{.state = ApprovalState::expired, .at = from_millis(2000)};
+  EXPECT_TRUE(run(store().decide(platform(), run_.id, ApprovalId("appr_a"), std::move(expired))));
+}
+
+TEST_P(ApprovalStoreTest, AQuestionCanBeDecidedUntilItsLastMoment) {
+  suspend({question("a")});
+  EXPECT_TRUE(decide("a", ApprovalState::approved, "ann", 1999));
+  // Whoever asks again what they decided is told so later, too.
+  EXPECT_TRUE(decide("a", ApprovalState::approved, "ann", 3000));
 }
 
 TEST_P(ApprovalStoreTest, HidesTheQuestionsOfOthers) {

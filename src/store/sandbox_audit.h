@@ -8,9 +8,9 @@
 namespace isa::store {
 
 // tunnel is the opening of one, tunnel_end its close with the bytes that went through; search is one by
-// web_search.
-enum class AuditKind { model, http, tunnel, tunnel_end, search };
-BOOST_DESCRIBE_ENUM(AuditKind, model, http, tunnel, tunnel_end, search)
+// web_search; renewal is one of an access token, by the broker.
+enum class AuditKind { model, http, tunnel, tunnel_end, search, renewal };
+BOOST_DESCRIBE_ENUM(AuditKind, model, http, tunnel, tunnel_end, search, renewal)
 // failed: allowed, but the other side could not be reached or broke off.
 enum class AuditVerdict { allowed, refused, failed };
 BOOST_DESCRIBE_ENUM(AuditVerdict, allowed, refused, failed)
@@ -24,8 +24,9 @@ struct SandboxAuditEntry {
   std::optional<std::string> session_id;
   AuditKind kind = AuditKind::model;
   AuditVerdict verdict = AuditVerdict::allowed;
-  std::string target;                 // host:port, the path of the model service, or the search provider.
-  std::string rule;                   // The rule of the allow-list that let it through.
+  std::string target;  // host:port (of a renewal: of the token endpoint), the path of the model service, or
+                       // the search provider.
+  std::string rule;    // The rule of the allow-list that let it through.
   std::optional<std::string> secret;  // The name of the secret that was used.
   std::string reason;                 // Of a refusal or a failure, in one word.
   std::int64_t bytes_out = 0;         // From the sandbox.

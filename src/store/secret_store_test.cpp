@@ -24,6 +24,16 @@ class SecretStoreTest : public contract::StoreContract {
     made.sealed = std::string("sealed\0bytes", 12);
     return made;
   }
+  static SealedSecret token(std::string name) {
+    auto made = secret(std::move(name));
+    made.secret.oauth = SecretOauth{.token_url = "https://auth.example.com/token",
+                                    .client_id = "client",
+                                    .scope = "read",
+                                    .obtained_at = from_millis(1000),
+                                    .expires_at = from_millis(5000)};
+    return made;
+  }
+  SealedSecret stored(const SecretId& id) { return run(store().find(id)).value(); }
   std::vector<std::string> names(std::string user, std::optional<OrgId> org = {}) {
     std::vector<std::string> found;
     for (const auto& one : run(store().list(UserId(std::move(user)), std::move(org))).value())
@@ -78,6 +88,45 @@ TEST_P(SecretStoreTest, RemovingTakesTheOneOfThatHolder) {
   EXPECT_TRUE(run(store().remove(UserId("ann"), std::nullopt, "a")));
   EXPECT_EQ(failure(run(store().remove(UserId("ann"), std::nullopt, "a"))), ErrorKind::not_found);
   EXPECT_EQ(names("ann", OrgId("acme")), std::vector<std::string>{"a"});
+}
+
+TEST_P(SecretStoreTest, ARenewalReplacesTheValueAndWhatIsSaidOfItAlone) {
+  const auto id = run(store().put(token("a")))->id;
+  ASSERT_TRUE(run(store().note_failure(id, stored(id).revision, {"timeout", from_millis(2000)})));
+  auto next = stored(id);
+  EXPECT_EQ(next.secret.oauth->last_error->code, "timeout");
+  next.sealed = "renewed";
+  next.secret.hosts = {"elsewhere.example.com"};
+  next.secret.oauth->expires_at = from_millis(9000);
+  next.secret.oauth->last_error.reset();
+
+  ASSERT_TRUE(run(store().renew(next)));
+
+  const auto found = stored(id);
+  EXPECT_EQ(found.sealed, "renewed");
+  EXPECT_EQ(found.revision, next.revision + 1);
+  EXPECT_EQ(json::write(found.secret.oauth), json::write(next.secret.oauth));
+  EXPECT_EQ(found.secret.hosts, std::vector<std::string>{"api.example.com"});
+  EXPECT_EQ(found.secret.updated_at, from_millis(1000));
+}
+
+TEST_P(SecretStoreTest, WhatSomebodySetMeanwhileIsNotReplacedByARenewal) {
+  const auto id = run(store().put(token("a")))->id;
+  auto late = stored(id);
+  auto set = token("a");
+  set.sealed = "set by hand";
+  ASSERT_TRUE(run(store().put(set)));
+
+  late.sealed = "renewed";
+  EXPECT_EQ(failure(run(store().renew(late))), ErrorKind::conflict);
+  EXPECT_TRUE(run(store().note_failure(id, late.revision, {"invalid_grant", from_millis(2000)})));
+
+  EXPECT_EQ(stored(id).sealed, "set by hand");
+  EXPECT_FALSE(stored(id).secret.oauth->last_error);
+  ASSERT_TRUE(run(store().remove(UserId("ann"), std::nullopt, "a")));
+  EXPECT_EQ(failure(run(store().renew(late))), ErrorKind::not_found);
+  EXPECT_EQ(failure(run(store().find(id))), ErrorKind::not_found);
+  EXPECT_TRUE(run(store().note_failure(id, late.revision, {"timeout", from_millis(2000)})));
 }
 
 }  // namespace

@@ -38,8 +38,10 @@ class TeamSpecStore {
                                     std::optional<std::int64_t> expected_version) = 0;
   // Newest update first. `cursor` is opaque: empty, or Page::next_cursor.
   virtual Task<Result<Page<TeamSpec>>> list(Identity scope, std::string cursor, std::size_t limit) = 0;
-  // Every version ever saved, newest first; they go with the team.
-  virtual Task<Result<std::vector<TeamSpec>>> versions(Identity scope, TeamId id) = 0;
+  // Every version ever saved, newest first; they go with the team. `cursor` as for list(). A page ends early
+  // where they are large.
+  virtual Task<Result<Page<TeamSpec>>> versions(Identity scope, TeamId id, std::string cursor,
+                                                std::size_t limit) = 0;
   virtual Task<Result<TeamSpec>> find_version(Identity scope, TeamId id, std::int64_t version) = 0;
 };
 

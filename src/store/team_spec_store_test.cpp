@@ -93,12 +93,12 @@ TEST_P(TeamSpecStoreTest, KeepsEveryVersionAndShowsThemToWhoeverSeesTheTeam) {
   next.name = "changed";
   ASSERT_TRUE(run(store().update(person("ann"), next)));
 
-  const auto all = run(store().versions(member("bob", "acme"), first.id)).value();
-  ASSERT_EQ(all.size(), 2U);
+  const auto all = run(store().versions(member("bob", "acme"), first.id, "", 1)).value().items;
+  ASSERT_EQ(all.size(), 1U);
   EXPECT_EQ(all[0].name, "changed");
   EXPECT_EQ(json::write(run(store().find_version(person("ann"), first.id, 1)).value()), json::write(first));
   EXPECT_EQ(failure(run(store().find_version(person("ann"), first.id, 3))), ErrorKind::not_found);
-  EXPECT_EQ(failure(run(store().versions(person("eve"), first.id))), ErrorKind::not_found);
+  EXPECT_EQ(failure(run(store().versions(person("eve"), first.id, "", 1))), ErrorKind::not_found);
   EXPECT_EQ(failure(run(store().find_version(person("eve"), first.id, 1))), ErrorKind::not_found);
   ASSERT_TRUE(run(store().remove(person("ann"), first.id, {})));
   EXPECT_EQ(failure(run(store().find_version(person("ann"), first.id, 1))), ErrorKind::not_found);

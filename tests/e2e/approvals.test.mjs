@@ -146,6 +146,10 @@ describe('in a sandbox', { skip: noSandbox }, () => {
     assert.equal(cancelled.json.state, 'cancelled');
     const events = await ada.rest(seen);
     assert.equal(find(events, 'result').metadata.subtype, 'interrupted');
+    assert.match(find(events, 'tool_result').content, /was not run/);
+    const { messages } = (await ada.api.get(`/api/v1/agents/sessions/${seen[0].session_id}/messages`)).json;
+    const result = messages.map(({ message }) => message).find(({ role }) => role === 'tool').parts[0];
+    assert.match(result.text, /not run/);
     expectWhole(await (await next).all());
     const [entry] = (await ada.api.get(`/api/v1/agents/runs/${seen[0].run_id}/approvals`)).json.approvals;
     assert.equal(entry.state, 'cancelled');
@@ -167,13 +171,14 @@ describe('in a sandbox', { skip: noSandbox }, () => {
     assert.equal(shown.at(-1).metadata.kind, 'review');
     assert.equal(shown.at(-1).metadata.tool, 'create_plan');
     assert.deepEqual(shown.at(-1).metadata.args, plan);
+    assert.match(shown.at(-1).content, /Bake\n1\. mix\n2\. heat\n3\. eat\n4\. rest$/);
     const follow = async (seen) => (await ada.api.events(seen[0].run_id, { lastId: seen.at(-1).id })).takeUntil(isQuestion);
     const onwards = follow(shown);
     await ada.decide(shown.at(-1), { decision: 'approve' });
     const first = await onwards;
     assert.equal(results(first).length, 2, 'the plan and its first step');
     assert.equal(first.at(-1).metadata.kind, 'review');
-    assert.match(first.at(-1).content, /checkpoint/);
+    assert.match(first.at(-1).content, /checkpoint[^]*Bake\n1\. mix \(done\)\n2\. heat \(done\)\n3\. eat\n/);
     assert.deepEqual(first.at(-1).metadata.args.steps, [{ id: '2', status: 'done' }]);
 
     await platform.kill();
@@ -185,6 +190,32 @@ describe('in a sandbox', { skip: noSandbox }, () => {
     await ada.decide(second.at(-1), { decision: 'deny', text: 'leave it there' });
     const events = await ada.rest([...shown, ...first, ...second]);
     assert.match(results(events).at(-1).content, /leave it there/);
+  });
+
+  test('a permission is asked for each time, and the word of a person comes with it', async () => {
+    const own = await createAgent(ada.api, { mode: 'COLLABORATIVE', tools: ['request_authorization'] });
+    const seen = await ask('Call the tool request_authorization with {"action":"spend 5 EUR"}', { agent_config_id: own.id });
+    const kept = await ada.decide(seen.at(-1), { decision: 'approve', always: 'request_authorization' });
+    assert.deepEqual([kept.status, kept.json.error?.param], [422, '/always']);
+    await ada.decide(seen.at(-1), { decision: 'approve', text: 'but not 6' });
+    assert.equal(results(await ada.rest(seen))[0].content, 'approved. They wrote: but not 6');
+  });
+
+  test('the agent learns what a person changed and wrote', async () => {
+    const own = await createAgent(ada.api, asking);
+    const seen = await ask('Run the command `echo one`', { agent_config_id: own.id });
+    await ada.decide(seen.at(-1), { decision: 'edit', args: { command: 'echo two' }, text: 'two is better' });
+    await ada.rest(seen);
+    const { messages } = (await ada.api.get(`/api/v1/agents/sessions/${seen[0].session_id}/messages`)).json;
+    const { text } = messages.flatMap(({ message }) => message.parts).find(({ kind }) => kind === 'tool_result');
+    assert.match(text, /ran with: \{"command":"echo two"\}\]\n\[A person approved the call and wrote: two is better\]\n\{"stdout":"two/);
+  });
+
+  test('arguments that a tool refuses are put to nobody', async () => {
+    const own = await createAgent(ada.api, asking);
+    const events = await (await ada.api.chat({ agent_config_id: own.id, message: 'Call the tool bash_execute with {"command":5}' })).all();
+    assert.equal(events.filter(isQuestion).length, 0);
+    assert.match(results(events)[0].content, /\/command/);
   });
 
   test('a rule that could not hold is refused', async () => {

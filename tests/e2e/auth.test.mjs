@@ -101,6 +101,8 @@ const table = {
       rolesOnly(404),
       { lease_id: 'l', user_id: 'ada', session_id: 's' },
     ],
+    ['PUT', '/api/v1/vms/vm_none/allowance', rolesOnly(404), { run_id: 'run_1' }],
+    ['DELETE', '/api/v1/vms/vm_none/allowance?run_id=run_1', rolesOnly(404)],
     ['GET', '/api/v1/vms/vm_none', nowhere],
     ['POST', '/api/v1/vms/vm_none/start', nowhere],
   ],

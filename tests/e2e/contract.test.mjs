@@ -54,6 +54,13 @@ test('every role serves its contract, and what that refers to, to everybody', { 
     }
 });
 
+async function twoPages(user, path) {
+  const first = await good(user.get(`${path}?limit=1`));
+  const second = await good(user.get(`${path}?limit=1&cursor=${first.next_cursor}`));
+  assert.deepEqual([...first.versions, ...second.versions].map(({ version }) => version), [2, 1]);
+  assert.equal(second.next_cursor, null);
+}
+
 test('agents and their versions', { skip }, async () => {
   const ada = platform.as('ada');
   const path = '/api/v1/agents/configs';
@@ -70,7 +77,7 @@ test('agents and their versions', { skip }, async () => {
   await good(ada.get(`${path}/${id}`));
   await good(ada.patch(`${path}/${id}`, { description: null, mode: 'PROACTIVE' }));
   await good(ada.get(`${path}?limit=1`));
-  await good(ada.get(`${path}/${id}/versions`));
+  await twoPages(ada, `${path}/${id}/versions`);
   await good(ada.get(`${path}/${id}/versions/1`));
   await good(ada.post(`${path}/${id}/rollback`, { version: 1 }, { 'Idempotency-Key': 'contract' }));
   await good(ada.get(`${path}/${id}/audit?limit=1`));
@@ -102,7 +109,7 @@ test('teams', { skip }, async () => {
   await good(ada.get(`${path}?limit=1`));
   await good(ada.get(`${path}/${id}`));
   await good(ada.patch(`${path}/${id}`, { description: null, entry_agent_id: 'b' }));
-  await good(ada.get(`${path}/${id}/versions`));
+  await twoPages(ada, `${path}/${id}/versions`);
   await good(ada.get(`${path}/${id}/versions/1`));
   await good(ada.post(`${path}/${id}/rollback`, { version: 1 }, { 'Idempotency-Key': 'contract-team' }));
   await good(ada.post('/api/v1/agents/swarm', { prompt: 'What is 1+1?', agents }));
@@ -260,6 +267,13 @@ test('leases', { skip }, async () => {
   await good(ada.post(`${instance}/execute`, { action: 'query', params, fencing_token }));
   await good(ada.post(`${instance}/execute`, { action: 'reset' }));
   await streamed('pool', `${instance}/stream`, { prompt: 'And 3+4?', fencing_token });
+  const allowance = { run_id: 'run_contract', max_tokens: 1000, before: { input_tokens: 1 } };
+  await good(ada.post(`${path}/acquire`, { session_id: 'contract-1', allowance }), 403);
+  const roles = platform.internal('pool');
+  await good(roles.post(`${path}/acquire`, { session_id: 'contract-1', user_id: 'ada', allowance }));
+  await good(roles.post(`${instance}/settle`, { run_id: 'run_contract', fencing_token }));
+  await good(roles.post(`${instance}/settle`, { run_id: 'run_other' }), 409);
+  await good(ada.post(`${instance}/settle`, { run_id: 'run_contract' }), 403);
   await good(ada.post(`${instance}/release`, { fencing_token: fencing_token + 1 }), 409);
   await good(ada.post(`${instance}/release`, { fencing_token }));
   const again = await good(ada.post(`${path}/acquire`, { session_id: 'contract-2' }));
@@ -293,6 +307,13 @@ test('sandboxes', { skip }, async () => {
   await good(internal.put(`${vm}/binding`, binding));
   await good(ada.put(`${vm}/binding`, binding), 403);
   await good(internal.put(`${path}/${own.vm_id}/binding`, binding), 409);
+  const allowance = { run_id: 'run_contract', max_usd: 0.5, until: '2100-01-01T00:00:00Z' };
+  await good(internal.put(`${vm}/allowance`, allowance));
+  await good(internal.put(`${vm}/allowance`, { max_tokens: 1 }), 422);
+  await good(ada.put(`${vm}/allowance`, allowance), 403);
+  await good(internal.delete(`${vm}/allowance?run_id=run_contract`));
+  await good(internal.delete(`${vm}/allowance?run_id=run_other`), 409);
+  await good(ada.delete(`${vm}/allowance?run_id=run_contract`), 403);
   await good(ada.delete(`${path}/${own.vm_id}`));
   await good(ada.get(`${path}?label=team=a`));
   await good(ada.get(vm));
@@ -332,9 +353,14 @@ test('secrets and the audit trail', { skip }, async () => {
   await good(ada.put('/api/v1/secrets/a', { ...secret, header: 'Authorization: Bearer {}', methods: ['GET'] }));
   await good(ada.put('/api/v1/secrets/b', { ...secret, env: 'A_TOKEN', path_prefix: '/v1/' }));
   await good(ada.put('/api/v1/secrets/c', { ...secret, env: 'PATH' }), 422);
-  assert.equal((await good(ada.get('/api/v1/secrets'))).secrets.length, 2);
+  const oauth = { token_url: 'https://auth.example.com/token', client_id: 'isa', refresh_token: 'a-refresh-token' };
+  const token = { hosts: ['mcp.example.com'], header: 'Authorization: Bearer {}' };
+  await good(ada.put('/api/v1/secrets/d', { ...token, oauth: { ...oauth, scope: 'read', resource: 'https://mcp.example.com/mcp' } }));
+  await good(ada.put('/api/v1/secrets/d', { ...token, oauth: { ...oauth, token_url: 'http://127.0.0.1/token' } }), 422);
+  await good(ada.put('/api/v1/secrets/d', token), 422);
+  assert.equal((await good(ada.get('/api/v1/secrets'))).secrets.length, 3);
   await good(ada.get('/api/v1/secrets?org_id=none'), 404);
-  for (const name of ['a', 'b']) await good(ada.delete(`/api/v1/secrets/${name}`), 204);
+  for (const name of ['a', 'b', 'd']) await good(ada.delete(`/api/v1/secrets/${name}`), 204);
   await good(ada.delete('/api/v1/secrets/a'), 404);
   await good(ada.get('/api/v1/audit?limit=2'));
   await good(ada.get('/api/v1/audit?limit=0'), 422);

@@ -220,6 +220,32 @@ describe('a sandbox is killed in the middle of a run', { skip }, () => {
     );
   });
 
+  test('what was called before a turn is cut off stays in the history', async () => {
+    const call = (command) => `Call the tool bash_execute with ${JSON.stringify({ command })}`;
+    const cut = async (end) => {
+      const command = uniqueSleep();
+      const stream = await chat(`1. ${call('echo paid')}\n2. ${call(command)}`);
+      const events = await stream.takeUntil(({ type }, all) => type === 'tool_use' && all.filter((e) => e.type === type).length === 2);
+      const [{ run_id: run, session_id: session }] = events;
+      await until('the command to run', () => processOf(command));
+      await end(run);
+      await until('its end', async () => !['running', 'queued'].includes((await user.get(`/api/v1/agents/runs/${run}`)).json.state));
+      const { messages } = (await user.get(`/api/v1/agents/sessions/${session}/messages`)).json;
+      assert.deepEqual(
+        messages.map(({ message }) => message.role),
+        ['user', 'assistant', 'tool', 'assistant', 'tool'],
+      );
+      assert.match(messages[2].message.parts[0].text, /paid/);
+      assert.match(messages[4].message.parts[0].text, /cut off/);
+    };
+    await cut((run) => user.post(`/api/v1/agents/runs/${run}/cancel`));
+    await cut(async () => {
+      await platform.kill();
+      await platform.start();
+      user = platform.as('ada');
+    });
+  });
+
   test('a chat that does not stream gets the error with its status', async () => {
     const command = uniqueSleep();
     const answer = user.post('/api/v1/agents/chat', {

@@ -110,3 +110,16 @@ test('a word to a running turn is heard, and one to a run that is over is refuse
   assert.equal(late.json.error.code, 'turn_not_running');
   assert.equal((await platform.as('bob').post(`/api/v1/agents/runs/${s.first}/steer`, { message: 'x' })).status, 404);
 });
+
+test('a session keeps the version of the agent that it began with, unless the newest is asked for', { skip }, async () => {
+  const own = await createAgent(ada, { tools: [] });
+  const versionOf = async (more) => {
+    const [start] = await ada.chatAll({ agent_config_id: own.id, message: 'say "hello"', ...more });
+    return [start.session_id, start.metadata.agent_version];
+  };
+  const [session, first] = await versionOf({});
+  assert.equal((await ada.patch(`/api/v1/agents/configs/${own.id}`, { description: 'newer' })).status, 200);
+  assert.deepEqual(await versionOf({ session_id: session }), [session, first]);
+  assert.deepEqual(await versionOf({ session_id: session, latest: true }), [session, first + 1]);
+  assert.deepEqual(await versionOf({ session_id: session }), [session, first]);
+});

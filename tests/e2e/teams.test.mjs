@@ -55,6 +55,24 @@ const changes = (events) =>
     .map(({ metadata }) => `${metadata.task_id}:${metadata.state}`);
 
 describe('tasks', { skip }, () => {
+  test('all of them together keep to the seconds of the run, and what was done by then is told', async () => {
+    const events = await streamed({
+      prompt: 'Take your time.',
+      max_seconds: 3,
+      agents: [does('quick'), does('slow', { tools: ['bash_execute'] })],
+      env: 'cloud_pool',
+      tasks: [
+        { id: 'a', title: 'say "done"', agent: 'quick' },
+        { id: 'b', title: 'Run the command `sleep 600`', agent: 'slow' },
+      ],
+    });
+    const { metadata } = find(events, 'result');
+    assert.deepEqual([metadata.subtype, metadata.limit], ['error_budget', 'max_seconds']);
+    assert.equal(states(metadata.tasks).a, 'completed');
+    assert.notEqual(states(metadata.tasks).b, 'completed');
+    expectPaired(events);
+  });
+
   test('each gets the results of those that it depends on, and the last ones are the answer', async () => {
     const result = await post('/dag', {
       prompt: 'Report on the sums.',
@@ -114,7 +132,7 @@ describe('tasks', { skip }, () => {
     });
     assert.equal(answer.status, 422);
     expectEnvelope(answer);
-    assert.match(answer.json.error.message, /(x -> y -> z -> x|y -> z -> x -> y|z -> x -> y -> z)/);
+    assert.match(answer.json.error.message, /(x -> z -> y -> x|y -> x -> z -> y|z -> y -> x -> z) \(each waits for the next\)/);
   });
 
   test('members share the sandbox of the session, or have one of their own', async () => {
@@ -167,6 +185,31 @@ describe('tasks', { skip }, () => {
     assert.deepEqual(changes(events).slice(2, 4).sort(), ['a:running', 'b:running']);
     assert.equal(find(events, 'result').metadata.subtype, 'success');
     await user.delete(`/api/v1/agents/sessions/${events[0].session_id}`);
+  });
+
+  test('what tasks said at the same time stands apart in the result of a cancelled run', async () => {
+    const stream = await EventStream.open(`${platform.endpoints.agent}/api/v1/agents/swarm/stream`, {
+      method: 'POST',
+      headers: { 'user-id': 'tea' },
+      body: {
+        prompt: 'Count.',
+        agents: [does('a')],
+        tasks: [
+          { id: 'x', title: 'count to 1000' },
+          { id: 'y', title: 'count to 1000' },
+        ],
+      },
+    });
+    const said = (id, all) => texts(all.filter(({ metadata }) => metadata.task_id === id)).length;
+    let asked = false;
+    const { events } = await stream.collect(async (event, all) => {
+      if (asked || said('x', all) < 3 || said('y', all) < 3) return;
+      asked = true;
+      await user.post(`/api/v1/agents/runs/${event.run_id}/cancel`);
+    });
+    const [one, other, ...more] = find(events, 'result').content.split('\n\n');
+    for (const text of [one, other]) assert.match(text, /^1 2 3\b/);
+    assert.deepEqual(more, []);
   });
 
   test('a cancelled run shows no task under way and has the report', async () => {

@@ -94,7 +94,9 @@ describe('tasks in a sandbox', { skip: noSandbox }, () => {
     const queued = ada.open({ session_id: seen[0].session_id, agents: [demo('c')], prompt: "say 'my turn'" });
     const cancelled = await ada.api.post(`/api/v1/agents/runs/${seen[0].run_id}/cancel`);
     assert.equal(cancelled.json.state, 'cancelled');
-    const result = find(await ada.rest(seen), 'result');
+    const events = await ada.rest(seen);
+    assert.match(find(events, 'tool_result').content, /was not run/);
+    const result = find(events, 'result');
     assert.equal(result.metadata.subtype, 'interrupted');
     assert.deepEqual(states(result.metadata.tasks), { wait: 'cancelled', next: 'cancelled' });
     await ada.decide(seen.at(-1), { decision: 'approve' }, 409);

@@ -289,6 +289,8 @@ test('bad bodies are told what is wrong; a foreign trigger is not there', async 
   for (const [fields, param] of [
     [{ type: 'schedule', rule: { cron: '* * * *' } }, '/rule/cron'],
     [{ type: 'pattern', rule: { event: 'e', all: [{ field: 'a', op: 'regex', value: '(' }] } }, '/rule/all/0/value'],
+    [{ type: 'webhook', rule: { any: [{ field: 'a', op: 'regex', value: `${'[a-z]{0,1000}'.repeat(36)}!` }] } }, '/rule/any/0/value'],
+    [{ type: 'webhook', rule: { any: Array(5).fill({ field: 'a', op: 'regex', value: 'b' }) } }, '/rule'],
   ]) {
     const body = { name: 't', prompt: 'x', agent_config_id: id, ...fields };
     const refused = await ada().post(kTriggers, body);

@@ -43,9 +43,9 @@ const answers = (port) =>
     socket.on('connect', () => resolve(Boolean(socket.destroy()))).on('error', () => resolve(false));
   });
 
-function certificate(folder) {
+export function certificate(folder, ...names) {
   const [key, crt] = ['key', 'crt'].map((name) => path.join(folder, name));
-  const subject = '/CN=mcp.test -addext subjectAltName=DNS:mcp.test';
+  const subject = `/CN=${names[0]} -addext subjectAltName=${names.map((name) => `DNS:${name}`)}`;
   execFileSync(
     'openssl',
     `req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj ${subject} -keyout ${key} -out ${crt}`.split(' '),
@@ -59,21 +59,31 @@ export class FarServer {
   seen = []; // { method, authorization } of each request.
 
   static async start(folder) {
-    const far = new FarServer();
+    const far = new this();
     const port = await freePort();
     const program = path.join(here, 'node_modules/@modelcontextprotocol/server-everything/dist/index.js');
     far.upstream = spawn(process.execPath, [program, 'streamableHttp'], { env: { ...process.env, PORT: `${port}` }, stdio: 'ignore' });
     await until('server-everything', () => answers(port));
-    const { key, cert, file } = certificate(folder);
+    const { key, cert, file } = certificate(folder, ...this.names);
     far.front = https.createServer({ key, cert }, (request, response) => far.pass(port, request, response));
     await new Promise((resolve) => far.front.listen(0, '127.0.0.1', resolve));
     far.settings = { 'cloud_os.egress_hosts': `mcp.test=127.0.0.1:${far.front.address().port}`, 'cloud_os.egress_ca': file };
     return far;
   }
 
-  pass(port, request, response) {
-    this.seen.push({ method: request.method, authorization: request.headers.authorization });
-    if (request.headers.authorization !== `Bearer ${secret}`) return response.writeHead(401).end();
+  static names = ['mcp.test'];
+  admits(request) {
+    return request.headers.authorization === `Bearer ${secret}`;
+  }
+  refuse(response) {
+    response.writeHead(401).end();
+  }
+
+  async pass(port, request, response) {
+    const seen = { method: request.method, authorization: request.headers.authorization };
+    this.seen.push(seen);
+    seen.isAdmitted = await this.admits(request);
+    if (!seen.isAdmitted) return this.refuse(response);
     const { authorization, ...headers } = request.headers;
     const inner = http.request({ port, method: request.method, path: request.url, headers: { ...headers, host: `localhost:${port}` } }, (answer) => {
       response.writeHead(answer.statusCode, answer.headers);

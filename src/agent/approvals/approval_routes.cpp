@@ -55,10 +55,20 @@ Result<void> check(const Decision& body, const Approval& question) {
   if (!body.always) return ok();
   if (body.decision != Verdict::approve)
     return validation_error("/always: only the decision 'approve' can be kept").with_param("/always");
+  if (asks_for_text(question) || question.tool == "request_authorization")
+    return validation_error("/always: {} asks anew each time, whatever was said before", question.tool)
+        .with_param("/always");
+  if (!question.agent_config_id)
+    return validation_error(
+               "/always: this agent is not kept, so there is nothing that the rule could be of; keep it "
+               "(POST /api/v1/agents/configs) and name its id")
+        .with_param("/always");
   if (auto good = sdk::check_approval_pattern(*body.always); !good)
     return validation_error("/always: {}", good.error().message()).with_param("/always");
   if (!sdk::matches_approval_pattern(*body.always, question.subject, question.args, sdk::PatternUse::allows))
-    return validation_error("/always: the pattern would not allow the call that is asked about")
+    return validation_error(
+               "/always: the pattern would not allow the call that is asked about; one with other arguments "
+               "than what it is about needs a pattern of all of them as JSON, or the name of the tool alone")
         .with_param("/always");
   return ok();
 }
@@ -112,10 +122,10 @@ ApprovalRoutes::Answer ApprovalRoutes::decide(net::Request& request) {
   ISA_CO_TRY(auto body, json::parse_as<Decision>(request.body));
   ISA_CO_TRY(const auto question, co_await approvals_.find(request.identity, run, id));
   ISA_CO_TRYV(check(body, question));
+  std::optional<store::Allowance> allowance;
   if (body.always) {
-    store::Allowance allowance{AllowanceId::make(), question.owner_id, question.agent_config_id, *body.always,
-                               now()};
-    ISA_CO_TRYV(co_await approvals_.allow(std::move(allowance)));
+    allowance.emplace(AllowanceId::make(), question.owner_id, question.agent_config_id, *body.always, now());
+    ISA_CO_TRYV(co_await check_room(request.identity, *allowance));
   }
   store::ApprovalDecision decision{.state = state_of(body.decision),
                                    .edited_args = std::move(body.args),
@@ -124,7 +134,20 @@ ApprovalRoutes::Answer ApprovalRoutes::decide(net::Request& request) {
                                    .at = now()};
   ISA_CO_TRY(const auto decided, co_await approvals_.decide(request.identity, run, id, std::move(decision)));
   if (const auto live = engine_.registry().find(run)) live->changed.notify();
+  // Only a decision that stands can be kept: of a question that somebody else denied nothing is allowed.
+  if (allowance) ISA_CO_TRYV(co_await approvals_.allow(*std::move(allowance)));
   co_return net::Response::json(200, json::write(decided));
+}
+
+// Before the decision: afterwards it could not be taken back.
+Task<Result<void>> ApprovalRoutes::check_room(Identity caller, const store::Allowance& wanted) {
+  ISA_CO_TRY(const auto kept, co_await approvals_.allowances(std::move(caller)));
+  const bool is_kept = std::ranges::any_of(kept, [&](const store::Allowance& one) {
+    return one.agent_config_id == wanted.agent_config_id && one.pattern == wanted.pattern;
+  });
+  if (!is_kept && std::cmp_greater_equal(kept.size(), store::ApprovalStore::kAllowancesMax))
+    co_return conflict("there are {} rules already; remove one, or decide without 'always'", kept.size());
+  co_return ok();
 }
 
 ApprovalRoutes::Answer ApprovalRoutes::allowances(net::Request& request) {

@@ -21,6 +21,8 @@ class ApprovalRoutes {
   Answer disallow(net::Request& request);
 
  private:
+  Task<Result<void>> check_room(Identity caller, const store::Allowance& wanted);
+
   store::ApprovalStore& approvals_;
   store::RunStore& runs_;
   RunEngine& engine_;

@@ -1,5 +1,6 @@
 #include "agent/approvals/questions.h"
 
+#include "base/utf8.h"
 #include "sdk/approval_pattern.h"
 #include "sdk/tools/memory.h"
 #include "sdk/tools/typed_tool.h"
@@ -78,6 +79,7 @@ void fill_approval(const Asker& asker, const sdk::PendingCall& call, Approval& t
       is_plan ? "The agent shows its plan for review." : fmt::format("May the agent call {}?", call.subject);
   if (call.reason == sdk::PendingReason::checkpoint)
     to.question = "The agent has come to a checkpoint of its plan, and shows what is done. May it go on?";
+  if (call.preview) to.question += fmt::format("\n\n{}", cut_utf8(*call.preview, kQuestionMax));
   to.options = {"approve", "edit", "deny"};
   auto timeout = std::chrono::seconds(kTimeoutDefault);
   const auto rule = std::ranges::find_if(asker.rules, [&](const store::ApprovalRule& r) {
@@ -132,12 +134,30 @@ bool is_answered_by_text(const Approval& approval) {
          approval.tool == "request_authorization";
 }
 
+bool has_text(const Approval& decided) {
+  return decided.text && !decided.text->empty();
+}
+
+// What the model is to know of a yes: its own words stand in the history, and may not be what was run.
+std::string approved_text(const Approval& decided) {
+  std::string text;
+  if (decided.edited_args) {
+    const auto args = json::serialize(*decided.edited_args);
+    text = fmt::format("[A person changed the arguments before the call ran. It ran with: {}{}]",
+                       cut_utf8(args, kQuestionMax), args.size() > kQuestionMax ? "..." : "");
+  }
+  if (has_text(decided))
+    text +=
+        fmt::format("{}[A person approved the call and wrote: {}]", text.empty() ? "" : "\n", *decided.text);
+  return text;
+}
+
 std::string denied_text(const Approval& decided) {
   if (decided.kind == ApprovalKind::tool && decided.state == ApprovalState::denied)
     return decided.text.value_or("The call failed.");
   const bool is_late = decided.state == ApprovalState::expired;
   std::string text = is_late ? "Nobody decided in time; that counts as no." : "A person said no.";
-  if (decided.text && !decided.text->empty()) text += " They wrote: " + *decided.text;
+  if (has_text(decided)) text += " They wrote: " + *decided.text;
   return text;
 }
 
@@ -288,12 +308,14 @@ sdk::CallAnswer answer_of(const Approval& decided) {
   if (!is_answered_by_text(decided)) {
     answer.run = is_yes;
     if (decided.state == ApprovalState::edited) answer.args = decided.edited_args;
-    if (!is_yes) answer.text = denied_text(decided);
+    answer.text = is_yes ? approved_text(decided) : denied_text(decided);
     answer.is_error = !is_yes;
     return answer;
   }
   const bool falls_back = decided.state == ApprovalState::expired && decided.default_text;
-  if (is_yes)
+  if (is_yes && decided.tool == "request_authorization" && decided.kind != ApprovalKind::tool)
+    answer.text = "approved" + (has_text(decided) ? ". They wrote: " + *decided.text : std::string());
+  else if (is_yes)
     answer.text = decided.text.value_or("approved");
   else if (falls_back)
     answer.text =

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <map>
-#include <tuple>
 
 namespace isa::agent {
 namespace {
@@ -17,11 +16,8 @@ Identity the_platform() {
   return {.user = UserId(std::string(store::kPlatformUser)), .orgs = {}, .is_internal = true};
 }
 
-// Members of a team may have calls of the same id.
-using CallKey = std::tuple<std::string, std::string, std::string>;
-
 CallKey key_of(const Approval& question) {
-  return {question.tool_use_id, question.agent, question.task_id.value_or("")};
+  return {question.agent, question.task_id.value_or(""), question.tool_use_id};
 }
 
 // Those of the run's questions, oldest first, that speak of these inquiries; of two about one call the later.
@@ -41,6 +37,18 @@ bool is_open(const Approval& question) {
 }
 
 }  // namespace
+
+// A log may hold what a program in a sandbox said to be a question, from when that was not dropped.
+std::set<ApprovalId> asked_in(const std::vector<store::LoggedEvent>& events) {
+  std::set<ApprovalId> asked;
+  for (const auto& logged : events) {
+    const auto event = sdk::event_from_wire(*logged.json);
+    if (!event || event->type != sdk::EventType::hil_request) continue;
+    const auto* id = event->metadata.if_contains("request_id");
+    if (id && id->is_string()) asked.emplace(std::string(id->get_string()));
+  }
+  return asked;
+}
 
 Task<Result<std::vector<sdk::CallAnswer>>> RunPause::settle(LiveRun& run,
                                                             std::vector<sdk::PendingCall> pending,
@@ -79,7 +87,7 @@ Task<Result<std::vector<sdk::CallAnswer>>> RunPause::settle(LiveRun& run,
   for (auto& inquiry : inquiries) {
     const auto found = inquiry.question ? decided.find(key_of(*inquiry.question)) : decided.end();
     if (found != decided.end())
-      answers.push_back(std::move(found->second));
+      answers.push_back(found->second);
     else if (inquiry.answer)
       answers.push_back(*std::move(inquiry.answer));
     else

@@ -4,6 +4,9 @@
 
 namespace isa::agent {
 
+// The questions that whoever read these events has seen.
+std::set<ApprovalId> asked_in(const std::vector<store::LoggedEvent>& events);
+
 // A run between the moment at which its turn was suspended and the moment at which it goes on.
 //
 // What it asks and how it would go on are in the store before anybody is shown a question; the run is marked

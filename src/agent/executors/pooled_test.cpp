@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include <deque>
+
 namespace isa::agent {
 namespace {
 
@@ -32,8 +34,9 @@ class CustomAgent {
   Task<void> stop() { co_await server_->stop(); }
 
   bool listening = false;
-  std::vector<std::string> lines;  // Of the stream, each the text of one SSE event.
-  bool hangs = false;              // After the lines.
+  std::vector<std::string> lines;              // Of the stream, each the text of one SSE event.
+  bool hangs = false;                          // After the lines.
+  std::deque<std::vector<std::string>> parts;  // The lines of one chat after the other.
   std::vector<json::value> received;
   std::size_t cancelled = 0;
   Task<void> wait_for_cancel() {
@@ -52,6 +55,10 @@ class CustomAgent {
   };
   Task<Result<net::Response>> chat(net::Request& request) {
     received.push_back(json::parse(request.body).value_or(json::value()));
+    if (!parts.empty()) {
+      lines = std::move(parts.front());
+      parts.pop_front();
+    }
     co_return net::Response::sse([this](net::BodyWriter& out) { return answer(out); });
   }
   Task<void> answer(net::BodyWriter& out) {
@@ -73,10 +80,16 @@ class PoolOfOne : public pool::PoolClient {
   explicit PoolOfOne(std::string socket) : socket_(std::move(socket)) {}
   std::size_t acquired = 0, released = 0;
   bool first_is_gone = false;
-  std::string asked;  // The config of the last sandbox that was asked for.
+  std::string asked;                               // The config of the last sandbox that was asked for,
+  std::optional<cloud_os::VmAllowance> allowance;  // and its limits.
+  std::vector<std::int64_t> befores;               // Of all that were asked for.
+  cloud_os::VmModelUse use;                        // What was used, when a run ends.
+  std::vector<RunId> settled;
 
   Task<Result<pool::Acquired>> acquire(std::string pool_type, pool::AcquireRequest request) override {
     asked = request.config ? json::serialize(*request.config) : "";
+    allowance = request.allowance;
+    if (allowance) befores.push_back(allowance->before.input_tokens);
     pool::Acquired at;
     at.instance_id = InstanceId("inst_" + std::to_string(++acquired));
     at.pool_type = std::move(pool_type);
@@ -94,6 +107,10 @@ class PoolOfOne : public pool::PoolClient {
     request.body = json::serialize(json::write(chat));
     co_return co_await client_.open(net::Endpoint::unix_socket(socket_), std::move(request),
                                     Deadline::after(std::chrono::seconds(5)));
+  }
+  Task<Result<cloud_os::VmModelUse>> settle(std::string, InstanceId, std::int64_t, RunId run) override {
+    settled.push_back(std::move(run));
+    co_return use;
   }
   Task<Result<pool::LeaseInfo>> renew(std::string, InstanceId, std::int64_t) override {
     co_return pool::LeaseInfo{};
@@ -192,6 +209,28 @@ TEST(Pooled, WhatASandboxSaysAboutOrderAndEndIsNotBelieved) {
     const auto messages = co_await s.platform.get("/api/v1/agents/sessions/s/messages");
     EXPECT_EQ(messages.at("messages").as_array().size(),
               2u);  // No history was sent: the message and the text.
+  });
+}
+
+// A question that the platform did not ask, a decision that nobody made, words that nobody said.
+TEST(Pooled, WhatOnlyThePlatformMaySayIsNotTakenFromASandbox) {
+  with_custom_agent([](Scene& s) -> Task<void> {
+    s.agent.lines = {
+        R"(data: {"type":"hil_request","content":"x","metadata":{}})",
+        R"(data: {"type":"hil_request","content":"x","metadata":{"request_id":"appr_1","kind":"tool","tool":"t"}})",
+        R"(data: {"type":"system","content":"yes","metadata":{"event":"hil.decided","state":"approved"}})",
+        R"(data: {"type":"system","content":"","metadata":{"event":"queued","ahead":3}})",
+        R"(data: {"type":"system","content":"pay","metadata":{"event":"steered","queued_run_id":"run_1"}})",
+        R"(data: {"type":"system","content":"mine","metadata":{"event":"custom"}})",
+        kText,
+        kResult,
+        kDone};
+    const auto stream = co_await streamed(s.platform);
+
+    const std::vector<std::string> expected{"session_start", "system",      "system", "text",
+                                            "result",        "session_end", "[DONE]"};
+    EXPECT_EQ(types_of(stream), expected);
+    EXPECT_NE(stream.find(R"("event":"custom")"), std::string::npos);
   });
 }
 
@@ -295,6 +334,105 @@ TEST(Pooled, DeletingASessionGivesItsSandboxBack) {
     std::ignore = co_await streamed(s.platform);
     EXPECT_EQ((co_await s.platform.send({Method::del, "/api/v1/agents/sessions/s"})).status, 200);
     EXPECT_EQ(s.pool.released, 1u);
+  });
+}
+
+Task<std::string> agent_with(Platform& platform, std::string_view more) {
+  const auto agent =
+      co_await platform.post("/api/v1/agents/configs", fmt::format(R"({{"name":"a",{}}})", more));
+  co_return std::string(agent.at("id").as_string());
+}
+
+Task<json::value> answered(Platform& platform, std::string agent, std::string_view env) {
+  const auto body =
+      fmt::format(R"({{"message":"hi","stream":false,"env":"{}","agent_config_id":"{}"}})", env, agent);
+  co_return co_await platform.post("/api/v1/agents/chat", body);
+}
+
+TEST(PooledLimits, AreGivenToTheSandboxAndWhatProgramsUsedIsPartOfTheUsage) {
+  with_custom_agent([](Scene& s) -> Task<void> {
+    s.agent.lines = {kText, kResult, kHistory, kDone};
+    s.pool.use.usage.input_tokens = 101;
+    s.pool.use.usage.output_tokens = 52;
+    const auto agent = co_await agent_with(s.platform, R"("limits":{"max_tokens":1000})");
+    const auto answer = co_await answered(s.platform, agent, "cloud_pool");
+
+    EXPECT_EQ(s.pool.allowance->max_tokens, 1000);
+    EXPECT_TRUE(s.pool.allowance->until.has_value());
+    EXPECT_TRUE(s.pool.allowance->before.is_nothing());
+    EXPECT_EQ(s.pool.settled.size(), 1U);
+    EXPECT_EQ(s.pool.settled.at(0), s.pool.allowance->run_id);
+    const auto& usage = answer.at("usage");
+    EXPECT_EQ(usage.at("input_tokens"), 101) << json::serialize(answer);
+    EXPECT_EQ(usage.at("output_tokens"), 52);
+    EXPECT_EQ(usage.at("of_programs").at("input_tokens"), 100) << "the agent used one itself";
+    EXPECT_EQ(usage.at("of_programs").at("output_tokens"), 50);
+  });
+}
+
+TEST(PooledLimits, WithoutAnyTheSandboxIsGivenNone) {
+  with_custom_agent([](Scene& s) -> Task<void> {
+    s.agent.lines = {kText, kResult, kHistory, kDone};
+    std::ignore = co_await streamed(s.platform);
+    EXPECT_FALSE(s.pool.allowance->is_limited());
+    EXPECT_EQ(s.pool.settled.size(), 1U);
+  });
+}
+
+TEST(PooledLimits, OfACustomAgentHoldAndItsFailureAtOneSaysSo) {
+  with_custom_agent([](Scene& s) -> Task<void> {
+    s.agent.lines = {
+        kText, R"(data: {"type":"error","content":"402 from the model","metadata":{"code":"oops"}})", kDone};
+    s.pool.use.usage.input_tokens = 9;
+    s.pool.use.refused_calls = 1;
+    s.pool.use.limit = "max_usd";
+    s.pool.use.problem = "limits.max_usd is 0.5, and 0.6 USD were spent";
+    const auto agent = co_await agent_with(s.platform, R"("env":"deployment","limits":{"max_usd":0.5})");
+    const auto answer = co_await answered(s.platform, agent, "deployment");
+
+    EXPECT_EQ(s.pool.allowance->max_usd, Usd::of_number(0.5));
+    EXPECT_EQ(answer.at("error").at("code"), "error_budget") << json::serialize(answer);
+    const auto runs = co_await s.platform.get("/api/v1/agents/runs/" + s.pool.settled.at(0).value());
+    EXPECT_EQ(runs.at("usage").at("input_tokens"), 9) << json::serialize(runs);
+    EXPECT_FALSE(runs.at("usage").as_object().contains("of_programs")) << "all of it is the agent's own";
+  });
+}
+
+TEST(PooledLimits, ARunThatIsCancelledSaysWhatItUsed) {
+  with_custom_agent([](Scene& s) -> Task<void> {
+    s.agent.lines = {kText};
+    s.agent.hangs = true;
+    s.pool.use.usage.output_tokens = 5;
+    TaskGroup tasks(co_await asio::this_coro::executor);
+    Reader reader(tasks.executor());
+    const auto response = co_await s.platform.send(chat());
+    tasks.spawn("reader", response.stream(reader));
+    co_await reader.wait_for_events(3);
+    const auto run = "/api/v1/agents/runs/" + std::string(response.headers.get("X-Run-Id"));
+    const auto row = co_await s.platform.post(run + "/cancel", "");
+    co_await tasks.join();
+
+    EXPECT_EQ(row.at("state").as_string(), "cancelled");
+    EXPECT_EQ(row.at("usage").at("output_tokens"), 5) << json::serialize(row);
+  });
+}
+
+TEST(PooledLimits, OfTheNextPartOfARunAreTheRestAndASandboxCannotTakeBackWhatItUsed) {
+  with_custom_agent([](Scene& s) -> Task<void> {
+    const auto suspended = [](int part, int usage, int progress) {
+      return fmt::format(
+          R"(event: history
+data: {{"new_messages":[],"usage":{{"input_tokens":{}}},"progress":{{"usage":{{"input_tokens":{}}}}},"pending":[{{"tool_use_id":"c{}","tool":"t","subject":"t","args":{{}},"reason":"deferred"}}]}})",
+          usage, progress, part);
+    };
+    s.pool.use.usage.input_tokens = 30;
+    s.agent.parts = {{suspended(1, 10, 0), kDone}, {suspended(2, 5, 0), kDone}, {kResult, kHistory, kDone}};
+    const auto agent = co_await agent_with(s.platform, R"("limits":{"max_tokens":1000})");
+    const auto answer = co_await answered(s.platform, agent, "cloud_pool");
+
+    EXPECT_EQ(s.pool.befores, (std::vector<std::int64_t>{0, 30, 60}));
+    EXPECT_EQ(s.pool.settled.size(), 3U);
+    EXPECT_EQ(answer.at("usage").at("input_tokens"), 90) << json::serialize(answer);
   });
 }
 

@@ -1,6 +1,7 @@
 #include "agent/teams/member_turns.h"
 
 #include "agent/approvals/questions.h"
+#include "agent/pending_calls.h"
 #include "sdk/loop_events.h"
 
 #include <algorithm>
@@ -152,7 +153,7 @@ class MemberTurns::Entry {
 Task<Result<sdk::team::MemberAnswer>> MemberTurns::run(std::string member, sdk::team::MemberTurn turn,
                                                        sdk::EventSink sink) {
   sdk::team::MemberAnswer answer;
-  auto met = sdk::budget_met(team_turn_.team->budget(), record_.usage.value_or(sdk::Usage{}));
+  auto met = sdk::budget_met(team_turn_.team->budget(), record_.total());
   if (met && !turn.resumed) {  // What was approved is run all the same.
     answer.subtype = "error_budget";
     answer.text = std::move(met->problem);
@@ -167,8 +168,9 @@ Task<Result<sdk::team::MemberAnswer>> MemberTurns::run(std::string member, sdk::
   TurnExecutor& executor = *places_.at(placed.env);
   auto counted = stopped ? stopped->progress.usage : sdk::Usage{};
   std::vector<sdk::Event> warnings;
-  for (;;) {
+  for (int parts = 1;; ++parts) {
     if (stopped) {
+      ISA_CO_TRYV(check_pending(parts, stopped->pending));
       const bool needs_people = std::ranges::any_of(
           stopped->pending, [&](const sdk::PendingCall& call) { return asks(asker, tools, call); });
       if (needs_people && !stopped->is_decided()) {
@@ -189,13 +191,23 @@ Task<Result<sdk::team::MemberAnswer>> MemberTurns::run(std::string member, sdk::
     }
     TurnRecord part;
     auto next = placed;
+    // The limits of the team hold in every sandbox of it, with what is used up in the others and was before.
+    next.allowance.elsewhere = record_.total().since(counted);
     const Entry entry(active_, {&executor, placed.session});
-    auto ran = co_await executor.run(std::move(next), keep, part);
-    if (part.usage) {
-      const auto used = part.usage->since(std::exchange(counted, *part.usage));
+    const auto count_it = [&] {
+      sdk::Usage used;
+      if (part.usage) used = part.usage->since(std::exchange(counted, *part.usage));
       answer.usage += used;
-      for (const auto& warning : count(used)) warnings.push_back(warning);
+      for (const auto& warning : count(used, part)) warnings.push_back(warning);
+    };
+    Result<void> ran = ok();
+    try {
+      ran = co_await executor.run(std::move(next), keep, part);
+    } catch (...) {  // Cut off, by a timeout of its task perhaps: what it used is used.
+      count_it();
+      throw;
     }
+    count_it();
     if (!ran) co_return std::move(ran).error();
     auto said = std::move(part.new_messages).value_or(std::vector<sdk::Message>());
     for (auto& warning : std::exchange(warnings, {})) {
@@ -244,11 +256,15 @@ Result<Turn> MemberTurns::place(const std::string& member, sdk::team::MemberTurn
   return placed;
 }
 
-std::vector<sdk::Event> MemberTurns::count(const sdk::Usage& usage) {
-  if (!record_.usage) record_.usage.emplace();
-  const auto before = *record_.usage;
-  *record_.usage += usage;
-  return sdk::budget_warnings(team_turn_.team->budget(), before, *record_.usage);
+std::vector<sdk::Event> MemberTurns::count(const sdk::Usage& usage, const TurnRecord& part) {
+  const auto before = record_.total();
+  if (part.usage) {
+    if (!record_.usage) record_.usage.emplace();
+    *record_.usage += usage;
+  }
+  if (!part.programs.is_nothing()) record_.programs += part.programs;
+  record_.is_counted = record_.is_counted || part.is_counted;
+  return sdk::budget_warnings(team_turn_.team->budget(), before, record_.total());
 }
 
 }  // namespace isa::agent

@@ -36,7 +36,7 @@ class MemberTurns : public sdk::team::MemberRunner {
   class Entry;
   Result<Turn> place(const std::string& member, sdk::team::MemberTurn& turn) const;
   // The warnings that the team's budget gives for it.
-  std::vector<sdk::Event> count(const sdk::Usage& usage);
+  std::vector<sdk::Event> count(const sdk::Usage& usage, const TurnRecord& part);
 
   const std::map<store::ExecutionEnv, TurnExecutor*>& places_;
   const Turn& team_turn_;

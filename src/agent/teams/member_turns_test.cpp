@@ -15,13 +15,14 @@ class ScriptedPlace : public TurnExecutor {
  public:
   std::vector<sdk::Event> events;
   std::vector<Turn> turns;
-  sdk::Usage usage;
+  sdk::Usage usage, programs;
   // What each part of a turn is suspended at; empty or none left: it is not.
   std::deque<std::vector<sdk::PendingCall>> suspensions;
 
   Task<Result<void>> run(Turn turn, sdk::EventSink sink, TurnRecord& record) override {
     turns.push_back(std::move(turn));
     record.usage = usage;
+    record.programs = programs;
     if (!suspensions.empty()) {
       record.pending = std::move(suspensions.front());
       suspensions.pop_front();
@@ -251,6 +252,28 @@ TEST_F(MemberTurnsTest, WhatWasApprovedBeforeTheCallThatEndsTheTurnIsRun) {
   EXPECT_NE(answers[2].text.find("Not run"), std::string::npos);
 }
 
+TEST_F(MemberTurnsTest, AMemberThatIsSuspendedWithoutAnEndIsEnded) {
+  team(R"([{"name":"a"}])");
+  for (int i = 0; i < 2'000; ++i)
+    place.suspensions.push_back({pending("1", "bash_execute", sdk::PendingReason::deferred)});
+  const auto answer = turn_of("a");
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().kind(), ErrorKind::upstream_error);
+  EXPECT_NE(answer.error().message().find("caught in a loop"), std::string::npos);
+  EXPECT_LT(place.turns.size(), 1'100U);
+}
+
+TEST_F(MemberTurnsTest, AMemberCannotWaitForCallsWithoutNumber) {
+  team(R"([{"name":"a"}])");
+  auto& calls = place.suspensions.emplace_back();
+  for (int i = 0; i < 1'000; ++i)
+    calls.push_back(pending(std::to_string(i), "bash_execute", sdk::PendingReason::deferred));
+  const auto answer = turn_of("a");
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().kind(), ErrorKind::upstream_error);
+  EXPECT_EQ(place.turns.size(), 1U);
+}
+
 TEST_F(MemberTurnsTest, AMemberHasItsOwnSkills) {
   team(R"([{"name":"a","skills":["web"]},{"name":"b"}])");
   auto plan = std::make_shared<TeamPlan>(*team_turn.team);
@@ -292,6 +315,20 @@ TEST(OpenTasks, WhatIsNoTeamHasNoReportAndNobodyMakesItGrowWithoutEnd) {
   for (int i = 0; i < 5'000; ++i) list.push_back(json::object{{"task_id", std::to_string(i)}});
   tasks.see({sdk::EventType::system, "", {{"event", "dag_start"}, {"tasks", list}}});
   EXPECT_EQ(tasks.report()->as_array().size(), sdk::team::kTasksMax);
+}
+
+TEST_F(MemberTurnsTest, WhatProgramsUsedCountsForTheTeamAndIsToldToTheNextSandbox) {
+  team(R"([{"name":"a"}])");
+  place.usage.input_tokens = 20;
+  place.programs.input_tokens = 40;
+  place.events = {{sdk::EventType::result, "x", {{"subtype", "success"}}}};
+  (void)turn_of("a");
+  EXPECT_TRUE(place.turns.at(0).allowance.elsewhere.is_nothing());
+  (void)turn_of("a");
+  EXPECT_EQ(place.turns.at(1).allowance.elsewhere.input_tokens, 60);
+  EXPECT_EQ(turn_of("a")->subtype, "error_budget");
+  EXPECT_EQ(record.usage->input_tokens, 40);
+  EXPECT_EQ(record.programs.input_tokens, 80);
 }
 
 }  // namespace

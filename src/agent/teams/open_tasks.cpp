@@ -72,6 +72,11 @@ void OpenTasks::change(const json::object& metadata, std::string_view content) {
   if (*state == TaskState::completed) task->output = content;
 }
 
+bool OpenTasks::waits(const sdk::Event& event) const {
+  const auto task = std::ranges::find(tasks_, string_in(event.metadata, "task_id"), &TaskReport::task_id);
+  return task != tasks_.end() && task->state == TaskState::waiting;
+}
+
 std::vector<sdk::Event> OpenTasks::cut_off(std::string_view reason) {
   std::vector<sdk::Event> events;
   for (auto& task : tasks_) {

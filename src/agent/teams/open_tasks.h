@@ -9,6 +9,8 @@ namespace isa::agent {
 class OpenTasks {
  public:
   void see(const sdk::Event& event);
+  // Whether `event` is of a task that waits for people: nothing of it is under way.
+  bool waits(const sdk::Event& event) const;
   // A dag_task for each that is not over, which says that it was cancelled and why.
   std::vector<sdk::Event> cut_off(std::string_view reason);
   // The report, as metadata.tasks of a result bears it; nothing when the run has no tasks.

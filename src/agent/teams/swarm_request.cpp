@@ -39,6 +39,15 @@ Result<std::string> message_of(Asked& asked) {
   return *std::move(text);
 }
 
+// The same error, seen from a body that has the fields of a routing_spec at its top.
+Error at_top(Error error) {
+  constexpr std::string_view kSpec = "/routing_spec";
+  if (!error.param().starts_with("/routing_spec/")) return error;
+  auto message = error.message();
+  if (message.starts_with(kSpec)) message.erase(0, kSpec.size());
+  return validation_error("{}", message).with_param(error.param().substr(kSpec.size()));
+}
+
 Result<sdk::team::TeamSpec> team_of(json::object fields, const Asked& asked, SwarmRoute route) {
   if (asked.parallel && !fields.contains("execution_mode"))
     fields["execution_mode"] = *asked.parallel ? "parallel" : "sequential";
@@ -46,8 +55,9 @@ Result<sdk::team::TeamSpec> team_of(json::object fields, const Asked& asked, Swa
   sdk::team::TeamChoice choice;
   choice.entry_agent_override = asked.entry_agent_override;
   if (!says_type && route == SwarmRoute::swarm) choice.routing_type = "swarm";
-  ISA_TRY(auto team, sdk::team::read_team(fields, choice));
-  ISA_TRYV(check_members(team));
+  auto team = sdk::team::read_team(fields, choice);
+  if (!team) return at_top(std::move(team).error());
+  ISA_TRYV(check_members(*team));
   return team;
 }
 
@@ -83,6 +93,11 @@ Result<SwarmBody> parse_swarm(std::string_view text, SwarmRoute route) {
 }
 
 Result<void> check_route(const sdk::team::TeamSpec& team, SwarmRoute route) {
+  if (route == SwarmRoute::dag && !team.runs_as_dag() && !team.tasks.empty())
+    return validation_error(
+               "/routing_type: says 'swarm', which runs no tasks, and this route runs the tasks of "
+               "a team; leave it out, or use /api/v1/agents/swarm")
+        .with_param("/routing_type");
   if (route == SwarmRoute::dag && !team.runs_as_dag())
     return validation_error(
                "/tasks: this route runs the tasks of a team; without tasks use /api/v1/agents/swarm")

@@ -68,8 +68,16 @@ Task<Result<std::shared_ptr<LiveRun>>> SwarmRoutes::begin(const net::Request& re
   ISA_CO_TRY(auto body, parse_swarm(request.body, route));
   TeamOptions options;
   if (body.multi_agent_id) {
-    ISA_CO_TRY(options.team, co_await teams_.find(request.identity, *body.multi_agent_id,
-                                                  std::move(body.entry_agent_override)));
+    auto team =
+        co_await teams_.find(request.identity, *body.multi_agent_id, std::move(body.entry_agent_override));
+    // Nobody's agent names it: this request does.
+    if (!team && team.error().code() == "team_not_found")
+      co_return not_found("/multi_agent_id: the team '{}' does not exist, or is not shared with you",
+                          body.multi_agent_id->value())
+          .with_code("team_not_found")
+          .with_param("/multi_agent_id");
+    if (!team) co_return std::move(team).error();
+    options.team = *std::move(team);
     ISA_CO_TRYV(check_route(options.team.spec, route));
   } else {
     options.team.spec = *std::move(body.team);

@@ -81,10 +81,10 @@ TeamRoutes::Answer TeamRoutes::remove(net::Request& request) {
 }
 
 TeamRoutes::Answer TeamRoutes::versions(net::Request& request) {
-  ISA_CO_TRY(const auto team, co_await find(request.identity, TeamId(request.param("id"))));
-  ISA_CO_TRY(const auto found, co_await teams_.versions(request.identity, team.id));
-  json::object body{{"versions", json::write(found)}};
-  co_return net::Response::json(200, std::move(body));
+  ISA_CO_TRY(auto asked, page_asked(request));
+  ISA_CO_TRY(const auto page, co_await teams_.versions(request.identity, TeamId(request.param("id")),
+                                                       std::move(asked.cursor), asked.limit));
+  co_return net::Response::json(200, page_body("versions", page));
 }
 
 TeamRoutes::Answer TeamRoutes::version(net::Request& request) {

@@ -69,13 +69,14 @@ void TeamState::decide(const std::vector<CallOrigin>& origins, std::vector<sdk::
   is_asked = false;
 }
 
-std::set<std::string> calls_yet_to_ask(const sdk::team::TeamSpec& team, const json::object& written) {
-  std::set<std::string> ids;
+std::set<CallKey> calls_yet_to_ask(const sdk::team::TeamSpec& team, const json::object& written) {
+  std::set<CallKey> calls;
   auto state = TeamState::read(team, written);
-  if (!state || state->is_asked) return ids;
-  for (const auto& waiting : state->waiting())
-    for (const auto& call : waiting.turn->pending) ids.insert(call.tool_use_id);
-  return ids;
+  if (!state || state->is_asked) return calls;
+  for (const auto& [origin, turn] : state->waiting())
+    for (const auto& call : turn->pending)
+      calls.insert({origin.member, origin.task_id.value_or(""), call.tool_use_id});
+  return calls;
 }
 
 bool has_tasks(const json::object& written) {

@@ -2,6 +2,7 @@
 // time that one of them begins or ends.
 #pragma once
 
+#include "agent/open_calls.h"
 #include "agent/teams/team_plan.h"
 #include "sdk/team/dag_state.h"
 #include "sdk/team/shared_state.h"
@@ -38,7 +39,7 @@ struct TeamState {
 
 // Of what write() wrote.
 bool has_tasks(const json::object& written);
-// The ids of the calls that wait on after the process was cut off: nobody was asked about them yet.
-std::set<std::string> calls_yet_to_ask(const sdk::team::TeamSpec& team, const json::object& written);
+// The calls that wait on after the process was cut off: nobody was asked about them yet.
+std::set<CallKey> calls_yet_to_ask(const sdk::team::TeamSpec& team, const json::object& written);
 
 }  // namespace isa::agent

@@ -104,6 +104,7 @@ TEST(TeamStateTest, AWaitingTeamIsStoredWithItsPlanAndWhoseCallsWait) {
   LiveRun live(loop.get_executor(), *log, order, {});
   auto& record = live.record;
   record.usage = sdk::Usage{.input_tokens = 7};
+  record.programs.output_tokens = 8;
   record.origins = {{"a", "x"}};
   auto state = TeamState::begin(plan->spec, "go").value();
   wait_at(state, "x", "call_1");
@@ -117,6 +118,7 @@ TEST(TeamStateTest, AWaitingTeamIsStoredWithItsPlanAndWhoseCallsWait) {
   ASSERT_TRUE(read) << read.error().message();
   EXPECT_EQ(json::write(*read->order.team), json::write(*plan));
   EXPECT_EQ(read->record.usage->input_tokens, 7);
+  EXPECT_EQ(read->record.programs.output_tokens, 8);
   EXPECT_EQ(read->record.origins.at(0).task_id, "x");
   EXPECT_EQ(read->record.pending.size(), 1U);
   EXPECT_EQ(read->record.team_state, record.team_state);

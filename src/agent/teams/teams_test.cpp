@@ -98,7 +98,9 @@ TEST(Teams, AForeignTeamIsNotFoundForEveryVerb) {
     const auto run = co_await p.send(
         call(Method::post, "/api/v1/agents/swarm/dag",
              fmt::format(R"({{"prompt":"x","multi_agent_id":"{}"}})", text_at(made, "/id")), "eve"));
-    EXPECT_EQ(run.status, 424);
+    EXPECT_EQ(run.status, 404);
+    EXPECT_NE(run.body.find(R"("param":"/multi_agent_id")"), std::string::npos) << run.body;
+    EXPECT_EQ(run.body.find("metadata."), std::string::npos) << run.body;
   });
 }
 
@@ -207,6 +209,10 @@ TEST(Teams, ARouteRefusesATeamOfTheOtherKindAndWhatItDoesNotKnow) {
     const std::string cases[][3] = {
         {"/swarm", dag, "/routing_type"},
         {"/swarm/dag", R"({"prompt":"x","agents":[{"name":"a"}]})", "/tasks"},
+        {"/swarm/dag", R"({"prompt":"x","agents":[{"name":"a"}],"tasks":[{}],"routing_type":"swarm"})",
+         "/routing_type"},
+        {"/swarm", R"({"prompt":"x","agents":[{"name":"a"}],"entry_agent":"z"})", "/entry_agent"},
+        {"/swarm", R"({"prompt":"x","agents":[{"name":"a"}],"entry_agent_id":"z"})", "/entry_agent_id"},
         {"/swarm", R"({"agents":[{"name":"a"}]})", "/prompt"},
         {"/swarm", R"({"prompt":"x"})", "/agents"},
         {"/swarm", R"({"prompt":"x","agents":[{"name":"a"}],"max_steps":1})", "/max_steps"},
@@ -216,6 +222,7 @@ TEST(Teams, ARouteRefusesATeamOfTheOtherKindAndWhatItDoesNotKnow) {
     for (const auto& [path, body, param] : cases) {
       const auto answer = co_await p.post("/api/v1/agents" + path, body);
       EXPECT_EQ(text_at(answer, "/error/param"), param) << body;
+      EXPECT_TRUE(text_at(answer, "/error/message").starts_with(param + ": ")) << body;
     }
   });
 }
@@ -363,6 +370,10 @@ TEST(Teams, EveryVersionIsKeptAndCanBeGoneBackTo) {
     const auto all = co_await p.get(path + "/versions");
     EXPECT_EQ(all.at("versions").as_array().size(), 3U);
     EXPECT_EQ(text_at(all, "/versions/1/name"), "Changed");
+    const auto newest = co_await p.get(path + "/versions?limit=1");
+    EXPECT_EQ(number_at(newest, "/versions/0/version"), 3);
+    const auto older = co_await p.get(path + "/versions?limit=1&cursor=" + text_at(newest, "/next_cursor"));
+    EXPECT_EQ(number_at(older, "/versions/0/version"), 2);
     const auto second = co_await p.get(path + "/versions/2");
     EXPECT_EQ(text_at(second, "/name"), "Changed");
     for (const auto* missing : {"/versions/9", "/versions/x"}) {

@@ -13,12 +13,10 @@ constexpr std::size_t kFieldMax = 256;
 constexpr std::size_t kValueMax = 4096;
 constexpr std::size_t kRegexMax = 512;
 
-RE2::Options regex_options() {
-  RE2::Options options;
-  options.set_log_errors(false);
-  options.set_max_mem(1 << 20);  // Of the compiled form; one that needs more is refused.
-  return options;
-}
+// What a compiled expression may take, in bytes; one that needs more is refused. With so little the costliest
+// goes over kRegexTextMax bytes in about 0.1 s, and what is too large is known after some milliseconds; with
+// 64 kB both take ten times as long.
+constexpr std::int64_t kRegexMemory = 16 << 10;
 
 std::string_view text_of(const json::value& value) {
   return value.get_string();
@@ -49,28 +47,35 @@ bool contains(const json::value& found, const json::value& wanted) {
          text_of(found).find(text_of(wanted)) != std::string_view::npos;
 }
 
-bool matches(const json::value& found, const json::value& expression) {
-  if (!found.is_string() || !expression.is_string()) return false;
-  const auto text = text_of(found), pattern = text_of(expression);
-  const RE2 regex(re2::StringPiece(pattern.data(), pattern.size()), regex_options());
-  return regex.ok() && RE2::PartialMatch(re2::StringPiece(text.data(), text.size()), regex);
+bool matches(const json::value& found, const RE2* expression) {
+  if (!found.is_string() || !expression) return false;
+  const auto text = text_of(found).substr(0, kRegexTextMax);
+  return RE2::PartialMatch(re2::StringPiece(text.data(), text.size()), *expression);
 }
 
-Result<void> check_regex(const json::value& value) {
-  if (!value.is_string()) return validation_error("regex needs a text");
-  const auto pattern = text_of(value);
+Result<void> compile(Condition& condition) {
+  if (!condition.value.is_string()) return validation_error("regex needs a text");
+  const auto pattern = text_of(condition.value);
   if (pattern.size() > kRegexMax)
     return validation_error("a regular expression has at most {} bytes", kRegexMax);
-  const RE2 regex(re2::StringPiece(pattern.data(), pattern.size()), regex_options());
-  if (!regex.ok()) return validation_error("the regular expression cannot be read (RE2): {}", regex.error());
+  RE2::Options options;
+  options.set_log_errors(false);
+  options.set_max_mem(kRegexMemory);
+  auto made = std::make_shared<const RE2>(re2::StringPiece(pattern.data(), pattern.size()), options);
+  if (made->error_code() == RE2::ErrorPatternTooLarge)
+    return validation_error(
+        "the regular expression is too large once it is compiled; repeat less ({{0,20}} rather than "
+        "{{0,1000}}), and name characters rather than classes of Unicode");
+  if (!made->ok()) return validation_error("the regular expression cannot be read (RE2): {}", made->error());
+  condition.expression = std::move(made);
   return ok();
 }
 
-Result<void> check_value(const Condition& condition) {
+Result<void> check_value(Condition& condition) {
   if (boost::json::serialize(condition.value).size() > kValueMax)
     return validation_error("a value has at most {} bytes", kValueMax);
   using enum Operator;
-  if (condition.op == regex) return check_regex(condition.value);
+  if (condition.op == regex) return compile(condition);
   if ((condition.op == greater_than || condition.op == less_than) && !condition.value.is_number())
     return validation_error("{} needs a number", json::name_of(condition.op));
   if (condition.op == contains && condition.value.is_string() && condition.value.get_string().empty())
@@ -87,14 +92,14 @@ bool is_pointer(std::string_view field) {
 
 }  // namespace
 
-Result<void> check_conditions(const std::string& at, const std::vector<Condition>& conditions) {
+Result<void> check_conditions(const std::string& at, std::vector<Condition>& conditions) {
   const auto broken = [](const std::string& where, std::string_view why) {
     return validation_error("{}: {}", where, why).with_param(where);
   };
   if (conditions.size() > kConditionsMax)
     return broken(at, fmt::format("there are at most {} conditions", kConditionsMax));
   for (std::size_t i = 0; i < conditions.size(); ++i) {
-    const auto& one = conditions[i];
+    auto& one = conditions[i];
     const auto place = fmt::format("{}/{}", at, i);
     if (one.field.empty() || one.field.size() > kFieldMax ||
         (one.field.starts_with('/') && !is_pointer(one.field)))
@@ -104,6 +109,10 @@ Result<void> check_conditions(const std::string& at, const std::vector<Condition
       return broken(place + "/value", checked.error().message());
   }
   return ok();
+}
+
+std::size_t count_regexes(const std::vector<Condition>& conditions) {
+  return static_cast<std::size_t>(std::ranges::count(conditions, Operator::regex, &Condition::op));
 }
 
 const json::value* field_of(const json::value& data, const std::string& field) {
@@ -121,7 +130,7 @@ bool holds(const Condition& condition, const json::value& data) {
     case Operator::contains: return contains(*found, condition.value);
     case Operator::greater_than: return compare_numbers(*found, condition.value).value_or(0) > 0;
     case Operator::less_than: return compare_numbers(*found, condition.value).value_or(0) < 0;
-    case Operator::regex: return matches(*found, condition.value);
+    case Operator::regex: return matches(*found, condition.expression.get());
   }
   return false;
 }

@@ -1,11 +1,10 @@
 #pragma once
 
+#include "agent/triggers/rule_desk.h"
 #include "agent/triggers/scheduler.h"
 #include "agent/triggers/sealer.h"
 #include "agent/triggers/token_bucket.h"
 #include "agent/triggers/trigger_request.h"
-
-#include <boost/asio/thread_pool.hpp>
 
 #include <map>
 
@@ -22,11 +21,12 @@ struct EventVerdict {
 BOOST_DESCRIBE_STRUCT(EventVerdict, (), (trigger_id, fired, firing_id, run_id, why_not))
 
 // What comes from outside and may fire a trigger: events of its owner, and webhooks of whoever has the
-// secret. Lives on the service's event loop; conditions are looked at on a thread of its own.
+// secret. Lives on the service's event loop; conditions are looked at by the desk.
 class EventIntake {
  public:
-  EventIntake(store::TriggerStore& triggers, FiringRunner& runner, const Sealer& sealer, TriggerPolicy policy)
-      : triggers_(triggers), runner_(runner), sealer_(sealer), policy_(policy) {}
+  EventIntake(store::TriggerStore& triggers, FiringRunner& runner, const Sealer& sealer, RuleDesk& desk,
+              TriggerPolicy policy)
+      : triggers_(triggers), runner_(runner), sealer_(sealer), desk_(desk), policy_(policy) {}
 
   // Of every enabled pattern and threshold of that user which is about such an event. Of two events with one
   // `seed` a trigger sees the first: so a request may be repeated that was cut off in the middle.
@@ -49,10 +49,10 @@ class EventIntake {
   store::TriggerStore& triggers_;
   FiringRunner& runner_;
   const Sealer& sealer_;
+  RuleDesk& desk_;
   TriggerPolicy policy_;
   TokenBucket strangers_{200, 50};
   std::map<store::TriggerId, TokenBucket> callers_;
-  asio::thread_pool rules_{1};
 };
 
 }  // namespace isa::agent

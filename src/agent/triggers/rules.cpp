@@ -26,7 +26,7 @@ Error within_rule(Error error) {
   return broken("/rule" + error.param(), why);
 }
 
-Result<void> check(const ScheduleRule& rule) {
+Result<void> check(ScheduleRule& rule) {
   if (int{rule.cron.has_value()} + int{rule.every_s.has_value()} + int{rule.at.has_value()} != 1)
     return broken("/rule", "a schedule has exactly one of cron, every_s and at");
   if (rule.every_s && (*rule.every_s < 1 || *rule.every_s > kEveryMax))
@@ -47,13 +47,22 @@ Result<void> check(const ScheduleRule& rule) {
   return ok();
 }
 
-Result<void> check_lists(const std::vector<Condition>& all, const std::vector<Condition>& any) {
+Result<void> check_lists(std::vector<Condition>& all, std::vector<Condition>& any) {
+  if (count_regexes(all) + count_regexes(any) > kRegexesMax)
+    return broken("/rule", fmt::format("has at most {} conditions with a regular expression; put what "
+                                       "belongs together into one, with '|'",
+                                       kRegexesMax));
   ISA_TRYV(check_conditions("/rule/all", all));
   return check_conditions("/rule/any", any);
 }
 
-Result<void> check(const WebhookRule& rule) {
+Result<void> check(WebhookRule& rule) {
   return check_lists(rule.all, rule.any);
+}
+
+Result<void> check_field(const std::string& at, const std::string& field) {
+  std::vector<Condition> named{{field, Operator::equals, nullptr}};
+  return check_conditions(at, named);
 }
 
 Result<void> check_event(const std::string& event) {
@@ -63,7 +72,7 @@ Result<void> check_event(const std::string& event) {
   return ok();
 }
 
-Result<void> check(const PatternRule& rule) {
+Result<void> check(PatternRule& rule) {
   ISA_TRYV(check_event(rule.event));
   ISA_TRYV(check_lists(rule.all, rule.any));
   if (rule.count < 1 || rule.count > kCountMax)
@@ -75,11 +84,11 @@ Result<void> check(const PatternRule& rule) {
   return ok();
 }
 
-Result<void> check(const ThresholdRule& rule) {
+Result<void> check(ThresholdRule& rule) {
   ISA_TRYV(check_event(rule.event));
   ISA_TRYV(check_lists(rule.all, rule.any));
-  ISA_TRYV(check_conditions("/rule/current", {{rule.current, Operator::equals, nullptr}}));
-  ISA_TRYV(check_conditions("/rule/previous", {{rule.previous, Operator::equals, nullptr}}));
+  ISA_TRYV(check_field("/rule/current", rule.current));
+  ISA_TRYV(check_field("/rule/previous", rule.previous));
   if (!std::isfinite(rule.value) || rule.value <= 0)
     return broken("/rule/value", "must be above 0: how far the number must move");
   return ok();

@@ -60,7 +60,8 @@ BOOST_DESCRIBE_STRUCT(ThresholdRule, (), (event, all, any, current, previous, ki
 
 using Rule = std::variant<ScheduleRule, WebhookRule, PatternRule, ThresholdRule>;
 
-// Strict, and checked: errors name the JSON pointer below /rule.
+// Strict, and checked: errors name the JSON pointer below /rule. Compiles the rule's regular expressions,
+// once for all events that it is held against: nothing for an event loop (RuleDesk).
 Result<Rule> parse_rule(store::TriggerType type, const json::object& rule);
 
 // When a schedule comes next after `after`; nothing when it does not. `origin`: the trigger's creation.

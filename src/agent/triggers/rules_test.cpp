@@ -24,8 +24,13 @@ std::string words(TriggerType type, std::string_view text) {
   const auto parsed = parse_rule(type, doc(text).as_object());
   return parsed ? "fine" : parsed.error().message();
 }
+bool met_by(std::string_view condition, const json::value& data) {
+  std::vector<Condition> one{json::parse_as<Condition>(condition).value()};
+  EXPECT_TRUE(check_conditions("", one)) << condition;
+  return holds(one.front(), data);
+}
 bool met(std::string_view condition, std::string_view data) {
-  return holds(json::parse_as<Condition>(condition).value(), doc(data));
+  return met_by(condition, doc(data));
 }
 Timestamp minute(std::int64_t n) {
   return from_millis(1'700'000'000'000 + n * 60'000);
@@ -78,8 +83,43 @@ TEST(Conditions, RegexIsSearchedForInLinearTime) {
   EXPECT_FALSE(met(R"({"field":"a","op":"regex","value":"^b"})", R"({"a":"ab"})"));
   EXPECT_FALSE(met(R"({"field":"a","op":"regex","value":"1"})", R"({"a":1})"));
   // What takes a backtracking engine longer than the sun will shine.
-  const json::value text = json::object{{"a", std::string(60'000, 'a') + "!"}};
-  EXPECT_FALSE(holds({"a", Operator::regex, "^(a+)+$"}, text));
+  const json::value text = json::object{{"a", std::string(8'000, 'a') + "!"}};
+  EXPECT_FALSE(met_by(R"({"field":"a","op":"regex","value":"^(a+)+$"})", text));
+}
+
+TEST(Conditions, ARegexLooksAtTheBeginningOfALongText) {
+  const auto ends_after = [](std::size_t bytes) {
+    return json::value(json::object{{"a", std::string(bytes, 'a') + "!"}});
+  };
+  EXPECT_TRUE(met_by(R"({"field":"a","op":"regex","value":"!"})", ends_after(kRegexTextMax - 1)));
+  EXPECT_FALSE(met_by(R"({"field":"a","op":"regex","value":"!"})", ends_after(kRegexTextMax)));
+}
+
+TEST(Conditions, ARegexThatIsLargeOnceItIsCompiledIsRefused) {
+  std::string hostile;
+  for (int i = 0; i < 36; ++i) hostile += "[a-z]{0,1000}";
+  for (const auto& expression : {hostile + "!", std::string("[a-z]{0,1000}!"), std::string(R"(\\pL{100})")}) {
+    const auto text =
+        fmt::format(R"({{"event":"e","any":[{{"field":"a","op":"regex","value":"{}"}}]}})", expression);
+    EXPECT_EQ(fault(TriggerType::pattern, text), "/rule/any/0/value") << expression;
+  }
+  EXPECT_TRUE(met(R"x({"field":"a","op":"regex","value":"(?i)[a-z]{2,20} failed in [0-9]+ (s|ms)"})x",
+                  R"({"a":"Build failed in 12 s"})"));
+}
+
+TEST(Conditions, ARuleHasFewRegexes) {
+  const auto rule_with = [](int in_all, int in_any) {
+    const auto list = [](int count) {
+      std::string text;
+      for (int i = 0; i < count; ++i)
+        text += fmt::format(R"({}{{"field":"a","op":"regex","value":"b"}})", i == 0 ? "" : ",");
+      return text;
+    };
+    return fmt::format(R"({{"event":"e","all":[{}],"any":[{}]}})", list(in_all), list(in_any));
+  };
+  EXPECT_EQ(fault(TriggerType::pattern, rule_with(2, 2)), "fine");
+  EXPECT_EQ(fault(TriggerType::pattern, rule_with(5, 0)), "/rule");
+  EXPECT_EQ(fault(TriggerType::pattern, rule_with(2, 3)), "/rule");
 }
 
 TEST(Conditions, FieldsAreNamesOrPointers) {

@@ -19,7 +19,7 @@ Result<void> check_not_null(std::string_view field, const Presence<T>& value) {
   return ok();
 }
 
-// What creating and changing have in common.
+// What creating and changing have in common. The rule is not read.
 template <class Body>
 Result<void> apply(const Body& body, store::Trigger& to) {
   ISA_TRYV(check_not_null("rule", body.rule));
@@ -34,7 +34,6 @@ Result<void> apply(const Body& body, store::Trigger& to) {
   if (to.session_id) ISA_TRYV(check_id("session_id", to.session_id->value()));
   if (to.cooldown_s < 0 || to.cooldown_s > kCooldownMax)
     return broken("/cooldown_s", fmt::format("must be from 0 to {} seconds", kCooldownMax));
-  ISA_TRYV(parse_rule(to.type, to.rule));
   return ok();
 }
 
@@ -54,11 +53,18 @@ Result<store::Trigger> create_trigger(store::TriggerId id, const CreateTrigger& 
     return broken("/rule", fmt::format("says when a trigger of type {} fires; it is missing",
                                        json::name_of(body.type)));
   ISA_TRYV(apply(body, made));
+  ISA_TRYV(parse_rule(made.type, made.rule));
   if (body.enabled.value_or(true)) return enabled(std::move(made), at);
   return disabled(std::move(made), std::nullopt, at);
 }
 
 Result<store::Trigger> patch_trigger(store::Trigger current, const PatchTrigger& body, Timestamp at) {
+  ISA_TRY(auto next, change_trigger(std::move(current), body, at));
+  ISA_TRYV(parse_rule(next.type, next.rule));
+  return next;
+}
+
+Result<store::Trigger> change_trigger(store::Trigger current, const PatchTrigger& body, Timestamp at) {
   ISA_TRYV(check_not_null("name", body.name));
   ISA_TRYV(check_not_null("prompt", body.prompt));
   auto next = current;

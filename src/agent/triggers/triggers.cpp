@@ -25,9 +25,10 @@ Triggers::Triggers(asio::any_io_executor executor, Parts parts, const AgentServi
     : parts_(parts),
       policy_(policy_of(config)),
       limit_(config.max_triggers_per_user),
+      desk_(executor),
       runner_(executor, {parts.triggers, parts.configs, parts.runs, parts.planner, parts.engine}, policy_),
       scheduler_(executor, parts.triggers, runner_, policy_),
-      intake_(parts.triggers, runner_, parts.sealer, policy_) {}
+      intake_(parts.triggers, runner_, parts.sealer, desk_, policy_) {}
 
 Task<Result<void>> Triggers::start() {
   ISA_CO_TRYV(co_await runner_.recover());
@@ -57,7 +58,10 @@ Task<Result<void>> Triggers::check_session(const store::Trigger& trigger) {
 Task<Result<Triggers::Made>> Triggers::create(const Identity& owner, store::TriggerId id,
                                               CreateTrigger body) {
   Made made;
-  ISA_CO_TRY(made.trigger, create_trigger(std::move(id), body, owner.user, now()));
+  auto create = [id = std::move(id), body = std::move(body), user = owner.user, at = now()]() {
+    return create_trigger(id, body, user, at);
+  };
+  ISA_CO_TRY(made.trigger, co_await desk_.run<store::Trigger>(owner.user, std::move(create)));
   made.trigger.org_ids = orgs_of(owner);
   const auto agent = co_await runner_.check_agent(made.trigger);
   const bool only_mode = !agent && agent.error().kind() == ErrorKind::validation_error;
@@ -86,14 +90,15 @@ Task<Result<store::Trigger>> Triggers::patch(Identity who, store::TriggerId id, 
   ISA_CO_TRY(const auto current, co_await parts_.triggers.find(who, id));
   // Only its owner lends it memberships.
   const auto orgs = who.user == current.owner_id ? std::optional(orgs_of(who)) : current.org_ids;
-  ISA_CO_TRY(auto wanted, patch_trigger(current, body, now()));
+  auto change = [current, body, at = now()]() { return patch_trigger(current, body, at); };
+  ISA_CO_TRY(auto wanted, co_await desk_.run<store::Trigger>(current.owner_id, std::move(change)));
   wanted.org_ids = orgs;
   if (wanted.enabled) ISA_CO_TRYV(co_await runner_.check_agent(wanted));
   ISA_CO_TRYV(co_await check_session(wanted));
   store::TriggerDecision decide = [body = std::move(body), orgs, at = now()](
                                       const store::Trigger& trigger, const json::object& memo,
                                       std::int64_t) -> Result<std::optional<store::TriggerStep>> {
-    ISA_TRY(auto next, patch_trigger(trigger, body, at));
+    ISA_TRY(auto next, change_trigger(trigger, body, at));
     next.org_ids = orgs;
     const bool is_same_rule = next.rule == trigger.rule;
     return store::TriggerStep{std::move(next), is_same_rule ? memo : json::object(), {}, {}};

@@ -51,6 +51,7 @@ class Triggers {
   Parts parts_;
   TriggerPolicy policy_;
   std::int64_t limit_;
+  RuleDesk desk_;
   FiringRunner runner_;
   TriggerScheduler scheduler_;
   EventIntake intake_;

@@ -324,6 +324,12 @@ TEST(Triggers, AWrongSignatureAndAnUnknownWebhookAreAnsweredAlike) {
     EXPECT_EQ(unknown.status, 401);
     EXPECT_EQ(text_at(json::parse(wrong.body).value(), "/error/message"),
               text_at(json::parse(unknown.body).value(), "/error/message"));
+    p.sealer.is_key_lost = true;
+    const auto unreadable = co_await hook(p, made, "{}", signature_of(made, "{}"));
+    p.sealer.is_key_lost = false;
+    EXPECT_EQ(unreadable.status, 401);
+    EXPECT_EQ(text_at(json::parse(unreadable.body).value(), "/error/message"),
+              text_at(json::parse(unknown.body).value(), "/error/message"));
     EXPECT_EQ((co_await hook(p, made, "{} ", signature_of(made, "{}"))).status, 401);
     EXPECT_EQ((co_await hook(p, made, "{}", "")).status, 401);
     EXPECT_EQ((co_await hook(p, made, "{}", signature_of(made, "{}", -1000))).status, 401);

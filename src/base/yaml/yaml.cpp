@@ -4,7 +4,9 @@
 
 #include <yaml-cpp/yaml.h>
 
+#include <algorithm>
 #include <fstream>
+#include <span>
 #include <sstream>
 
 namespace isa {
@@ -71,14 +73,28 @@ class Converter {
   int count_ = 0;
 };
 
+// yaml-cpp counts no columns once the text has ended: what is missing there belongs to its last line.
+std::string place_of(const YAML::Mark& mark, std::string_view text) {
+  const auto last = text.find_last_not_of(" \t\r\n");
+  if (mark.is_null() || last == text.npos) return "line 1";
+  if (static_cast<std::size_t>(mark.pos) > last)
+    return fmt::format("line {}, at the end", std::ranges::count(text.substr(0, last), '\n') + 1);
+  return fmt::format("line {}, column {}", mark.line + 1, mark.column + 1);
+}
+
 }  // namespace
 
 Result<json::value> parse_yaml(const std::string& text, YamlScalars scalars) {
   try {
-    return Converter(scalars).convert(YAML::Load(text));
+    const auto documents = YAML::LoadAll(text);
+    if (documents.empty()) return json::value(nullptr);
+    for (const auto& more : std::span(documents).subspan(1))
+      if (!more.IsNull())
+        return validation_error("line {}: a second document begins here; write one, or a file for each",
+                                more.Mark().line + 1);
+    return Converter(scalars).convert(documents.front());
   } catch (const YAML::Exception& e) {
-    return validation_error("line {}, column {}: {}", e.mark.line + 1, e.mark.column + 1,
-                            to_valid_utf8(e.msg));
+    return validation_error("{}: {}", place_of(e.mark, text), to_valid_utf8(e.msg));
   }
 }
 

@@ -31,6 +31,20 @@ TEST(Yaml, DepthIsBounded) {
 TEST(Yaml, AnErrorSaysWhere) {
   EXPECT_TRUE(parse_yaml("a: 1\nb: [").error().message().starts_with("line "));
   EXPECT_EQ(parse_yaml("a: 1\na: 2").error().message(), "line 2: the key 'a' is there twice");
+  EXPECT_TRUE(parse_yaml("a: 1\n b: 2").error().message().starts_with("line 2, column 3: "));
+}
+
+TEST(Yaml, WhatIsNotClosedIsMissedAtTheEndOfTheText) {
+  for (const std::string text : {"a: 1\nb: [", "a: 1\nb: [\n", "a: 1\nb: {\n\n  \n"})
+    EXPECT_TRUE(parse_yaml(text).error().message().starts_with("line 2, at the end: ")) << text;
+}
+
+TEST(Yaml, ASecondDocumentIsNotLeftOutInSilence) {
+  for (const std::string text : {"a: 1\n---\nb: 2\n", "a: 1\n...\nb: 2\n"})
+    EXPECT_TRUE(parse_yaml(text).error().message().starts_with("line 3: a second document")) << text;
+  for (const std::string text : {"---\na: 1\n---\n", "a: 1\n...\n", "a: 1\n---\n# Nothing.\n"})
+    EXPECT_EQ(json::serialize(parse_yaml(text).value()), R"({"a":1})") << text;
+  EXPECT_TRUE(parse_yaml("").value().is_null());
 }
 
 }  // namespace

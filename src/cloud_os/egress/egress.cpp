@@ -12,6 +12,7 @@ using store::AuditVerdict;
 
 constexpr std::size_t kTargetMax = 200;
 constexpr std::size_t kLookupsMax = 4;
+constexpr std::size_t kRepeatedMax = 4 << 20;  // Bytes of a body.
 
 bool is_refusal(const Error& error) {
   return error.kind() == ErrorKind::insufficient_permissions || error.kind() == ErrorKind::invalid_request;
@@ -193,7 +194,24 @@ Task<Result<Injection>> Egress::prepare(net::Request& request, PlainTarget& targ
   ISA_CO_TRYV(co_await credentials_.refresh());
   if (!target.use_tls && credentials_.concern(target.to) && target.to.port == 80) target.to.port = 443;
   ISA_CO_TRYV(check(target.to));
+  ISA_CO_TRYV(co_await credentials_.renew_due(request, target));
   co_return credentials_.inject(request, target);
+}
+
+// `original`: the headers without what was put in.
+Task<Result<net::OpenResponse>> Egress::exchange(net::Request& request, PlainTarget& target,
+                                                 Injection& injection, net::Headers original) {
+  const bool may_repeat = injection.renewable && request.body.size() <= kRepeatedMax;
+  auto body = may_repeat ? request.body : std::string();
+  auto answer = co_await send(request, target, injection.use_tls || target.use_tls);
+  if (!answer || answer->status != 401 || !injection.renewable) co_return answer;
+  ISA_CO_TRY(const bool is_another, co_await credentials_.renew_refused(*injection.renewable));
+  if (!is_another || !may_repeat) co_return answer;
+  answer->body.reset();
+  request.headers = std::move(original);
+  request.body = std::move(body);
+  ISA_CO_TRY(injection, co_await prepare(request, target));
+  co_return co_await send(request, target, injection.use_tls || target.use_tls);
 }
 
 Task<Result<net::Response>> Egress::forward(net::Request& request) {
@@ -202,14 +220,14 @@ Task<Result<net::Response>> Egress::forward(net::Request& request) {
     auto entry = entry_of(AuditKind::http, request.target.substr(0, kTargetMax), "");
     co_return refused(std::move(entry), std::move(target).error());
   }
+  auto original = request.headers;
   auto injection = co_await prepare(request, *target);
   auto entry = entry_of(AuditKind::http, target->to.to_string(), rule_of(target->to));
   if (!injection) co_return refused(std::move(entry), std::move(injection).error());
   entry.secret = injection->secret;
   entry.bytes_out = static_cast<std::int64_t>(request.body.size());
   const bool is_head = request.method == net::Method::head;
-  const bool use_tls = injection->use_tls || target->use_tls;
-  auto opened = co_await send(request, *std::move(target), use_tls);
+  auto opened = co_await exchange(request, *target, *injection, std::move(original));
   if (opened && injection->secret) opened = readable(*std::move(opened));
   if (!opened) co_return refused(std::move(entry), std::move(opened).error());
   net::Response response;

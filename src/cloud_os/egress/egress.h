@@ -53,12 +53,16 @@ class Egress {
   Task<Result<net::Takeover>> open_tunnel(net::Request& request);
   // An https:// URL, and any URL of a host that a secret is for, goes by TLS; with the secret where there is
   // one.
-  // A reader of the answer that refuses more with the code kAnswerCut has read what it wanted.
+  // Where the answer is 401 and the secret can be renewed, that is done, and the request sent once more with
+  // what came of it. A larger one (kRepeatedMax) is not: its body is not held twice. A reader of the answer
+  // that refuses more with the code kAnswerCut has read what it wanted.
   Task<Result<net::Response>> forward(net::Request& request);
 
  private:
   Task<Result<net::Socket>> reach(EgressTarget target, Deadline deadline);
   Task<Result<Injection>> prepare(net::Request& request, PlainTarget& target);
+  Task<Result<net::OpenResponse>> exchange(net::Request& request, PlainTarget& target, Injection& injection,
+                                           net::Headers original);
   Task<Result<net::OpenResponse>> send(net::Request& request, PlainTarget target, bool use_tls);
   Result<void> check(const EgressTarget& target) const;
   std::string rule_of(const EgressTarget& target) const;

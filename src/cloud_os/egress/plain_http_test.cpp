@@ -205,15 +205,6 @@ TEST(Environment, TheProxyIsNamedOnlyWhereThereIsAWayOut) {
   });
 }
 
-TEST(BrokerAudit, ModelCallsAreCountedWithTheirTokens) {
-  ModelUse use;
-  read_tokens(R"(data: {"usage":{"prompt_tokens":12,"completion_tokens": 5}})", use);
-  read_tokens(R"(data: {"delta":"\"output_tokens\":999"})", use);
-  read_tokens(R"(data: {"usage":{"input_tokens":3,"output_tokens":7}})", use);
-  EXPECT_EQ(use.input_tokens, 12);
-  EXPECT_EQ(use.output_tokens, 7);
-}
-
 TEST(BrokerAudit, AFloodOfRefusalsIsOneEntryWithACountAndOneOfOthers) {
   on_stage([](Stage& stage) -> Task<void> {
     stage.allow({});

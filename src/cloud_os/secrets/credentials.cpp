@@ -1,5 +1,7 @@
 #include "cloud_os/secrets/credentials.h"
 
+#include "cloud_os/secrets/renewal_errors.h"
+#include "cloud_os/secrets/token_renewer.h"
 #include "net/text.h"
 
 #include <sodium.h>
@@ -81,6 +83,11 @@ void Credentials::bind(const VmBinding& binding) {
   user_ = binding.user_id;
   org_ = binding.org_id;
   version_ = 0;
+  who_.sandbox_id = sandbox_;
+  who_.lease_id = binding.lease_id;
+  who_.user_id = binding.user_id;
+  who_.org_id = binding.org_id;
+  who_.session_id = binding.session_id;
 }
 
 Task<Result<void>> Credentials::refresh() {
@@ -102,6 +109,21 @@ Task<Result<void>> Credentials::refresh() {
   rules_ = std::move(rules);
   version_ = version;
   co_return ok();
+}
+
+Task<Result<void>> Credentials::renew_due(const net::Request& request, const PlainTarget& target) {
+  const auto is_due = [&](const Rule& rule) { return renewer_.is_due(rule.sealed.secret); };
+  if (std::ranges::none_of(rules_, is_due)) co_return ok();
+  ISA_CO_TRY(const auto* rule, choose(request, target));
+  if (rule == nullptr || !is_due(*rule)) co_return ok();
+  const auto secret = rule->sealed.secret;  // The rules may be others after the wait.
+  auto renewed = co_await renewer_.renew(secret.id, std::nullopt, who_);
+  if (!renewed && !is_usable(*secret.oauth, now())) co_return Failure(std::move(renewed).error());
+  co_return co_await refresh();
+}
+
+Task<Result<bool>> Credentials::renew_refused(Injection::Renewable refused) {
+  return renewer_.renew(std::move(refused.id), refused.revision, who_);
 }
 
 bool Credentials::concern(const EgressTarget& target) const {
@@ -159,6 +181,9 @@ Result<const Credentials::Rule*> Credentials::choose(const net::Request& request
 Result<Injection> Credentials::put_in(const Rule& rule, net::Request& request) const {
   const auto& secret = rule.sealed.secret;
   ISA_TRY(const auto value, vault_.open(rule.sealed));
+  if (value.text().empty())  // It was set anew a moment ago.
+    return upstream_error("the secret '{}' has no access token yet; try again", secret.name)
+        .with_code(std::string(kRenewalFailed));
   if (secret.kind == SecretKind::header) {
     ISA_TRY(const auto header, parse_header_template(*secret.header));
     request.headers.set(header.name, header.before + value.text() + header.after);
@@ -175,7 +200,9 @@ Result<Injection> Credentials::put_in(const Rule& rule, net::Request& request) c
   }
   request.headers.set("Accept-Encoding", "identity");  // So that the secret can be taken out of the answer.
   vault_.note_use(secret.id);
-  return Injection{true, secret.name, Redactor(value.text())};
+  Injection injection{true, secret.name, Redactor(value.text()), {}};
+  if (secret.oauth) injection.renewable = {secret.id, rule.sealed.revision};
+  return injection;
 }
 
 Result<Injection> Credentials::inject(net::Request& request, const PlainTarget& target) {

@@ -9,21 +9,32 @@
 #include "cloud_os/secrets/redactor.h"
 #include "cloud_os/secrets/vault.h"
 #include "cloud_os/vm.h"
+#include "store/sandbox_audit.h"
 
 #include <map>
 
 namespace isa::cloud_os {
 
+class TokenRenewer;
+
 struct Injection {
+  // Of a secret that can be renewed, when one was put into the request.
+  struct Renewable {
+    store::SecretId id;
+    std::int64_t revision = 0;
+  };
+
   bool use_tls = false;               // Outside; a secret never travels in the clear.
   std::optional<std::string> secret;  // Its name, when one was put into the request.
   Redactor redactor;
+  std::optional<Renewable> renewable;
 };
 
 // Lives on one event loop.
 class Credentials {
  public:
-  Credentials(SandboxId sandbox, SecretVault& vault) : sandbox_(std::move(sandbox)), vault_(vault) {}
+  Credentials(SandboxId sandbox, SecretVault& vault, TokenRenewer& renewer)
+      : sandbox_(std::move(sandbox)), vault_(vault), renewer_(renewer) {}
 
   void bind(const VmBinding& binding);
   // Reads what has changed since the last time. Until it succeeds nothing goes out.
@@ -31,6 +42,11 @@ class Credentials {
 
   // Some rule is for that host. Its plain port means its TLS port then.
   bool concern(const EgressTarget& target) const;
+  // Gets a new token where the one for this request ends soon. Errors: those of inject() and of TokenRenewer,
+  // the latter only where there is no token that may still be used.
+  Task<Result<void>> renew_due(const net::Request& request, const PlainTarget& target);
+  // The token that `injection` put in was refused (401). True when there is another one to try.
+  Task<Result<bool>> renew_refused(Injection::Renewable refused);
   // Changes the request's headers. Errors: insufficient_permissions with codes secret_ambiguous,
   // secret_not_applicable, placeholder_elsewhere.
   Result<Injection> inject(net::Request& request, const PlainTarget& target);
@@ -52,9 +68,11 @@ class Credentials {
 
   SandboxId sandbox_;
   SecretVault& vault_;
+  TokenRenewer& renewer_;
   std::optional<UserId> user_;
   std::optional<OrgId> org_;
-  std::uint64_t version_ = 0;  // Of the vault when rules_ were read.
+  store::SandboxAuditEntry who_;  // For the audit trail.
+  std::uint64_t version_ = 0;     // Of the vault when rules_ were read.
   std::vector<Rule> rules_;
 };
 

@@ -9,8 +9,6 @@
 namespace isa::cloud_os {
 namespace {
 
-constexpr std::size_t kValueMin = 8;  // What is shorter cannot be found again to take it out of answers.
-constexpr std::size_t kValueMax = 16 << 10;
 constexpr std::size_t kHostsMax = 32;
 
 Error wrong(std::string_view field, std::string_view rule) {
@@ -86,10 +84,13 @@ Result<HeaderTemplate> parse_header_template(std::string_view text) {
 Result<void> check_secret(const std::string& name, const SecretDefinition& definition) {
   if (name.empty() || name.size() > 128 || !is_made_of(name, "_-."))
     return wrong("name", "a secret's name is 1 to 128 letters, digits, '_', '-' or '.'");
-  if (definition.value.size() < kValueMin || definition.value.size() > kValueMax)
-    return wrong("value", fmt::format("a secret has {} to {} bytes", kValueMin, kValueMax));
-  if (!is_visible(definition.value))
-    return wrong("value", "a secret holds no line end and no control character");
+  if (const auto& value = definition.value) {
+    if (value->size() < kSecretValueMin || value->size() > kSecretValueMax)
+      return wrong("value", fmt::format("a secret has {} to {} bytes", kSecretValueMin, kSecretValueMax));
+    if (!is_visible(*value)) return wrong("value", "a secret holds no line end and no control character");
+  } else if (!definition.oauth) {
+    return wrong("value", "is missing; only where `oauth` says how to get a token it may be");
+  }
   if (definition.hosts.empty() || definition.hosts.size() > kHostsMax)
     return wrong("hosts", fmt::format("name 1 to {} hosts that the secret is for", kHostsMax));
   for (std::size_t i = 0; i < definition.hosts.size(); ++i)
@@ -103,6 +104,7 @@ Result<void> check_secret(const std::string& name, const SecretDefinition& defin
   if (definition.path_prefix &&
       (!definition.path_prefix->starts_with('/') || !is_visible(*definition.path_prefix)))
     return wrong("path_prefix", "a path begins with '/'");
+  if (definition.oauth) ISA_TRYV(check_oauth(*definition.oauth, definition.value.has_value()));
   return ok();
 }
 

@@ -13,14 +13,31 @@ Result<void> may_change(const Identity& who, const std::optional<OrgId>& org) {
   return insufficient_permissions("only an owner or an admin of {} changes its secrets", org->value());
 }
 
+void wipe(std::optional<std::string>& text) {
+  if (text) sodium_memzero(text->data(), text->size());
+}
+
 }  // namespace
+
+// What is sealed of a definition that was checked.
+std::string SecretVault::seal(const SecretDefinition& definition) const {
+  const auto& oauth = definition.oauth;
+  if (!oauth) return key_.seal(*definition.value);
+  return seal(TokenMaterial{definition.value.value_or(""), oauth->refresh_token.value_or(""),
+                            oauth->client_secret.value_or("")});
+}
 
 Task<Result<store::Secret>> SecretVault::set(Identity who, std::string name, SecretDefinition definition) {
   auto checked = check_secret(name, definition);
   if (checked) checked = may_change(who, definition.org_id);
   store::SealedSecret sealed;
-  if (checked) sealed.sealed = key_.seal(definition.value);
-  sodium_memzero(definition.value.data(), definition.value.size());
+  const bool has_value = definition.value.has_value();
+  if (checked) sealed.sealed = seal(definition);
+  wipe(definition.value);
+  if (definition.oauth) {
+    wipe(definition.oauth->refresh_token);
+    wipe(definition.oauth->client_secret);
+  }
   ISA_CO_TRYV(std::move(checked));
   auto& secret = sealed.secret;
   secret.id = store::SecretId::make();
@@ -34,6 +51,7 @@ Task<Result<store::Secret>> SecretVault::set(Identity who, std::string name, Sec
   secret.methods = std::move(definition.methods);
   secret.path_prefix = std::move(definition.path_prefix);
   secret.created_at = secret.updated_at = now();
+  if (definition.oauth) secret.oauth = oauth_of(*definition.oauth, has_value, secret.updated_at);
   ISA_CO_TRY(auto stored, co_await store_.put(std::move(sealed)));
   ++version_;
   log::info("secret.set",
@@ -61,6 +79,36 @@ Task<Result<void>> SecretVault::remove(Identity who, std::optional<OrgId> org, s
 
 Task<Result<std::vector<store::SealedSecret>>> SecretVault::usable(UserId user, std::optional<OrgId> org) {
   co_return co_await store_.list(std::move(user), std::move(org));
+}
+
+Result<Confidential> SecretVault::open(const store::SealedSecret& secret) const {
+  if (!secret.secret.oauth) return key_.open(secret.sealed);
+  ISA_TRY(auto material, this->material(secret));
+  return Confidential(std::move(material.access_token));
+}
+
+Result<TokenMaterial> SecretVault::material(const store::SealedSecret& secret) const {
+  ISA_TRY(const auto text, key_.open(secret.sealed));
+  return read_material(text);
+}
+
+std::string SecretVault::seal(const TokenMaterial& material) const {
+  return key_.seal(write_material(material).text());
+}
+
+Task<Result<void>> SecretVault::renew(store::SealedSecret secret) {
+  const auto id = secret.secret.id.value(), name = secret.secret.name;
+  ISA_CO_TRYV(co_await store_.renew(std::move(secret)));
+  ++version_;
+  log::info("secret.renewed", {{"secret_id", id}, {"name", name}});
+  co_return ok();
+}
+
+Task<void> SecretVault::note_failure(store::SealedSecret secret, store::RenewalFailure failure) {
+  log::warn("secret.not_renewed",
+            {{"secret_id", secret.secret.id.value()}, {"name", secret.secret.name}, {"code", failure.code}});
+  auto noted = co_await store_.note_failure(secret.secret.id, secret.revision, std::move(failure));
+  if (!noted) log::warn("secret.failure_not_noted", {{"message", noted.error().message()}});
 }
 
 std::string SecretVault::placeholder(const SandboxId& sandbox, const store::Secret& secret) const {

@@ -21,16 +21,26 @@ class SecretVault {
 
   // For brokers: everything that a sandbox of that user and organization may use.
   Task<Result<std::vector<store::SealedSecret>>> usable(UserId user, std::optional<OrgId> org);
-  Result<Confidential> open(const store::SealedSecret& secret) const { return key_.open(secret.sealed); }
+  // Of one that is renewed: its access token, empty when there is none yet.
+  Result<Confidential> open(const store::SealedSecret& secret) const;
   // What stands for a secret inside of one sandbox; the same for as long as both exist.
   std::string placeholder(const SandboxId& sandbox, const store::Secret& secret) const;
   // Grows with every change, so that whoever remembers secrets knows when to ask again.
   std::uint64_t version() const { return version_; }
 
+  // For the renewer. renew() and note_failure() as SecretStore has them.
+  Task<Result<store::SealedSecret>> find(store::SecretId id) { return store_.find(std::move(id)); }
+  Result<TokenMaterial> material(const store::SealedSecret& secret) const;
+  std::string seal(const TokenMaterial& material) const;
+  Task<Result<void>> renew(store::SealedSecret secret);
+  Task<void> note_failure(store::SealedSecret secret, store::RenewalFailure failure);
+
   void note_use(const store::SecretId& id) { used_.insert(id); }
   Task<void> flush_uses();
 
  private:
+  std::string seal(const SecretDefinition& definition) const;
+
   store::SecretStore& store_;
   SecretsKey key_;
   std::uint64_t version_ = 1;

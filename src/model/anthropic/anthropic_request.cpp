@@ -1,4 +1,5 @@
 #include "model/anthropic/anthropic_wire.h"
+#include "model/output_format.h"
 
 namespace isa::model::anthropic {
 namespace {
@@ -8,6 +9,8 @@ using sdk::Message;
 using sdk::Part;
 using sdk::PartKind;
 using sdk::ToolChoice;
+
+constexpr std::string_view kDialect = "anthropic";
 
 json::object block(std::string_view type) {
   json::object to;
@@ -152,15 +155,37 @@ std::optional<json::object> tool_choice_of(const ChatRequest& request) {
   return to;
 }
 
+Result<void> check_format(const ChatRequest& request) {
+  if (!request.response_format || asks_for_format(request)) return ok();
+  const auto* type = request.response_format->if_contains("type");
+  if (type && *type == "text") return ok();
+  return validation_error("/response_format/type: must be text, json_object or json_schema")
+      .with_param("/response_format/type");
+}
+
+// {"format":{"type":"json_schema","schema"}}
+std::optional<json::object> output_config_of(const ChatRequest& request) {
+  const auto* named = request.response_format ? request.response_format->if_contains("json_schema") : nullptr;
+  const auto* fields = named ? named->if_object() : nullptr;
+  const auto* asked = fields ? fields->if_contains("schema") : nullptr;
+  auto schema = asked && asked->is_object() ? to_output_schema(asked->get_object()) : std::nullopt;
+  if (!schema) return std::nullopt;
+  auto format = block("json_schema");
+  format["schema"] = *std::move(schema);
+  json::object config;
+  config["format"] = std::move(format);
+  return config;
+}
+
 }  // namespace
 
 Result<json::object> to_request(const ChatRequest& request, std::int64_t default_max_tokens) {
-  if (request.response_format) {
-    const auto* type = request.response_format->if_contains("type");
-    if (!type || *type != json::value("text"))
-      return validation_error(
-                 "/response_format: Anthropic models take none; describe the format in the prompt")
-          .with_param("/response_format");
+  ISA_TRYV(check_format(request));
+  const auto config = output_config_of(request);
+  if (!config && request.extra_dialect != kDialect && asks_for_format(request)) {
+    auto in_prompt = request;
+    say_format_in_prompt(in_prompt);
+    return to_request(in_prompt, default_max_tokens);
   }
   json::object to;
   to["model"] = request.model;
@@ -174,7 +199,8 @@ Result<json::object> to_request(const ChatRequest& request, std::int64_t default
   if (request.temperature) to["temperature"] = *request.temperature;
   if (request.top_p) to["top_p"] = *request.top_p;
   if (!request.stop.empty()) to["stop_sequences"] = json::write(request.stop);
-  if (request.extra_dialect == "anthropic")
+  if (config) to["output_config"] = *config;
+  if (request.extra_dialect == kDialect)
     for (const auto& field : request.extra)
       if (field.key() != kBetaField) to[field.key()] = field.value();
   to["stream"] = true;

@@ -16,6 +16,11 @@ inline constexpr const char* kBetaField = "anthropic-beta";
 
 // ---- as a client (anthropic_request.cpp, event_reader.cpp) ----
 
+// A JSON Schema as the dialect's output_config takes it: what it does not know becomes a part of the
+// description. Nothing where the dialect would forbid answers that fit, as it does for objects whose
+// properties are not named, or cannot say it, as of a schema that holds itself.
+std::optional<json::object> to_output_schema(const json::object& schema);
+
 // Merges messages as the dialect wants them: system text apart, all results of a turn's tools first in one
 // user message, no two messages of one role in a row. validation_error for what it cannot say.
 Result<json::object> to_request(const ChatRequest& request, std::int64_t default_max_tokens);

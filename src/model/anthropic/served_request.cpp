@@ -1,4 +1,5 @@
 #include "model/anthropic/anthropic_wire.h"
+#include "sdk/schema/strict_mode.h"
 
 namespace isa::model::anthropic {
 namespace {
@@ -52,6 +53,19 @@ struct WireToolChoice {
 };
 BOOST_DESCRIBE_STRUCT(WireToolChoice, (), (type, name, disable_parallel_tool_use))
 
+struct WireFormat {
+  using json_ignore_unknown = void;
+  std::string type;
+  std::optional<json::object> schema;
+};
+BOOST_DESCRIBE_STRUCT(WireFormat, (), (type, schema))
+
+struct WireOutputConfig {
+  using json_ignore_unknown = void;
+  std::optional<WireFormat> format;
+};
+BOOST_DESCRIBE_STRUCT(WireOutputConfig, (), (format))
+
 struct WireRequest {
   using json_ignore_unknown = void;
   std::string model;
@@ -63,10 +77,12 @@ struct WireRequest {
   std::optional<WireToolChoice> tool_choice;
   std::optional<double> temperature, top_p;
   std::optional<std::vector<std::string>> stop_sequences;
+  std::optional<WireOutputConfig> output_config;
+  std::optional<WireFormat> output_format;  // As the beta of output_config.format was called.
 };
 BOOST_DESCRIBE_STRUCT(WireRequest, (),
                       (model, max_tokens, messages, system, stream, tools, tool_choice, temperature, top_p,
-                       stop_sequences))
+                       stop_sequences, output_config, output_format))
 
 void note(std::string& untranslatable, const Path& at, std::string_view what) {
   if (untranslatable.empty()) untranslatable = fmt::format("{}: {}", at.pointer(), what);
@@ -192,6 +208,23 @@ Result<void> read_tool_choice(const WireToolChoice& from, const Path& at, ChatRe
   return ok();
 }
 
+// As OpenAI's response_format has it.
+Result<void> read_format(const WireFormat& from, const Path& at, ServedRequest& to) {
+  if (from.type != "json_schema") {
+    note(to.untranslatable, at, from.type);
+    return ok();
+  }
+  if (!from.schema) return json::broken_rule(at, "a json_schema needs the field 'schema'");
+  json::object named;
+  named["name"] = "answer";
+  named["schema"] = *from.schema;
+  if (sdk::schema::fits_strict_mode(*from.schema)) named["strict"] = true;
+  auto& format = to.chat.response_format.emplace();
+  format["type"] = "json_schema";
+  format["json_schema"] = std::move(named);
+  return ok();
+}
+
 }  // namespace
 
 Result<ServedRequest> from_request(std::string_view body) {
@@ -213,6 +246,10 @@ Result<ServedRequest> from_request(std::string_view body) {
     ISA_TRYV(read_message(wire.messages[i], Path{&messages, {}, i}, to));
   if (wire.tools) ISA_TRYV(read_tools(*wire.tools, Path{&root, "tools"}, to));
   if (wire.tool_choice) ISA_TRYV(read_tool_choice(*wire.tool_choice, Path{&root, "tool_choice"}, chat));
+  if (wire.output_format) ISA_TRYV(read_format(*wire.output_format, Path{&root, "output_format"}, to));
+  const Path config{&root, "output_config"};
+  if (wire.output_config && wire.output_config->format)
+    ISA_TRYV(read_format(*wire.output_config->format, Path{&config, "format"}, to));
   chat.model = std::move(wire.model);
   chat.max_tokens = wire.max_tokens;
   chat.temperature = wire.temperature;

@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::size_t kDocumentMax = 256 << 10;  // Bytes of a metadata document or a token answer.
 constexpr std::size_t kScopesMax = 64;
+constexpr std::string_view kOffline = "offline_access";  // OpenID Connect Core, section 11.
 
 std::string text_at(const json::object& from, std::string_view key) {
   const auto* found = from.if_contains(key);
@@ -40,12 +41,9 @@ std::vector<std::string> words_of(std::string_view text) {
   return words;
 }
 
-std::string form(const std::vector<std::pair<std::string, std::string>>& fields) {
+std::string joined(const std::vector<std::string>& words) {
   std::string text;
-  for (const auto& [name, value] : fields) {
-    if (value.empty()) continue;
-    text += (text.empty() ? "" : "&") + name + "=" + net::percent_encode(value);
-  }
+  for (const auto& word : words) text += (text.empty() ? "" : " ") + word;
   return text;
 }
 
@@ -197,6 +195,7 @@ Task<Result<Authorizer::Issuer>> Authorizer::find_issuer(std::string id, Deadlin
     issuer.token = text_at(*document, "token_endpoint");
     issuer.registration = text_at(*document, "registration_endpoint");
     issuer.auth_methods = texts_at(*document, "token_endpoint_auth_methods_supported");
+    issuer.scopes = texts_at(*document, "scopes_supported");
     issuer.says_iss = flag_at(*document, "authorization_response_iss_parameter_supported");
     issuer.takes_documents = flag_at(*document, "client_id_metadata_document_supported");
     const auto methods = texts_at(*document, "code_challenge_methods_supported");
@@ -237,7 +236,7 @@ Task<Result<OauthClient>> Authorizer::register_at(const Issuer& issuer, Deadline
                                                         : "client_secret_basic";
   const json::object body{{"client_name", "isA"},
                           {"redirect_uris", json::array{options_.redirect_uri}},
-                          {"grant_types", json::array{"authorization_code"}},
+                          {"grant_types", json::array{"authorization_code", "refresh_token"}},
                           {"response_types", json::array{"code"}},
                           {"token_endpoint_auth_method", method},
                           {"application_type", "native"}};
@@ -263,16 +262,17 @@ Task<Result<OauthClient>> Authorizer::register_at(const Issuer& issuer, Deadline
 Task<Result<std::string>> Authorizer::ask_person(const Issuer& issuer, const OauthClient& client,
                                                  const Resource& resource, const std::string& challenge) {
   const auto state = random_hex(16);
-  std::string scope;
-  for (const auto& one : resource.scopes) scope += (scope.empty() ? "" : " ") + one;
-  const auto query = form({{"response_type", "code"},
-                           {"client_id", client.id},
-                           {"redirect_uri", options_.redirect_uri},
-                           {"state", state},
-                           {"code_challenge", challenge},
-                           {"code_challenge_method", "S256"},
-                           {"resource", resource.id},
-                           {"scope", scope}});
+  // An OpenID provider gives a refresh token only to somebody who was asked in so many words.
+  const bool is_offline = std::ranges::count(resource.scopes, kOffline) > 0;
+  const auto query = form_of({{"response_type", "code"},
+                              {"client_id", client.id},
+                              {"redirect_uri", options_.redirect_uri},
+                              {"state", state},
+                              {"code_challenge", challenge},
+                              {"code_challenge_method", "S256"},
+                              {"resource", resource.id},
+                              {"scope", joined(resource.scopes)},
+                              {"prompt", is_offline ? "consent" : ""}});
   const auto* joint = issuer.authorize.contains('?') ? "&" : "?";
   ISA_CO_TRY(auto answer, co_await options_.visit(issuer.authorize + joint + query));
   if (answer["state"] != state)
@@ -288,61 +288,68 @@ Task<Result<std::string>> Authorizer::ask_person(const Issuer& issuer, const Oau
   co_return answer["code"];
 }
 
-Task<Result<std::string>> Authorizer::redeem(const Issuer& issuer, const OauthClient& client,
-                                             const Resource& resource, std::string code, std::string verifier,
-                                             Deadline deadline) {
+Task<Result<OauthGrant>> Authorizer::redeem(const Issuer& issuer, OauthClient client,
+                                            const Resource& resource, std::string code, std::string verifier,
+                                            Deadline deadline) {
   ISA_CO_TRY(const auto url, parse_web_url(issuer.token));
-  auto method = client.auth_method;
   const bool knows_basic =
       issuer.auth_methods.empty() || std::ranges::count(issuer.auth_methods, "client_secret_basic") > 0;
-  if (method.empty())
-    method = client.secret.empty() ? "none" : knows_basic ? "client_secret_basic" : "client_secret_post";
-  net::ClientRequest request;
-  request.method = net::Method::post;
-  request.target = url.target();
-  request.headers.set("Content-Type", "application/x-www-form-urlencoded");
-  request.headers.set("Accept", "application/json");
-  if (method == "client_secret_basic")
-    request.headers.set("Authorization", "Basic " + to_base64(net::percent_encode(client.id) + ":" +
-                                                              net::percent_encode(client.secret)));
-  request.body = form({{"grant_type", "authorization_code"},
-                       {"code", std::move(code)},
-                       {"redirect_uri", options_.redirect_uri},
-                       {"code_verifier", std::move(verifier)},
-                       {"resource", resource.id},
-                       {"client_id", method == "client_secret_basic" ? "" : client.id},
-                       {"client_secret", method == "client_secret_post" ? client.secret : ""}});
+  if (client.auth_method.empty())
+    client.auth_method = client.secret.empty() ? "none"
+                         : knows_basic         ? "client_secret_basic"
+                                               : "client_secret_post";
+  auto request = token_request(url.target(), client,
+                               {{"grant_type", "authorization_code"},
+                                {"code", std::move(code)},
+                                {"redirect_uri", options_.redirect_uri},
+                                {"code_verifier", std::move(verifier)},
+                                {"resource", resource.id}});
   ISA_CO_TRY(auto response, co_await http_.open(url.endpoint, std::move(request), deadline));
   ISA_CO_TRY(const auto text, co_await net::read_all(*response.body, kDocumentMax));
-  const auto document = json::parse(text);
-  if (response.status != 200 || !document || !document->is_object())
-    co_return refused(fmt::format("'{}' gave no token (status {})", issuer.id, response.status));
-  auto token = text_at(document->get_object(), "access_token");
-  auto type = text_at(document->get_object(), "token_type");
-  std::ranges::transform(type, type.begin(),
-                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-  if (token.empty() || type != "bearer")
-    co_return refused(fmt::format("'{}' gave no bearer token", issuer.id));
-  co_return token;
+  auto token = parse_token_answer(response.status, text);
+  if (!token) co_return refused(fmt::format("'{}' gave no token: {}", issuer.id, token.error().message()));
+  OauthGrant grant;
+  grant.scope = token->scope.value_or(joined(resource.scopes));
+  grant.token = *std::move(token);
+  grant.client = std::move(client);
+  grant.token_url = issuer.token;
+  grant.resource = resource.id;
+  co_return grant;
 }
 
-Task<Result<std::string>> Authorizer::authorize(std::string url, std::string www_authenticate,
-                                                Deadline deadline) {
+void Authorizer::choose_scopes(Resource& resource, const QueryFields& challenge, const Issuer& issuer) {
+  auto& scopes = resource.scopes;
+  if (const auto wanted = challenge.find("scope"); wanted != challenge.end())
+    scopes = words_of(wanted->second);
+  if (!options_.scopes.empty()) scopes = options_.scopes;
+  const auto add = [&scopes](std::string_view scope) {
+    if (std::ranges::count(scopes, scope) == 0) scopes.emplace_back(scope);
+  };
+  auto& asked = asked_[resource.id];
+  for (const auto& scope : asked) add(scope);
+  // Beside others only: alone it would keep the server from giving what it gives unasked.
+  if (!scopes.empty() && std::ranges::count(issuer.scopes, kOffline) > 0) add(kOffline);
+  if (scopes.size() > kScopesMax) scopes.resize(kScopesMax);
+  asked = scopes;
+}
+
+Task<Result<OauthGrant>> Authorizer::ask_grant(std::string url, std::string www_authenticate,
+                                               Deadline deadline) {
   ISA_CO_TRY(const auto server, parse_web_url(url));
   const auto challenge = parse_challenge(www_authenticate);
   ISA_CO_TRY(auto resource, co_await find_resource(server, url, challenge, deadline));
   ISA_CO_TRY(const auto issuer, co_await find_issuer(resource.issuer, deadline));
-  ISA_CO_TRY(const auto client, co_await client_of(issuer, deadline));
-  if (const auto wanted = challenge.find("scope"); wanted != challenge.end())
-    resource.scopes = words_of(wanted->second);
-  auto& asked = asked_[resource.id];
-  for (const auto& scope : asked)
-    if (std::ranges::count(resource.scopes, scope) == 0) resource.scopes.push_back(scope);
-  if (resource.scopes.size() > kScopesMax) resource.scopes.resize(kScopesMax);
-  asked = resource.scopes;
+  ISA_CO_TRY(auto client, co_await client_of(issuer, deadline));
+  choose_scopes(resource, challenge, issuer);
   const auto verifier = random_hex(32);
   ISA_CO_TRY(auto code, co_await ask_person(issuer, client, resource, base64url(sha256(verifier))));
-  co_return co_await redeem(issuer, client, resource, std::move(code), verifier, deadline);
+  co_return co_await redeem(issuer, std::move(client), resource, std::move(code), verifier, deadline);
+}
+
+Task<Result<std::string>> Authorizer::authorize(std::string url, std::string www_authenticate,
+                                                Deadline deadline) {
+  ISA_CO_TRY(auto grant, co_await ask_grant(std::move(url), std::move(www_authenticate), deadline));
+  co_return std::move(grant.token.access_token);
 }
 
 }  // namespace isa::sdk::mcp

@@ -7,6 +7,7 @@
 #include "base/deadline.h"
 #include "base/json.h"
 #include "net/client.h"
+#include "sdk/mcp/token_endpoint.h"
 
 #include <functional>
 #include <map>
@@ -15,14 +16,6 @@
 #include <vector>
 
 namespace isa::sdk::mcp {
-
-// Client credentials, which are worth something at one authorization server only.
-struct OauthClient {
-  std::string issuer;  // Of which they are; empty: of whichever is asked first.
-  std::string id;
-  std::string secret;       // Empty for a public client.
-  std::string auth_method;  // none, client_secret_basic, client_secret_post; empty: what the server supports.
-};
 
 using QueryFields = std::map<std::string, std::string>;
 // Sends a person to `url`, and gives what then comes to the redirect URI.
@@ -33,6 +26,16 @@ struct AuthorizationOptions {
   std::optional<OauthClient> known;     // Registered beforehand.
   std::optional<std::string> document;  // URL of this client's metadata document, where there is one.
   Visit visit;
+  std::vector<std::string> scopes = {};  // Asked for instead of what the server names; empty: that.
+};
+
+// What a person agreed to: a token, and what it takes to get the next one without that person.
+struct OauthGrant {
+  TokenAnswer token;
+  OauthClient client;  // With the method that was used.
+  std::string token_url;
+  std::string resource;
+  std::string scope;  // What was given; what was asked for where the server does not say.
 };
 
 // A URL in its parts, as far as OAuth needs them.
@@ -56,9 +59,11 @@ class Authorizer {
  public:
   Authorizer(net::Client& http, AuthorizationOptions options) : http_(http), options_(std::move(options)) {}
 
-  // A token for the server at `url`, which answered with this WWW-Authenticate. The scopes of earlier calls
-  // are asked for again, with what is new. Errors: unauthorized, with the rule that was broken or what the
-  // server said.
+  // A grant for the server at `url`, which answered with this WWW-Authenticate. The scopes of earlier calls
+  // are asked for again, with what is new. A refresh token comes with it where the authorization server gives
+  // any (SEP-2207). Errors: unauthorized, with the rule that was broken or what the server said.
+  Task<Result<OauthGrant>> ask_grant(std::string url, std::string www_authenticate, Deadline deadline);
+  // Its access token alone.
   Task<Result<std::string>> authorize(std::string url, std::string www_authenticate, Deadline deadline);
 
  private:
@@ -71,6 +76,7 @@ class Authorizer {
     std::string id;
     std::string authorize, token, registration;
     std::vector<std::string> auth_methods;
+    std::vector<std::string> scopes;
     bool says_iss = false;
     bool takes_documents = false;
   };
@@ -82,8 +88,10 @@ class Authorizer {
   Task<Result<OauthClient>> register_at(const Issuer& issuer, Deadline deadline);
   Task<Result<std::string>> ask_person(const Issuer& issuer, const OauthClient& client,
                                        const Resource& resource, const std::string& challenge);
-  Task<Result<std::string>> redeem(const Issuer& issuer, const OauthClient& client, const Resource& resource,
-                                   std::string code, std::string verifier, Deadline deadline);
+  // What is asked for: what the options, the challenge or the resource say, and once more what was before.
+  void choose_scopes(Resource& resource, const QueryFields& challenge, const Issuer& issuer);
+  Task<Result<OauthGrant>> redeem(const Issuer& issuer, OauthClient client, const Resource& resource,
+                                  std::string code, std::string verifier, Deadline deadline);
   // Nothing when it answered with something other than 200 and JSON.
   Task<Result<std::optional<json::object>>> fetch(std::string url, Deadline deadline);
 

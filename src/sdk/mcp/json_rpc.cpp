@@ -62,9 +62,15 @@ Result<Frame> answer_of(json::object& from) {
   }
   if (!from.contains("result")) return broken("it has neither 'method', 'result' nor 'error'");
   if (!id || !is_id(*id)) return broken("a result needs an 'id', an integer or a string");
-  frame.kind = Frame::Kind::result;
   frame.id = *id;
-  ISA_TRY(frame.result, object_of(from, "result"));
+  auto result = object_of(from, "result");
+  if (!result) {  // Whoever waits for this answer need not wait on.
+    frame.kind = Frame::Kind::error;
+    frame.error = {rpc_code::kInvalidRequest, "the result is no object", {}};
+    return frame;
+  }
+  frame.kind = Frame::Kind::result;
+  frame.result = *std::move(result);
   return frame;
 }
 

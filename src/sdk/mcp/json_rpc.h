@@ -13,6 +13,7 @@ inline constexpr std::size_t kFrameMax = 4 << 20;  // Bytes of one message.
 
 // Of JSON-RPC 2.0, section 5.1, and of MCP 2026-07-28.
 namespace rpc_code {
+inline constexpr std::int64_t kInvalidRequest = -32600;
 inline constexpr std::int64_t kMethodNotFound = -32601;
 inline constexpr std::int64_t kInvalidParams = -32602;
 inline constexpr std::int64_t kHeaderMismatch = -32020;

@@ -40,7 +40,6 @@ TEST(JsonRpc, WhatIsNoMessageIsRefusedByName) {
                            R"({"jsonrpc":"2.0","id":1})",
                            R"({"jsonrpc":"2.0","result":{}})",
                            R"({"jsonrpc":"2.0","id":null,"result":{}})",
-                           R"({"jsonrpc":"2.0","id":1,"result":1})",
                            R"({"jsonrpc":"2.0","id":1,"error":{"code":1}})",
                            R"({"jsonrpc":"2.0","id":1,"error":{"code":"1","message":"m"}})",
                            R"({"jsonrpc":"2.0","id":1,"result":{},"error":{"code":1,"message":"m"}})",
@@ -49,6 +48,14 @@ TEST(JsonRpc, WhatIsNoMessageIsRefusedByName) {
     EXPECT_NE(refusal(text), "accepted") << text;
   EXPECT_EQ(refusal(R"({"jsonrpc":"2.0","id":1})"),
             "no JSON-RPC 2.0 message: it has neither 'method', 'result' nor 'error'");
+}
+
+TEST(JsonRpc, AResultThatIsNoObjectIsTheErrorOfThatCall) {
+  const auto frame = parse_frame(R"({"jsonrpc":"2.0","id":1,"result":1})");
+  ASSERT_TRUE(frame);
+  EXPECT_TRUE(frame->answers(1));
+  EXPECT_EQ(frame->kind, Frame::Kind::error);
+  EXPECT_EQ(frame->error.message, "the result is no object");
 }
 
 TEST(JsonRpc, WhatIsWrittenReadsBackTheSame) {

@@ -47,7 +47,7 @@ Task<void> Server::make_connection() {
       co_await made->close();
     } else {
       client_ = std::move(made);
-      tools_.clear();
+      is_listed_ = false;
     }
   } else {
     error_ = std::move(transport).error();
@@ -72,17 +72,43 @@ Task<Result<std::shared_ptr<Client>>> Server::client(Deadline deadline) {
   co_return cancelled("the MCP server '{}' was stopped", name_);
 }
 
+// Ends when whoever lists is cancelled, too: the next one in line lists then.
+class Server::Listing {
+ public:
+  explicit Listing(Server& server) : server_(server) {
+    server_.is_listing_ = true;
+    server_.is_listed_ = false;
+  }
+  Listing(const Listing&) = delete;
+  Listing& operator=(const Listing&) = delete;
+  ~Listing() {
+    server_.is_listing_ = false;
+    server_.changed_.notify();
+  }
+
+ private:
+  Server& server_;
+};
+
 Task<Result<std::vector<ToolInfo>>> Server::tools(Deadline deadline) {
-  ISA_CO_TRY(const auto asked, co_await client(deadline));
-  if (asked->tools_are_fresh()) co_return tools_;
-  tools_.clear();
-  if (!asked->offers("tools")) co_return tools_;
+  ISA_CO_TRY(auto asked, co_await client(deadline));
+  while (is_listing_) {
+    if (deadline.passed()) co_return timeout("the MCP server '{}' did not list its tools in time", name_);
+    co_await changed_.wait(deadline);
+    ISA_CO_TRY(asked, co_await client(deadline));
+  }
+  if (is_listed_ && asked->tools_are_fresh()) co_return tools_;
+  if (!asked->offers("tools")) co_return std::vector<ToolInfo>();
+  const Listing listing(*this);
   ISA_CO_TRY(auto listed, co_await asked->list_tools(deadline.tightened(limits_.start)));
   if (listed.refused > 0 || listed.is_cut)
     log::warn("mcp.tools_left_out",
               {{"server", name_}, {"refused", listed.refused}, {"is_cut", listed.is_cut}});
-  tools_ = std::move(listed.items);
-  co_return tools_;
+  if (client_ == asked) {
+    tools_ = listed.items;
+    is_listed_ = true;
+  }
+  co_return std::move(listed.items);
 }
 
 Task<void> Server::close() {

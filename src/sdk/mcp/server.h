@@ -38,11 +38,12 @@ class Server {
   void wake();
   // Connected, now. Errors: those of Client, each with what to do.
   Task<Result<std::shared_ptr<Client>>> client(Deadline deadline);
-  // Its tools, asked for again when they may have changed.
+  // Its tools, asked for again when they may have changed; once for all who want them meanwhile.
   Task<Result<std::vector<ToolInfo>>> tools(Deadline deadline);
   Task<void> close();
 
  private:
+  class Listing;
   Task<void> make_connection();
   Task<void> end(std::shared_ptr<Client> client);
 
@@ -55,6 +56,8 @@ class Server {
   std::optional<Error> error_;  // Of the last try.
   bool is_connecting_ = false;
   bool is_closing_ = false;
+  bool is_listing_ = false;
+  bool is_listed_ = false;  // tools_ are those that client_ has listed.
   std::vector<ToolInfo> tools_;
   Signal changed_;
   TaskGroup tasks_;

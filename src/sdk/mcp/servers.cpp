@@ -46,40 +46,48 @@ void Servers::retire(std::shared_ptr<Server> server) {
   tasks_.spawn("mcp close", close(std::move(server)));
 }
 
-void Servers::take_over(const ServerSpecs& wanted, const Environment& environment,
-                        const std::vector<std::string>& allowed) {
-  const auto is_wanted = [&](const std::string& name) {
-    return wanted.contains(name) && is_named(name, allowed);
-  };
-  for (auto at = servers_.begin(); at != servers_.end();) {
-    const auto spec = wanted.find(at->first);
-    if (is_wanted(at->first) && at->second->is_made_of(spec->second, environment)) {
-      ++at;
-    } else {
-      retire(std::move(at->second));
-      at = servers_.erase(at);
+std::shared_ptr<Server> Servers::use(Running& running) {
+  if (auto used = running.use.lock()) return used;
+  const auto server = running.server;
+  std::shared_ptr<Server> used(server.get(), [server](Server*) {});
+  running.use = used;
+  return used;
+}
+
+std::vector<std::shared_ptr<Server>> Servers::take_over(const ServerSpecs& wanted,
+                                                        const Environment& environment,
+                                                        const std::vector<std::string>& allowed) {
+  std::vector<std::shared_ptr<Server>> taken;
+  for (const auto& [name, spec] : wanted) {
+    if (!is_named(name, allowed)) continue;
+    auto found = std::ranges::find_if(servers_, [&](const Running& one) {
+      return one.server->name() == name && one.server->is_made_of(spec, environment);
+    });
+    if (found == servers_.end()) {
+      auto made = std::make_shared<Server>(executor_, name, spec, environment, connect_, limits_);
+      found = servers_.insert(found, Running{std::move(made), {}});
     }
+    taken.push_back(use(*found));
   }
-  for (const auto& [name, spec] : wanted)
-    if (is_wanted(name) && !servers_.contains(name))
-      servers_.emplace(name, std::make_shared<Server>(executor_, name, spec, environment, connect_, limits_));
+  const auto unused = std::ranges::partition(servers_, [](const Running& one) { return !one.use.expired(); });
+  for (auto& one : unused) retire(std::move(one.server));
+  servers_.erase(unused.begin(), unused.end());
+  return taken;
 }
 
 Task<Equipment> Servers::equip(ServerSpecs wanted, Environment environment,
                                std::vector<std::string> allowed) {
-  take_over(wanted, environment, allowed);
-  for (const auto& [name, server] : servers_) server->wake();
+  const auto servers = take_over(wanted, environment, allowed);
+  for (const auto& server : servers) server->wake();
   Equipment equipment;
   ToolNames names;
   std::vector<std::shared_ptr<Server>> usable;
-  // A copy: whoever stops while this waits changes the map.
-  const auto servers = servers_;
   const auto deadline = Deadline::after(2 * limits_.start);
-  for (const auto& [name, server] : servers) {
+  for (const auto& server : servers) {
     auto tools = co_await server->tools(deadline);
     if (!tools) {
-      log::warn("mcp.unavailable", {{"server", name}, {"message", tools.error().message()}});
-      equipment.unavailable.push_back({name, tools.error().message()});
+      log::warn("mcp.unavailable", {{"server", server->name()}, {"message", tools.error().message()}});
+      equipment.unavailable.push_back({server->name(), tools.error().message()});
       continue;
     }
     add_tools(server, *std::move(tools), names, equipment.tools);
@@ -90,7 +98,7 @@ Task<Equipment> Servers::equip(ServerSpecs wanted, Environment environment,
 }
 
 Task<void> Servers::stop() {
-  for (auto& [name, server] : servers_) retire(std::move(server));
+  for (auto& one : servers_) retire(std::move(one.server));
   servers_.clear();
   co_await tasks_.join();
 }

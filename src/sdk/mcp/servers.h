@@ -1,10 +1,9 @@
-// The MCP servers of the agent that a sandbox serves, and what of them its model may use.
+// The MCP servers of the agents that a sandbox serves, and what of them their models may use.
 #pragma once
 
 #include "sdk/mcp/server.h"
 #include "sdk/tool.h"
 
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -28,20 +27,27 @@ class Servers {
 
   // The tools of those servers that `allowed` names (mcp:<server>/... , or one of resource_tool_names()).
   // Starts what does not run, all at once; a server whose spec or environment changed is started anew, one
-  // that is not wanted any more is stopped. What fails is told, and costs the rest nothing but time.
+  // that is not wanted any more is stopped. But what the tools of another chat use runs on, under the same
+  // name too, as long as these live: a sandbox may serve several chats at once, of different agents. What
+  // fails is told, and costs the rest nothing but time.
   Task<Equipment> equip(ServerSpecs wanted, Environment environment, std::vector<std::string> allowed);
   std::size_t running() const { return servers_.size(); }
   Task<void> stop();
 
  private:
-  void take_over(const ServerSpecs& wanted, const Environment& environment,
-                 const std::vector<std::string>& allowed);
+  struct Running {
+    std::shared_ptr<Server> server;
+    std::weak_ptr<Server> use;  // Lives as long as any tool of the server, or a chat that is being equipped.
+  };
+  static std::shared_ptr<Server> use(Running& running);
+  std::vector<std::shared_ptr<Server>> take_over(const ServerSpecs& wanted, const Environment& environment,
+                                                 const std::vector<std::string>& allowed);
   void retire(std::shared_ptr<Server> server);
 
   asio::any_io_executor executor_;
   Connect connect_;
   ServerLimits limits_;
-  std::map<std::string, std::shared_ptr<Server>> servers_;
+  std::vector<Running> servers_;
   TaskGroup tasks_;
 };
 

@@ -102,6 +102,49 @@ TEST(Servers, TheyLiveOnFromOneChatToTheNextAndGoWhenNobodyNamesThem) {
   });
 }
 
+// As the members of a team that work in one sandbox.
+TEST(Servers, TwoChatsThatBeginTogetherBothGetTheTools) {
+  with_servers([](Scene& s) -> Task<void> {
+    const auto executor = co_await asio::this_coro::executor;
+    TaskGroup tasks(executor);
+    Signal done(executor);
+    std::vector<std::size_t> counts;
+    const auto equip = [](Scene& of, std::vector<std::size_t>& to, Signal& ended) -> Task<void> {
+      const auto equipment =
+          co_await of.servers.equip({{"one", of.spec("legacy")}}, kEnvironment, {"mcp:one/*"});
+      to.push_back(equipment.tools.size());
+      ended.notify();
+    };
+    for (int i = 0; i < 3; ++i) tasks.spawn("equip", equip(s, counts, done));
+    while (counts.size() < 3) co_await done.wait();
+    EXPECT_GT(counts.at(0), 0u);
+    EXPECT_EQ(counts, std::vector<std::size_t>(3, counts.at(0)));
+    EXPECT_EQ(s.script.noted("started"), 1u);
+    EXPECT_EQ(s.script.noted("listed"), 2u);  // Two pages, once for all.
+    co_await tasks.stop();
+  });
+}
+
+TEST(Servers, WhatAnotherChatUsesRunsOnAsLongAsItIsUsed) {
+  with_servers([](Scene& s) -> Task<void> {
+    const std::vector<std::string> allowed = {"mcp:one/*"};
+    auto first = co_await s.servers.equip({{"one", s.spec("legacy")}}, kEnvironment, allowed);
+    std::optional<ToolBox> box(std::in_place, std::move(first.tools), allowed);
+    const auto nothing = co_await s.servers.equip({}, kEnvironment, {});
+    EXPECT_TRUE(nothing.tools.empty());
+    auto second = co_await s.servers.equip({{"one", s.spec("modern")}}, kEnvironment, allowed);
+    ToolBox other(std::move(second.tools), allowed);
+    EXPECT_EQ(s.servers.running(), 2u);
+    EXPECT_FALSE((co_await run(*box, "mcp__one__echo")).is_error);
+    EXPECT_FALSE((co_await run(other, "mcp__one__echo")).is_error);
+    EXPECT_EQ(s.script.noted("started"), 2u);
+    box.reset();
+    std::ignore = co_await s.servers.equip({}, kEnvironment, {});
+    EXPECT_EQ(s.servers.running(), 1u);
+    EXPECT_FALSE((co_await run(other, "mcp__one__echo")).is_error);
+  });
+}
+
 TEST(Servers, OneWhoseConfigOrEnvironmentChangedIsStartedAnew) {
   with_servers([](Scene& s) -> Task<void> {
     const std::vector<std::string> allowed = {"mcp:one/*"};

@@ -173,6 +173,8 @@ Task<void> DagRun::emit_start() {
                                  {"state", json::name_of(state_.at(task.id).state)}});
   Event event{EventType::system, fmt::format("The team has {} tasks.", team_.tasks.size()), {}};
   event.metadata["event"] = "dag_start";
+  event.metadata["agent"] =
+      team_.entry;  // Every event is somebody's; so far the team has not divided its work.
   event.metadata["tasks"] = std::move(tasks);
   event.metadata["max_parallel"] = team_.max_parallel;
   if (request_.beginning == Beginning::cut_off) event.metadata["resumed"] = true;

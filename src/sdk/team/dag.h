@@ -11,9 +11,9 @@ namespace isa::sdk::team {
 using SaveState = std::function<Task<Result<void>>()>;
 
 // Emits the members' events with metadata.agent and task_id, and of its own, in metadata.event:
-//   dag_start {tasks: [{task_id, title, agent, depends_on, state}], max_parallel[, resumed]}   before
-//   anything
-//             runs, and again (resumed: true) when it goes on after it was cut off
+//   dag_start {agent: the entry agent, tasks: [{task_id, title, agent, depends_on, state}], max_parallel
+//             [, resumed]}  before anything runs, and again (resumed: true) when it goes on after it was cut
+//             off
 //   dag_task  {task_id, title, agent, state, attempt[, reason][, duration_ms]}  at every change of a task's
 //             state; of a completed one the content is its output, cut with a mark
 //

@@ -128,6 +128,31 @@ TEST_F(ResumedDag, WhatWasApprovedBeforeACrashIsNotTakenUpAgain) {
   EXPECT_EQ(shared.find("a"), nullptr);
 }
 
+// Both were decided on; the crash comes when the first has been taken up and the second has no place yet.
+TEST_F(ResumedDag, WhatWasDecidedOnIsNotAskedAgainAlsoIfItHadNotGoneOnBeforeACrash) {
+  tasks(R"([{"id":"a"},{"id":"b"}])", R"(,"max_parallel":1)");
+  asks(0);
+  asks(1);
+  ASSERT_TRUE(outcome().is_waiting);
+  approve_all();
+  json::value first_write;
+  save = [&]() -> Task<Result<void>> {
+    first_write = state->write();
+    co_return service_unavailable("the platform is killed here");
+  };
+  ASSERT_FALSE(result());
+  state = DagState::resume(team.tasks, first_write).value();
+  EXPECT_EQ(states(), "a=running b=running");
+  save = nullptr;
+  request.beginning = Beginning::cut_off;
+
+  const auto after = outcome();
+
+  EXPECT_FALSE(after.is_waiting);
+  EXPECT_EQ(states(), "a=failed b=failed");
+  EXPECT_TRUE(shared.entries().empty());
+}
+
 TEST_F(ResumedDag, WhatIsToldIsStoredAndEachChangeCostsOneWrite) {
   tasks(R"([{"id":"a"},{"id":"b","depends_on":["a"]}])");
   std::vector<std::string> saved;

@@ -54,7 +54,12 @@ DagState::DagState(const std::vector<TaskSpec>& tasks) {
 json::value DagState::write() const {
   Document document{reports_, {}, usage};
   for (const auto& [id, task] : waiting_)
-    document.waiting.push_back({id, task.active_ms, to_json(task.turn)});
+    if (!task.turn.is_decided()) document.waiting.push_back({id, task.active_ms, to_json(task.turn)});
+  // Nobody is asked twice about what was decided on: it counts as begun (docs/decisions/0016).
+  for (auto& report : document.tasks) {
+    const auto waits = waiting_.find(report.task_id);
+    if (waits != waiting_.end() && waits->second.turn.is_decided()) report.state = TaskState::running;
+  }
   return json::write(document);
 }
 

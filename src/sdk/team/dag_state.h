@@ -46,6 +46,8 @@ class DagState {
   // What write() wrote of the same tasks: what was running, waiting or over is so still; what was ready or
   // cancelled is pending again. validation_error when it is of other tasks.
   static Result<DagState> resume(const std::vector<TaskSpec>& tasks, const json::value& written);
+  // What waits and was decided on is written as running: answers are not written down, and nobody is asked
+  // twice.
   json::value write() const;
 
   const std::vector<TaskReport>& reports() const { return reports_; }

@@ -215,12 +215,12 @@ TEST_F(Dag, ATaskMayUseFewerToolsThanItsAgent) {
 TEST_F(Dag, EventsSayWhoseTheyAre) {
   tasks(R"([{"id":"a"},{"id":"b"}])");
   outcome();
-  for (const auto& event : events)
-    if (event.type == EventType::text) {
-      EXPECT_TRUE(event.metadata.contains("agent"));
-      EXPECT_TRUE(event.metadata.contains("task_id"));
-    }
-  EXPECT_EQ(system_events("dag_start").size(), 1U);
+  for (const auto& event : events) {
+    EXPECT_TRUE(event.metadata.contains("agent")) << json::serialize(event.metadata);
+    if (event.type == EventType::text) EXPECT_TRUE(event.metadata.contains("task_id"));
+  }
+  ASSERT_EQ(system_events("dag_start").size(), 1U);
+  EXPECT_EQ(system_events("dag_start").at(0).at("agent"), json::value("a"));
   EXPECT_FALSE(std::ranges::any_of(events, [](const Event& event) { return event.is_terminal(); }));
 }
 

@@ -40,12 +40,11 @@ bool is_one_paragraph(std::string_view text) {
 
 }  // namespace
 
-DirectiveScanner::Match DirectiveScanner::match() const {
-  if (held_.size() > kDirectiveMax) return Match::none;
+DirectiveScanner::Match DirectiveScanner::match(std::string_view text) {
+  if (text.size() > kDirectiveMax) return Match::none;
   for (const auto word : {kHandoff, kComplete})
-    if (const auto length = common(held_, word); length == held_.size() && length < word.size())
+    if (const auto length = common(text, word); length == text.size() && length < word.size())
       return Match::maybe;
-  const std::string_view text = held_;
   if (common(text, kComplete) == kComplete.size())
     return trimmed(text.substr(kComplete.size())).empty() ? Match::whole : Match::none;
   if (common(text, kHandoff) < kHandoff.size()) return Match::none;
@@ -90,9 +89,12 @@ std::string DirectiveScanner::feed(std::string_view chunk) {
   queue += chunk;
   for (std::size_t at = 0; at < queue.size(); ++at) {
     if (queue[at] == '[' && !is_quoted()) {
-      held_ = queue.substr(at);
-      if (match() != Match::none) return std::exchange(shown_, {});
-      held_.clear();
+      // Nothing is copied for a bracket that is text: a reply may be made of them.
+      const auto rest = std::string_view(queue).substr(at);
+      if (match(rest) != Match::none) {
+        held_ = rest;
+        return std::exchange(shown_, {});
+      }
     }
     pass(queue[at]);
   }
@@ -101,7 +103,7 @@ std::string DirectiveScanner::feed(std::string_view chunk) {
 
 DirectiveScanner::Rest DirectiveScanner::finish() {
   Rest rest;
-  while (!held_.empty() && match() != Match::whole) {
+  while (!held_.empty() && match(held_) != Match::whole) {
     // No directive after all: its bracket is text, and what follows is looked at once more.
     const auto text = std::exchange(held_, {});
     pass(text.front());

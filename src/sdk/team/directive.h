@@ -35,7 +35,7 @@ class DirectiveScanner {
 
  private:
   enum class Match { none, maybe, whole };
-  Match match() const;
+  static Match match(std::string_view text);  // Which begins with a bracket.
   bool is_quoted() const;
   void pass(char c);
 

@@ -67,6 +67,13 @@ TEST(Directive, NoOtherTextIsLostHoweverTheStreamIsCut) {
     for (std::size_t size = 1; size < 12; ++size) EXPECT_EQ(streamed(text, size), text) << size;
 }
 
+// What takes minutes where the rest of the reply is looked at, or copied, at each bracket.
+TEST(Directive, AReplyOfManyBracketsIsReadInOnePass) {
+  const std::string brackets(std::size_t{16} << 20, '[');
+  EXPECT_TRUE(read_reply(brackets).text == brackets);
+  EXPECT_EQ(read(brackets + "[COMPLETE]").size(), brackets.size() + std::string_view("|complete").size());
+}
+
 TEST(Directive, IsTakenOutOfWhatOthersAreTold) {
   EXPECT_EQ(without_directives("Writes. [HANDOFF: b] [COMPLETE] [x]"), "Writes.   [x]");
   EXPECT_EQ(without_directives("[HANDOFF: open"), "");

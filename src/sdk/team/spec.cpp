@@ -297,11 +297,10 @@ std::string cycle_among(const std::vector<TaskSpec>& tasks, const std::set<std::
     const auto& needs = by_id.at(at)->depends_on;
     at = *std::ranges::find_if(needs, [&](const std::string& id) { return open.contains(id); });
   }
-  std::string text(at);
-  // `path` leads against the arrows of the work: from a task to what it waits for.
-  const auto begin = std::ranges::find(path, at);
-  for (auto step = path.end(); step != begin;) text += " -> " + std::string(*--step);
-  return text;
+  std::string text;
+  for (auto step = std::ranges::find(path, at); step != path.end(); ++step)
+    text += std::string(*step) + " -> ";
+  return text + std::string(at);
 }
 
 }  // namespace
@@ -324,7 +323,7 @@ Result<void> check_tasks(const std::vector<TaskSpec>& tasks) {
       const auto at = fmt::format("/tasks/{}/depends_on/{}", i, j);
       if (need == tasks[i].id) return broken(at, fmt::format("the task '{}' depends on itself", need));
       if (!ids.contains(need)) return broken(at, fmt::format("there is no task '{}'", need));
-      needs.insert(need);
+      if (!needs.insert(need).second) return broken(at, fmt::format("the task '{}' is named already", need));
     }
   }
   for (bool found = true; found;) {
@@ -339,7 +338,8 @@ Result<void> check_tasks(const std::vector<TaskSpec>& tasks) {
   std::set<std::string_view> open;
   for (const auto& [id, needs] : waits_for) open.insert(id);
   return broken("/tasks",
-                fmt::format("the tasks wait for each other in a cycle: {}", cycle_among(tasks, open)));
+                fmt::format("the tasks wait for each other in a cycle: {} (each waits for the next)",
+                            cycle_among(tasks, open)));
 }
 
 Result<TeamSpec> read_team(const json::object& routing_spec, const TeamChoice& choice) {

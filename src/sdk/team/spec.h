@@ -104,7 +104,7 @@ struct TeamChoice {
 Result<TeamSpec> read_team(const json::object& routing_spec, const TeamChoice& choice = {});
 
 // Ids twice, a dependency on itself or on a task that does not exist, a cycle: the error names the tasks,
-// a cycle in its order ("a -> b -> a").
+// a cycle as they wait ("a -> b -> a": a waits for b, and b for a).
 Result<void> check_tasks(const std::vector<TaskSpec>& tasks);
 
 }  // namespace isa::sdk::team

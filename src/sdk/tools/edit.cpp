@@ -32,8 +32,9 @@ std::size_t count_matches(std::string_view content, std::string_view text) {
   return count;
 }
 
-std::string replace_matches(std::string_view content, const Edit& edit) {
+std::string replace_matches(std::string_view content, const Edit& edit, std::size_t size) {
   std::string changed;
+  changed.reserve(size);
   std::size_t from = 0;
   for (auto at = content.find(edit.old_string); at != std::string_view::npos;
        at = content.find(edit.old_string, from)) {
@@ -57,8 +58,10 @@ Result<std::size_t> apply_edit(std::string& content, const Edit& edit) {
     return validation_error(
         "old_string occurs {} times; add lines around it until it occurs once, or set replace_all", matches);
   }
-  content = replace_matches(content, edit);
-  if (content.size() > kFileMax) return payload_too_large("the file would pass {} MB", kFileMax >> 20);
+  // Before it is built: a short text that occurs often, replaced by a long one, is more than there is memory.
+  const auto size = content.size() - matches * edit.old_string.size() + matches * edit.new_string.size();
+  if (size > kFileMax) return payload_too_large("the file would pass {} MB", kFileMax >> 20);
+  content = replace_matches(content, edit, size);
   return matches;
 }
 
@@ -70,7 +73,8 @@ Result<ToolOutput> multi_edit_file(const Workspace& workspace, const MultiEditAr
   for (std::size_t i = 0; i < from.edits.size(); ++i) {
     const auto changed = apply_edit(content, from.edits[i]);
     if (!changed)
-      return validation_error("/edits/{}: {}; the file is unchanged", i, changed.error().message());
+      return make_error(changed.error().kind(), "/edits/{}: {}; the file is unchanged", i,
+                        changed.error().message());
     places += *changed;
   }
   ISA_TRYV(write_whole(workspace, name, content));

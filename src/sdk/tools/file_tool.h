@@ -34,12 +34,26 @@ class FileTool final : public TypedTool<Arguments> {
   using Function = Result<ToolOutput> (*)(const Workspace&, const Arguments&, Deadline);
   enum class Access { reads, writes };
 
-  FileTool(ToolSpec spec, Access access, Function function, std::shared_ptr<FileWork> work)
-      : TypedTool<Arguments>(std::move(spec)), access_(access), function_(function), work_(std::move(work)) {}
+  using Preview = Result<std::string> (*)(const Workspace&, const Arguments&);
+
+  FileTool(ToolSpec spec, Access access, Function function, std::shared_ptr<FileWork> work,
+           Preview preview = nullptr)
+      : TypedTool<Arguments>(std::move(spec)),
+        access_(access),
+        function_(function),
+        preview_(preview),
+        work_(std::move(work)) {}
 
   bool is_read_only() const override { return access_ == Access::reads; }
 
  protected:
+  Task<Result<std::string>> show(Arguments arguments) override {
+    if (!preview_) co_return std::string();
+    auto work = [preview = preview_, workspace = &work_->workspace(), arguments = std::move(arguments)] {
+      return preview(*workspace, arguments);
+    };
+    co_return co_await offload<std::string>(work_->pool(), std::move(work));
+  }
   Task<Result<ToolOutput>> run(Arguments arguments, ToolContext context) override {
     // Not work_ itself: its pool must not be destroyed, and so joined, on a thread of its own. This task, and
     // with it the tool, waits for the work whatever happens.
@@ -51,6 +65,7 @@ class FileTool final : public TypedTool<Arguments> {
  private:
   Access access_;
   Function function_;
+  Preview preview_;  // May be none.
   std::shared_ptr<FileWork> work_;
 };
 

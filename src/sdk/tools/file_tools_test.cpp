@@ -54,6 +54,15 @@ TEST_F(FileTools, ReadTakesAPartAndSaysHowToGoOn) {
   EXPECT_FALSE(call("read_file", {{"file_path", "a.txt"}, {"offset", 3}, {"limit", 2}}).truncated);
 }
 
+TEST_F(FileTools, ReadTakesEveryOffset) {
+  put("a.txt", "1\n2\n");
+  for (const auto offset : {std::int64_t{3}, std::numeric_limits<std::int64_t>::max()}) {
+    const auto output = call("read_file", {{"file_path", "a.txt"}, {"offset", offset}});
+    EXPECT_EQ(output.text, "[the file has only 2 lines]\n") << offset;
+    EXPECT_FALSE(output.truncated);
+  }
+}
+
 TEST_F(FileTools, ReadBoundsALongLineAndALargeFile) {
   put("line.txt", std::string(1 << 20, 'x') + "\nend\n");
   put("large.txt", [] {
@@ -184,6 +193,22 @@ TEST_F(FileTools, EditReplacesAllWhenAsked) {
   call("edit_file",
        {{"file_path", "a.txt"}, {"old_string", "X"}, {"new_string", "XX"}, {"replace_all", true}});
   EXPECT_EQ(get("a.txt"), "aXXbXXc");
+}
+
+// A hundred gigabytes, if they were built.
+TEST_F(FileTools, AnEditThatMakesAFileTooLargeIsRefusedBeforeItIsMade) {
+  const std::string content(std::size_t{10} << 20, 'a'), replacement(10'000, 'b');
+  put("a.txt", content);
+  const json::object edit{{"old_string", "a"}, {"new_string", replacement}, {"replace_all", true}};
+  auto single = edit;
+  single["file_path"] = "a.txt";
+  const auto refused = call("edit_file", std::move(single));
+  EXPECT_TRUE(refused.is_error);
+  EXPECT_NE(refused.text.find("the file would pass 10 MB"), std::string::npos) << refused.text;
+  const auto second = call("multi_edit_file", {{"file_path", "a.txt"}, {"edits", json::array{edit}}});
+  EXPECT_TRUE(second.is_error);
+  EXPECT_NE(second.text.find("/edits/0: the file would pass 10 MB"), std::string::npos) << second.text;
+  EXPECT_TRUE(get("a.txt") == content);
 }
 
 TEST_F(FileTools, MultiEditIsAllOrNothing) {

@@ -44,4 +44,14 @@ std::string plan_text(const Plan& plan) {
   return json::serialize(json::write(plan));
 }
 
+std::string plan_outline(const Plan& plan) {
+  auto text = plan.title;
+  for (const auto& step : plan.steps) {
+    text += fmt::format("\n{}. {}", step.id, step.title);
+    if (step.status != StepStatus::pending) text += fmt::format(" ({})", json::name_of(step.status));
+    if (step.note) text += ": " + *step.note;
+  }
+  return text;
+}
+
 }  // namespace isa::sdk

@@ -41,5 +41,7 @@ Result<void> check_plan(const Plan& plan);
 Result<Plan> parse_plan(std::string_view text);
 // As one line of JSON: what the tools answer, and what parse_plan() reads.
 std::string plan_text(const Plan& plan);
+// As a person reads it, one line for each step.
+std::string plan_outline(const Plan& plan);
 
 }  // namespace isa::sdk

@@ -78,13 +78,26 @@ Result<Plan> load(const Workspace& workspace) {
   return plan;
 }
 
-Result<ToolOutput> create_plan(const Workspace& workspace, const CreateArguments& from, Deadline) {
+Plan made_of(const CreateArguments& from) {
   Plan plan{.title = from.title, .steps = {}};
   add_steps(plan, from.steps);
-  return keep(workspace, plan);
+  return plan;
 }
 
-Result<ToolOutput> update_plan(const Workspace& workspace, const UpdateArguments& from, Deadline) {
+Result<std::string> outlined(const Plan& plan) {
+  ISA_TRYV(check_plan(plan));
+  return plan_outline(plan);
+}
+
+Result<std::string> show_new(const Workspace&, const CreateArguments& from) {
+  return outlined(made_of(from));
+}
+
+Result<ToolOutput> create_plan(const Workspace& workspace, const CreateArguments& from, Deadline) {
+  return keep(workspace, made_of(from));
+}
+
+Result<Plan> updated(const Workspace& workspace, const UpdateArguments& from) {
   if (!from.title && !from.steps && !from.add_steps)
     return validation_error("nothing to change: give title, steps or add_steps");
   ISA_TRY(auto plan, load(workspace));
@@ -98,6 +111,16 @@ Result<ToolOutput> update_plan(const Workspace& workspace, const UpdateArguments
     if (change.note) step->note = change.note->empty() ? std::nullopt : change.note;
   }
   if (from.add_steps) add_steps(plan, *from.add_steps);
+  return plan;
+}
+
+Result<std::string> show_update(const Workspace& workspace, const UpdateArguments& from) {
+  ISA_TRY(const auto plan, updated(workspace, from));
+  return outlined(plan);
+}
+
+Result<ToolOutput> update_plan(const Workspace& workspace, const UpdateArguments& from, Deadline) {
+  ISA_TRY(const auto plan, updated(workspace, from));
   return keep(workspace, plan);
 }
 
@@ -118,7 +141,7 @@ void add_plan_tools(Tools& to, const std::shared_ptr<FileWork>& work) {
             "type": "object", "additionalProperties": false, "required": ["title"],
             "properties": {"title": {"type": "string", "maxLength": 500},
                            "note": {"type": "string", "maxLength": 2000}}}}}})"),
-      Create::Access::writes, create_plan, work));
+      Create::Access::writes, create_plan, work, show_new));
   to.push_back(std::make_shared<Update>(
       make_tool_spec("update_plan",
                      "Changes steps of the plan, or adds some at its end, and returns all of it.",
@@ -137,7 +160,7 @@ void add_plan_tools(Tools& to, const std::shared_ptr<FileWork>& work) {
             "type": "object", "additionalProperties": false, "required": ["title"],
             "properties": {"title": {"type": "string", "maxLength": 500},
                            "note": {"type": "string", "maxLength": 2000}}}}}})"),
-      Update::Access::writes, update_plan, work));
+      Update::Access::writes, update_plan, work, show_update));
 }
 
 }  // namespace isa::sdk

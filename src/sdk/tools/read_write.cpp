@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <limits>
 
 namespace isa::sdk {
 namespace {
@@ -29,7 +30,8 @@ BOOST_DESCRIBE_STRUCT(WriteArguments, (), (file_path, content, create_directorie
 // Collects the wanted lines of a file that passes by in pieces of any size.
 class NumberedLines {
  public:
-  NumberedLines(std::int64_t first, std::int64_t count) : first_(first), end_(first + count) {}
+  NumberedLines(std::int64_t first, std::int64_t count)
+      : first_(first), end_(first + std::min(count, std::numeric_limits<std::int64_t>::max() - first)) {}
 
   void feed(std::string_view piece) {
     while (!piece.empty() && !is_full_) {

@@ -23,35 +23,6 @@ struct BashArguments {
 };
 BOOST_DESCRIBE_STRUCT(BashArguments, (), (command, timeout, working_directory, env, run_in_background))
 
-struct Streams {
-  OutputCapture out{kOutputMax}, err{kOutputMax};
-};
-
-class BashTool final : public TypedTool<BashArguments> {
- public:
-  BashTool(ToolSpec spec, std::shared_ptr<FileWork> work, std::map<std::string, std::string> env,
-           std::shared_ptr<ProcessTable> processes, std::shared_ptr<ShellTable> shells)
-      : TypedTool(std::move(spec)),
-        work_(std::move(work)),
-        env_(std::move(env)),
-        processes_(std::move(processes)),
-        shells_(std::move(shells)) {}
-
- protected:
-  Task<Result<ToolOutput>> run(BashArguments arguments, ToolContext context) override;
-
- private:
-  Result<std::unique_ptr<Child>> start(const BashArguments& arguments,
-                                       const asio::any_io_executor& executor) const;
-  Result<ToolOutput> start_in_background(const BashArguments& arguments,
-                                         const asio::any_io_executor& executor) const;
-
-  std::shared_ptr<FileWork> work_;
-  std::map<std::string, std::string> env_;
-  std::shared_ptr<ProcessTable> processes_;
-  std::shared_ptr<ShellTable> shells_;  // May be missing.
-};
-
 Result<void> check(const BashArguments& from) {
   if (from.command.empty()) return validation_error("/command: the command is empty");
   if (from.command.size() > kCommandMax)
@@ -69,6 +40,39 @@ Result<void> check(const BashArguments& from) {
   }
   return ok();
 }
+
+struct Streams {
+  OutputCapture out{kOutputMax}, err{kOutputMax};
+};
+
+class BashTool final : public TypedTool<BashArguments> {
+ public:
+  BashTool(ToolSpec spec, std::shared_ptr<FileWork> work, std::map<std::string, std::string> env,
+           std::shared_ptr<ProcessTable> processes, std::shared_ptr<ShellTable> shells)
+      : TypedTool(std::move(spec)),
+        work_(std::move(work)),
+        env_(std::move(env)),
+        processes_(std::move(processes)),
+        shells_(std::move(shells)) {}
+
+ protected:
+  Task<Result<std::string>> show(BashArguments arguments) override {
+    ISA_CO_TRYV(check(arguments));
+    co_return std::string();
+  }
+  Task<Result<ToolOutput>> run(BashArguments arguments, ToolContext context) override;
+
+ private:
+  Result<std::unique_ptr<Child>> start(const BashArguments& arguments,
+                                       const asio::any_io_executor& executor) const;
+  Result<ToolOutput> start_in_background(const BashArguments& arguments,
+                                         const asio::any_io_executor& executor) const;
+
+  std::shared_ptr<FileWork> work_;
+  std::map<std::string, std::string> env_;
+  std::shared_ptr<ProcessTable> processes_;
+  std::shared_ptr<ShellTable> shells_;  // May be missing.
+};
 
 Result<std::unique_ptr<Child>> BashTool::start(const BashArguments& arguments,
                                                const asio::any_io_executor& executor) const {

@@ -35,6 +35,7 @@ class OutputTool final : public TypedTool<OutputArguments> {
   OutputTool(ToolSpec spec, std::shared_ptr<ShellTable> shells)
       : TypedTool(std::move(spec)), shells_(std::move(shells)) {}
   bool is_read_only() const override { return true; }
+  bool is_polled() const override { return true; }
 
  protected:
   Task<Result<ToolOutput>> run(OutputArguments arguments, ToolContext context) override {
@@ -88,6 +89,7 @@ class ListTool final : public TypedTool<ListArguments> {
   ListTool(ToolSpec spec, std::shared_ptr<ShellTable> shells)
       : TypedTool(std::move(spec)), shells_(std::move(shells)) {}
   bool is_read_only() const override { return true; }
+  bool is_polled() const override { return true; }
 
  protected:
   Task<Result<ToolOutput>> run(ListArguments, ToolContext) override {

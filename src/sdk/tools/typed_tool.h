@@ -27,7 +27,14 @@ class TypedTool : public Tool {
     co_return *std::move(output);
   }
 
+  Task<Result<std::string>> preview(json::object arguments) final {
+    const json::value document = std::move(arguments);
+    ISA_CO_TRY(auto read, json::read<Arguments>(document));
+    co_return co_await show(std::move(read));
+  }
+
  protected:
+  virtual Task<Result<std::string>> show(Arguments) { co_return std::string(); }
   virtual Task<Result<ToolOutput>> run(Arguments arguments, ToolContext context) = 0;
 
  private:

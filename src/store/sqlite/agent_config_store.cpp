@@ -93,10 +93,11 @@ class Configs final : public AgentConfigStore {
         });
   }
 
-  Task<Result<std::vector<AgentConfig>>> versions(Identity scope, AgentId id) override {
-    return engine_.read<std::vector<AgentConfig>>(
-        [scope = std::move(scope), id = std::move(id)](Database& db) {
-          return kAgents.versions(db, scope, id);
+  Task<Result<Page<AgentConfig>>> versions(Identity scope, AgentId id, std::string cursor,
+                                           std::size_t limit) override {
+    return engine_.read<Page<AgentConfig>>(
+        [scope = std::move(scope), id = std::move(id), cursor = std::move(cursor), limit](Database& db) {
+          return kAgents.versions(db, scope, id, cursor, limit);
         });
   }
 

@@ -51,6 +51,10 @@ Result<Approval> decide_once(Database& db, const Identity& scope, const RunId& r
     return conflict("the question {} was decided already: {}", id.value(), json::name_of(approval.state))
         .with_code("already_decided");
   }
+  // Its time is up, whether or not somebody has marked it so: a late yes must not win against that.
+  if (decision.state != ApprovalState::expired && decision.at >= approval.expires_at)
+    return conflict("the question {} was decided already: its time is up, it has expired", id.value())
+        .with_code("already_decided");
   ISA_TRYV(run(db,
                "UPDATE approvals SET state = ?2, edited_args = ?3, decision_text = ?4, decided_by = ?5, "
                "decided_at = ?6 WHERE id = ?1",

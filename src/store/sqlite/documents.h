@@ -26,6 +26,7 @@ class Documents {
  public:
   using Id = decltype(T::id);
   static constexpr std::size_t kMaxPage = 1000;
+  static constexpr std::size_t kVersionsBytes = std::size_t{4} << 20;  // A page of versions ends after these.
 
   explicit constexpr Documents(DocumentTable table) : table_(table) {}
 
@@ -99,12 +100,27 @@ class Documents {
     return page;
   }
 
-  // Newest first.
-  Result<std::vector<T>> versions(Database& db, const Identity& scope, const Id& id) const {
+  // Newest first. One by one, so that no more is ever held than the page and the version after it.
+  Result<Page<T>> versions(Database& db, const Identity& scope, const Id& id, const std::string& cursor,
+                           std::size_t limit) const {
     ISA_TRYV(find_visible(db, scope, id));
-    const auto sql = fmt::format("SELECT document FROM {} WHERE {} = ?1 ORDER BY version DESC",
-                                 table_.versions, table_.key);
-    return find_all(db, read, sql, id);
+    ISA_TRY(auto last, parse_cursor(cursor));
+    const auto size = std::clamp<std::size_t>(limit, 1, kMaxPage);
+    const auto sql =
+        fmt::format("SELECT document FROM {} WHERE {} = ?1 AND version < ?2 ORDER BY version DESC LIMIT 1",
+                    table_.versions, table_.key);
+    Page<T> page;
+    for (std::size_t bytes = 0;;) {
+      ISA_TRY(auto next, find_one(db, read_sized, sql, id, last.position));
+      if (!next) return page;
+      if (page.items.size() == size || bytes > kVersionsBytes) {
+        page.next_cursor = to_text({last.position, id.value()});
+        return page;
+      }
+      last.position = next->item.version;
+      bytes += next->bytes;
+      page.items.push_back(std::move(next->item));
+    }
   }
 
   Result<T> find_version(Database& db, const Identity& scope, const Id& id, std::int64_t version) const {
@@ -117,6 +133,15 @@ class Documents {
   }
 
  private:
+  struct Sized {
+    T item;
+    std::size_t bytes = 0;
+  };
+  static Result<Sized> read_sized(const Row& row) {
+    ISA_TRY(auto item, read(row));
+    return Sized{std::move(item), row.bytes(0).size()};
+  }
+
   static Ownership ownership(const T& item) { return {item.owner_id, item.org_id, item.visibility}; }
 
   Result<void> save_version(Database& db, const T& item, const std::string& document) const {

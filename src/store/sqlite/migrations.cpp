@@ -350,10 +350,16 @@ ALTER TABLE runs ADD COLUMN team_id TEXT;
 ALTER TABLE runs ADD COLUMN team_version INTEGER;
 )sql";
 
+// So that a renewal never replaces what somebody has set meanwhile.
+constexpr const char* kSecretRevisions = R"sql(
+ALTER TABLE secrets ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;
+)sql";
+
 // Version n is the n-th entry. Entries are never changed once released: a change is a new entry.
-constexpr std::array kVersions{kAgents,          kSessions,    kPool,   kAudit,     kIdempotencyKeys,
-                               kDeletedSessions, kSharedPools, kBroker, kApprovals, kTeams,
-                               kTriggers,        kForks,       kSkills, kQueue,     kTeamVersions};
+constexpr std::array kVersions{kAgents,          kSessions,        kPool,         kAudit,
+                               kIdempotencyKeys, kDeletedSessions, kSharedPools,  kBroker,
+                               kApprovals,       kTeams,           kTriggers,     kForks,
+                               kSkills,          kQueue,           kTeamVersions, kSecretRevisions};
 
 Result<std::int64_t> integer(Database& db, std::string_view sql) {
   ISA_TRY(const auto value, find_one(db, take_one<std::int64_t>, sql));

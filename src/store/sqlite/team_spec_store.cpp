@@ -45,10 +45,12 @@ class Teams final : public TeamSpecStore {
                                             Database& db) { return kTeams.page(db, scope, cursor, limit); });
   }
 
-  Task<Result<std::vector<TeamSpec>>> versions(Identity scope, TeamId id) override {
-    return engine_.read<std::vector<TeamSpec>>([scope = std::move(scope), id = std::move(id)](Database& db) {
-      return kTeams.versions(db, scope, id);
-    });
+  Task<Result<Page<TeamSpec>>> versions(Identity scope, TeamId id, std::string cursor,
+                                        std::size_t limit) override {
+    return engine_.read<Page<TeamSpec>>(
+        [scope = std::move(scope), id = std::move(id), cursor = std::move(cursor), limit](Database& db) {
+          return kTeams.versions(db, scope, id, cursor, limit);
+        });
   }
 
   Task<Result<TeamSpec>> find_version(Identity scope, TeamId id, std::int64_t version) override {

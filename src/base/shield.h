@@ -6,7 +6,7 @@
 #include <memory>
 #include <optional>
 
-namespace isa::pool {
+namespace isa {
 
 // Runs `work` as a task of the group and waits for it: when the caller is cancelled, the work goes on. For
 // steps that must not be cut in half.
@@ -34,4 +34,4 @@ inline Task<Result<void>> shielded(TaskGroup& tasks, std::string name, Task<Resu
   co_return *state->result;
 }
 
-}  // namespace isa::pool
+}  // namespace isa
