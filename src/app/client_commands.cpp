@@ -63,6 +63,7 @@ class ChatPrinter {
         printed_text_ = true;
         return;
       case sdk::EventType::tool_use: return note("> " + text_of(event.metadata, "tool") + arguments(event));
+      case sdk::EventType::system: return note_lack(event);
       case sdk::EventType::progress: return note_progress(event);
       case sdk::EventType::tool_result: return note("< " + event.content.value_or(""));
       case sdk::EventType::hil_request:
@@ -82,6 +83,12 @@ class ChatPrinter {
     const auto* cost = usage && usage->is_object() ? usage->get_object().if_contains("cost_usd") : nullptr;
     const auto spent = cost && cost->is_number() ? Usd::of_number(cost->to_number<double>()) : std::nullopt;
     if (spent && *spent > Usd()) note(fmt::format("({} USD)", spent->text()));
+  }
+  // What the agent has to do without: its answer may look as if nothing were missing.
+  static void note_lack(const sdk::Event& event) {
+    const bool is_new_sandbox = event.metadata.contains("replaced");
+    if (text_of(event.metadata, "event").ends_with(".unavailable") || is_new_sandbox)
+      note("! " + event.content.value_or(""));
   }
   static void note_progress(const sdk::Event& event) {
     const auto* percent = event.metadata.if_contains("percent");

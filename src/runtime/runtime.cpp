@@ -26,6 +26,7 @@ constexpr std::size_t kChatMax = 64 << 20;  // The history comes with every chat
 constexpr std::chrono::hours kChatTimeout{24};
 
 constexpr std::chrono::seconds kBrokerTimeout{10};
+constexpr std::int64_t kEquipSecondsMax = 600;  // More than any MCP server is given to start.
 
 struct BrokerEnvironment {
   std::map<std::string, std::string> env;
@@ -230,7 +231,9 @@ Task<Result<net::Response>> Runtime::chat(net::Request& request) {
 }
 
 Task<Result<void>> Runtime::equip(Chat& chat, const sdk::EventSink& sink) {
-  auto equipment = co_await mcp_servers_.equip(chat.agent.mcp_servers, environment(), chat.agent.tools);
+  const std::chrono::seconds seconds(std::min(chat.agent.limits.max_seconds, kEquipSecondsMax));
+  auto equipment = co_await mcp_servers_.equip(chat.agent.mcp_servers, environment(), chat.agent.tools,
+                                               Deadline::after(seconds));
   for (auto& tool : equipment.tools) chat.available.push_back(std::move(tool));
   chat.tools.emplace(std::move(chat.available), chat.agent.tools);
   if (chat.use_skill) chat.tools->grant(std::move(chat.use_skill));

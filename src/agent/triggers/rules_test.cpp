@@ -20,14 +20,14 @@ std::string fault(TriggerType type, std::string_view text) {
   EXPECT_NE(parsed.error().message(), "");
   return parsed.error().param();
 }
-std::string words(TriggerType type, std::string_view text) {
-  const auto parsed = parse_rule(type, doc(text).as_object());
-  return parsed ? "fine" : parsed.error().message();
-}
 bool met_by(std::string_view condition, const json::value& data) {
   std::vector<Condition> one{json::parse_as<Condition>(condition).value()};
   EXPECT_TRUE(check_conditions("", one)) << condition;
   return holds(one.front(), data);
+}
+std::string words(TriggerType type, std::string_view text) {
+  const auto parsed = parse_rule(type, doc(text).as_object());
+  return parsed ? "fine" : parsed.error().message();
 }
 bool met(std::string_view condition, std::string_view data) {
   return met_by(condition, doc(data));

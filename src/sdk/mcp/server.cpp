@@ -5,6 +5,8 @@
 #include <boost/asio/cancellation_state.hpp>
 #include <boost/system/system_error.hpp>
 
+#include <algorithm>
+
 namespace isa::sdk::mcp {
 
 Server::Server(const asio::any_io_executor& executor, std::string name, ServerSpec spec,
@@ -24,7 +26,7 @@ void Server::wake() {
     log::info("mcp.server_lost", {{"server", name_}, {"message", client_->failure()->message()}});
     tasks_.spawn("mcp end", end(std::exchange(client_, nullptr)));
   }
-  if (client_ || is_connecting_ || is_closing_) return;
+  if (client_ || is_connecting_ || is_closing_ || Deadline::Clock::now() < rests_until_) return;
   is_connecting_ = true;
   error_.reset();
   tasks_.spawn("mcp connect", make_connection());
@@ -32,6 +34,21 @@ void Server::wake() {
 
 // A task of the server and not of whoever waits for it: that one may be cancelled, and the next one gains.
 Task<void> Server::make_connection() {
+  constexpr int kDoublingsMax = 4;
+  const auto begin = Deadline::Clock::now();
+  co_await try_connection();
+  const auto end = Deadline::Clock::now();
+  if (!error_ || end - begin < limits_.slow_failure) {
+    slow_failures_ = 0;
+  } else {
+    rests_until_ = end + limits_.rest * (1 << std::min(slow_failures_, kDoublingsMax));
+    ++slow_failures_;
+  }
+  is_connecting_ = false;
+  changed_.notify();
+}
+
+Task<void> Server::try_connection() {
   auto transport = connect_(name_, spec_, environment_);
   if (transport) {
     auto made = std::make_shared<Client>(*std::move(transport), limits_.client);
@@ -52,8 +69,6 @@ Task<void> Server::make_connection() {
   } else {
     error_ = std::move(transport).error();
   }
-  is_connecting_ = false;
-  changed_.notify();
 }
 
 Task<void> Server::end(std::shared_ptr<Client> client) {

@@ -19,7 +19,11 @@ using Connect = std::function<Result<std::unique_ptr<Transport>>(
 
 struct ServerLimits {
   std::chrono::milliseconds start{60'000};  // Until it has said what it speaks, and listed its tools.
-  ClientOptions client = {};                // `server` is filled in.
+  // A start that failed after so long is not tried again for a while, doubled each time: every turn of the
+  // agent would wait for it. What fails at once costs nothing to try.
+  std::chrono::milliseconds slow_failure{5'000};
+  std::chrono::milliseconds rest{60'000};
+  ClientOptions client = {};  // `server` is filled in.
 };
 
 // Lives on one event loop. Await close() before it is destroyed.
@@ -45,6 +49,7 @@ class Server {
  private:
   class Listing;
   Task<void> make_connection();
+  Task<void> try_connection();
   Task<void> end(std::shared_ptr<Client> client);
 
   std::string name_;
@@ -54,6 +59,8 @@ class Server {
   ServerLimits limits_;
   std::shared_ptr<Client> client_;
   std::optional<Error> error_;  // Of the last try.
+  Deadline::Clock::time_point rests_until_{};
+  int slow_failures_ = 0;  // In a row.
   bool is_connecting_ = false;
   bool is_closing_ = false;
   bool is_listing_ = false;

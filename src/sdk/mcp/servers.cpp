@@ -75,14 +75,14 @@ std::vector<std::shared_ptr<Server>> Servers::take_over(const ServerSpecs& wante
   return taken;
 }
 
-Task<Equipment> Servers::equip(ServerSpecs wanted, Environment environment,
-                               std::vector<std::string> allowed) {
+Task<Equipment> Servers::equip(ServerSpecs wanted, Environment environment, std::vector<std::string> allowed,
+                               Deadline deadline) {
   const auto servers = take_over(wanted, environment, allowed);
   for (const auto& server : servers) server->wake();
   Equipment equipment;
   ToolNames names;
   std::vector<std::shared_ptr<Server>> usable;
-  const auto deadline = Deadline::after(2 * limits_.start);
+  deadline = deadline.tightened(2 * limits_.start);
   for (const auto& server : servers) {
     auto tools = co_await server->tools(deadline);
     if (!tools) {

@@ -30,7 +30,9 @@ class Servers {
   // that is not wanted any more is stopped. But what the tools of another chat use runs on, under the same
   // name too, as long as these live: a sandbox may serve several chats at once, of different agents. What
   // fails is told, and costs the rest nothing but time.
-  Task<Equipment> equip(ServerSpecs wanted, Environment environment, std::vector<std::string> allowed);
+  // Waits no longer than until `deadline`, nor twice the time that a server may take to start.
+  Task<Equipment> equip(ServerSpecs wanted, Environment environment, std::vector<std::string> allowed,
+                        Deadline deadline = Deadline::never());
   std::size_t running() const { return servers_.size(); }
   Task<void> stop();
 

@@ -26,8 +26,8 @@ struct Scene {
 
 const Environment kEnvironment = {{"PATH", "/usr/local/bin:/usr/bin:/bin"}};
 
-void with_servers(Task<void> (*body)(Scene&)) {
-  const auto whole = [](Task<void> (*inner)(Scene&)) -> Task<void> {
+void with_servers(Task<void> (*body)(Scene&), ServerLimits with = {}) {
+  const auto whole = [](Task<void> (*inner)(Scene&), ServerLimits limits) -> Task<void> {
     auto executor = co_await asio::this_coro::executor;
     auto processes = std::make_shared<ProcessTable>();
     const auto connect = [executor, processes](const std::string& name, const ServerSpec& spec,
@@ -41,14 +41,13 @@ void with_servers(Task<void> (*body)(Scene&)) {
       server.patience = std::chrono::milliseconds(500);
       return start_stdio(executor, processes, std::move(server));
     };
-    ServerLimits limits;
     limits.client.probe = std::chrono::milliseconds(500);
     Servers servers(executor, connect, limits);
     Scene scene{{}, servers};
     co_await inner(scene);
     co_await servers.stop();
   };
-  isa::testing::run(whole(body));
+  isa::testing::run(whole(body, std::move(with)));
 }
 
 std::vector<std::string> names(const ToolBox& box) {
@@ -204,6 +203,30 @@ TEST(Servers, ResourcesAndPromptsAreOfferedWhereAServerHasThem) {
     EXPECT_EQ((co_await run(box, "mcp_get_prompt", R"({"name":"greet","arguments":{"who":"Ada"}})")).text,
               "user: Hello Ada");
     EXPECT_TRUE((co_await run(box, "mcp_read_resource", R"({"uri":"x","server":"other"})")).is_error);
+  });
+}
+
+TEST(Servers, OneThatTakesItsTimeToFailIsNotWaitedForAtEveryTurn) {
+  const auto body = [](Scene& s) -> Task<void> {
+    for (int turn = 0; turn < 3; ++turn) {
+      const auto equipment = co_await s.servers.equip({{"one", s.spec("silent")}}, kEnvironment, {"mcp:one/*"});
+      EXPECT_EQ(equipment.unavailable.size(), 1u) << turn;
+    }
+    EXPECT_EQ(s.script.noted("started"), 1u);
+  };
+  ServerLimits limits;
+  limits.start = std::chrono::milliseconds(2000);
+  limits.slow_failure = std::chrono::milliseconds(1);
+  limits.rest = std::chrono::hours(1);
+  with_servers(body, limits);
+}
+
+TEST(Servers, ATurnWaitsForThemNoLongerThanItsOwnTime) {
+  with_servers([](Scene& s) -> Task<void> {
+    const auto equipment = co_await s.servers.equip({{"one", s.spec("silent")}}, kEnvironment, {"mcp:one/*"},
+                                                    Deadline::after(std::chrono::milliseconds(1)));
+    EXPECT_EQ(equipment.unavailable.size(), 1u);
+    EXPECT_NE(equipment.unavailable.at(0).message.find("did not start in time"), std::string::npos);
   });
 }
 

@@ -113,6 +113,8 @@ if mode == 'flood':
 note('started')
 while True:
     message = read()
+    if mode == 'silent':
+        continue
     id, method, params = message.get('id'), message['method'], message.get('params', {})
     if method == 'server/discover':
         if modern:
