@@ -68,18 +68,13 @@ Task<Result<void>> check_max_usd(model::ModelClient& model, store::ExecutionEnv 
   co_return co_await model.check_price(std::move(model_id));
 }
 
-Error no_deployment(const std::optional<AgentId>& agent) {
-  if (!agent)
-    return validation_error(
-               "/env: 'deployment' is for an agent whose metadata.deployment_id names its deployment; "
-               "otherwise it is cloud_shared or cloud_pool")
-        .with_param("/env");
-  return failed_dependency(
-             "there is no deployment that agent '{}' may use: its metadata.deployment_id must name one; "
-             "until "
-             "then use env cloud_shared or cloud_pool",
-             agent->value())
-      .with_code("deployment_not_found");
+Result<void> check_deployment(store::ExecutionEnv env, const std::optional<AgentId>& agent) {
+  if (env != store::ExecutionEnv::deployment || agent) return ok();
+  return validation_error(
+             "/env: 'deployment' is for an agent whose metadata.deployment_id names its deployment; "
+             "otherwise "
+             "it is cloud_shared or cloud_pool")
+      .with_param("/env");
 }
 
 sdk::AgentSpec spec_of(const store::AgentConfig& config) {
@@ -127,7 +122,7 @@ Task<Result<RunOrder>> ChatPlanner::plan(Identity who, ChatOptions options, std:
     order.agent.limits.max_seconds = std::min(order.agent.limits.max_seconds, order.team->spec.max_seconds);
   } else {
     ISA_CO_TRYV(override_spec(order.agent, options, !found.agent));
-    if (order.env == store::ExecutionEnv::deployment) co_return no_deployment(order.session.agent_config_id);
+    ISA_CO_TRYV(check_deployment(order.env, order.session.agent_config_id));
     // A custom agent brings its own choice of model.
     if (order.env != store::ExecutionEnv::deployment) ISA_CO_TRYV(co_await model_.check(order.agent.model));
     if (order.agent.limits.max_usd) ISA_CO_TRYV(co_await check_max_usd(model_, order.env, order.agent.model));

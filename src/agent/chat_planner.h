@@ -12,9 +12,8 @@ namespace isa::agent {
 std::optional<Usd> max_usd_of(const store::RunLimits& limits);
 // Whether a limit of money can hold for an agent in `env` with that model: model_price_unknown otherwise.
 Task<Result<void>> check_max_usd(model::ModelClient& model, store::ExecutionEnv env, std::string model_id);
-// Why nothing can run in env `deployment` for that agent, or without one: 424 deployment_not_found, or a 422
-// of /env. The pool would speak of a field that no caller of ours has.
-Error no_deployment(const std::optional<AgentId>& agent);
+// Without an agent there is no deployment to run in: a 422 of /env.
+Result<void> check_deployment(store::ExecutionEnv env, const std::optional<AgentId>& agent);
 // What the loop is told of an agent.
 sdk::AgentSpec spec_of(const store::AgentConfig& config);
 // Its MCP servers. Whoever names a server's address means it to be reached: it counts as allowed, with its

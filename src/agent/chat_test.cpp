@@ -232,7 +232,7 @@ TEST(Chat, ToolsOfARequestOnlyNarrowThoseOfTheAgent) {
   });
 }
 
-TEST(Chat, WithoutADeploymentNothingRunsInItsEnvAndTheErrorSpeaksOfFieldsThatTheCallerHas) {
+TEST(Chat, WithoutAnAgentThereIsNoDeploymentToRunIn) {
   with_platform([](Platform& p) -> Task<void> {
     const auto ad_hoc = co_await p.post("/api/v1/agents/chat", R"({"message":"hi","env":"deployment"})");
     EXPECT_EQ(text_at(ad_hoc, "/error/code"), "validation_error");
@@ -240,13 +240,6 @@ TEST(Chat, WithoutADeploymentNothingRunsInItsEnvAndTheErrorSpeaksOfFieldsThatThe
     const auto team = co_await p.post("/api/v1/agents/swarm",
                                       R"({"prompt":"hi","env":"deployment","agents":[{"name":"a"}]})");
     EXPECT_EQ(text_at(team, "/error/param"), "/env");
-
-    const auto agent = co_await p.post("/api/v1/agents/configs", R"({"name":"a","env":"deployment"})");
-    const auto answer = co_await p.send(
-        chat(fmt::format(R"({{"message":"hi","agent_config_id":"{}"}})", text_at(agent, "/id"))));
-    EXPECT_EQ(answer.status, 424);
-    EXPECT_NE(answer.body.find("metadata.deployment_id"), std::string::npos) << answer.body;
-    EXPECT_NE(answer.body.find("deployment_not_found"), std::string::npos) << answer.body;
   });
 }
 

@@ -60,6 +60,16 @@ Error sandbox_lost(std::string detail) {
       .with_detail(std::move(detail));
 }
 
+// The pool speaks of a field of its own, which no chat has.
+Error no_deployment(const Turn& turn) {
+  return failed_dependency(
+             "there is no deployment that agent '{}' may use: its metadata.deployment_id must name one; "
+             "until "
+             "then use env cloud_shared or cloud_pool",
+             turn.agent_id ? turn.agent_id->value() : turn.agent.name)
+      .with_code("deployment_not_found");
+}
+
 // Of an answer that a sandbox which still lives would not give.
 bool is_gone(const Error& error) {
   return error.kind() == ErrorKind::not_found || error.kind() == ErrorKind::service_unavailable ||
@@ -268,7 +278,10 @@ Task<Result<pool::Acquired>> PooledExecutor::acquire(const Turn& turn, const sdk
                                .trace = turn.trace};
   request.allowance = windows_.at(turn.session).allowance;
   if (!turn.egress.empty()) request.config = json::object{{"egress", json::write(turn.egress)}};
-  ISA_CO_TRY(auto at, co_await pool_.acquire(pool_type_, std::move(request)));
+  auto acquired = co_await pool_.acquire(pool_type_, std::move(request));
+  if (!acquired && acquired.error().param() == "/deployment_id") co_return no_deployment(turn);
+  if (!acquired) co_return std::move(acquired).error();
+  auto at = *std::move(acquired);
   remember(turn.session, at);
   windows_.at(turn.session).has_sandbox = true;
   auto event = sandbox_acquired(at, turn);

@@ -99,7 +99,7 @@ Task<Result<std::shared_ptr<const TeamPlan>>> TeamPlanner::plan(Identity who, Wa
     auto& where = plan->places[member.name];
     where.env = env;
     ISA_CO_TRYV(co_await place(who, member, where));
-    if (where.env == store::ExecutionEnv::deployment) co_return no_deployment(where.agent_id);
+    ISA_CO_TRYV(check_deployment(where.env, where.agent_id));
     ISA_CO_TRYV(
         check_sandbox(member, where.env, static_cast<std::size_t>(&member - plan->spec.members.data())));
     // A custom agent brings its own choice of model.
