@@ -267,7 +267,7 @@ std::string load_error(const std::string& yaml) {
 
 TEST(Templates, ABadFileIsAStartErrorThatNamesIt) {
   EXPECT_EQ(load_error("id: a\nname: [\n").substr(0, 51),
-            "the template file bad.yaml is not valid: line 3, co");
+            "the template file bad.yaml is not valid: line 2, at");
   EXPECT_EQ(load_error("id: a\nname: A\ncolour: red\n"),
             "the template file bad.yaml is not valid: /colour: unknown field");
   EXPECT_EQ(load_error("id: a\nname: A\ntools: [fly]\n"),

@@ -118,7 +118,9 @@ Task<Result<void>> PooledExecutor::run(Turn turn, sdk::EventSink sink, TurnRecor
   co_await net::call_on(std::move(executor), std::move(left));
   if (cut_off) std::rethrow_exception(cut_off);
   if (is_cancelled && done) co_return cancelled("the turn was cut off");
-  if (!done && at && done.error().code() == "sandbox_lost") co_await let_go(turn.session, *at);
+  // A stream that was left breaks off, too: its sandbox lives, and keeps the session's files.
+  if (!done && !is_cancelled && at && done.error().code() == "sandbox_lost")
+    co_await let_go(turn.session, *at);
   co_return done;
 }
 
