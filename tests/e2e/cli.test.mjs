@@ -291,7 +291,7 @@ describe('one shot from a manifest, and questions', { skip }, () => {
   test('what was allowed for good is listed and taken back', async () => {
     assert.match(expectDone(await isaAs('eve', ['approvals', 'allowances'])), /allowed nothing for good/);
     const file = manifest(
-      'model_id: builtin/demo\nenv: cloud_shared\ntools: [get_current_time]\napprovals: [{match: get_current_time}]\n' +
+      'model_id: builtin/demo\nmode: COLLABORATIVE\nenv: cloud_shared\ntools: [get_current_time]\napprovals: [{match: get_current_time}]\n' +
         `message: 'What time is it?'\n`,
     );
     const asked = isaAs('eve', ['run', '--keep', file]);

@@ -173,6 +173,7 @@ test('a grant that is revoked is an error that says what to do, and is not asked
 
   await platform.kill();
   await platform.start();
+  user = platform.as('ada');
   assert.match(await echo(agent, 'fourth'), /invalid_grant; sign in again/);
   assert.equal(far.refusals, before + 1);
   assert.equal((await signIn('far')).status, 0);

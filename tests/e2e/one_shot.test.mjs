@@ -64,7 +64,7 @@ describe('a run that does not succeed ends the command with 1 and says why', { s
     const lines = ended.stdout.trim().split('\n').map((line) => JSON.parse(line));
     assert.equal(lines.at(-1).type, 'session_end');
     const team = file('team.yaml', `agents: [{name: a, model_id: builtin/demo, tools: [get_current_time], limits: {max_turns: 1}}]
-tasks: [{id: t, title: What time is it?}]\n`);
+tasks: [{id: t, title: "What time is it?"}]\n`);
     expectFailure(await isa('teams', 'run', team, 'go', '--json'), /error_task_failed/);
     expectFailure(await isa('teams', 'run', team, 'go'), /error_task_failed/);
   });

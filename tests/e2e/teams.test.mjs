@@ -71,6 +71,7 @@ describe('tasks', { skip }, () => {
     assert.equal(states(metadata.tasks).a, 'completed');
     assert.notEqual(states(metadata.tasks).b, 'completed');
     expectPaired(events);
+    assert.equal((await user.delete(`/api/v1/agents/sessions/${events[0].session_id}`)).status, 200);
   });
 
   test('each gets the results of those that it depends on, and the last ones are the answer', async () => {
