@@ -2,11 +2,12 @@
 
 #include "base/utf8.h"
 
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
 #include <fstream>
-#include <span>
+#include <optional>
 #include <sstream>
 
 namespace isa {
@@ -82,17 +83,54 @@ std::string place_of(const YAML::Mark& mark, std::string_view text) {
   return fmt::format("line {}, column {}", mark.line + 1, mark.column + 1);
 }
 
+// Where the content of a document begins, if it has any.
+class DocumentWatch : public YAML::EventHandler {
+ public:
+  std::optional<int> line;
+
+  void OnDocumentStart(const YAML::Mark&) override { line.reset(); }
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override { see(mark); }
+  void OnScalar(const YAML::Mark& mark, const std::string&, YAML::anchor_t, const std::string&) override {
+    see(mark);
+  }
+  void OnSequenceStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t,
+                       YAML::EmitterStyle::value) override {
+    see(mark);
+  }
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t,
+                  YAML::EmitterStyle::value) override {
+    see(mark);
+  }
+  void OnMapEnd() override {}
+
+ private:
+  void see(const YAML::Mark& mark) {
+    if (!line) line = mark.line + 1;
+  }
+};
+
+// Not YAML::LoadAll: at some texts ("]") its parser goes no further, and it loads that for ever.
+std::optional<int> second_document(const std::string& text) {
+  constexpr int kEmptyMax = 16;  // Of documents without content that are passed over.
+  std::istringstream stream(text);
+  YAML::Parser parser(stream);
+  DocumentWatch watch;
+  for (int i = 0; i < kEmptyMax && parser.HandleNextDocument(watch); ++i)
+    if (i > 0 && watch.line) return watch.line;
+  return std::nullopt;
+}
+
 }  // namespace
 
 Result<json::value> parse_yaml(const std::string& text, YamlScalars scalars) {
   try {
-    const auto documents = YAML::LoadAll(text);
-    if (documents.empty()) return json::value(nullptr);
-    for (const auto& more : std::span(documents).subspan(1))
-      if (!more.IsNull())
-        return validation_error("line {}: a second document begins here; write one, or a file for each",
-                                more.Mark().line + 1);
-    return Converter(scalars).convert(documents.front());
+    const auto document = YAML::Load(text);
+    if (const auto line = second_document(text))
+      return validation_error("line {}: a second document begins here; write one, or a file for each", *line);
+    return Converter(scalars).convert(document);
   } catch (const YAML::Exception& e) {
     return validation_error("{}: {}", place_of(e.mark, text), to_valid_utf8(e.msg));
   }

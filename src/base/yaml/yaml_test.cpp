@@ -47,5 +47,9 @@ TEST(Yaml, ASecondDocumentIsNotLeftOutInSilence) {
   EXPECT_TRUE(parse_yaml("").value().is_null());
 }
 
+TEST(Yaml, ATextAtWhichTheParserStandsStillIsReadToAnEnd) {
+  for (const auto* text : {"]", "}", "a: 1\n]", "---\n]\n---\n}", ", ]"}) (void)parse_yaml(text);
+}
+
 }  // namespace
 }  // namespace isa
